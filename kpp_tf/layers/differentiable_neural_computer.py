@@ -1,0 +1,467 @@
+"""The memory of a differentiable neural computer (DNC), batched, with its controller.
+
+N slots of W numbers are written and read by soft weightings over slots. Three ways
+to address them: by content, by how free a slot is (allocation), and by the order in
+which slots were written (temporal links). The functions below are the equations, one
+each; the layer joins them with an LSTM controller and steps through an episode.
+
+References:
+  * Graves et al. Hybrid computing using a neural network with dynamic external
+    memory. Nature 538, 2016. Equation names follow its Methods section.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import keras
+import tensorflow as tf
+
+# Usage below this counts as free: its logarithm, and the gradient of it, stay finite.
+_LEAST_USAGE = 1e-6
+
+
+class AccessState(NamedTuple):
+    """What one step of the memory hands to the next; all float32.
+
+    Attributes:
+      memory: [B, N, W], the slots.
+      link: [B, N, N]; link[i, j] near 1 where slot i was written right after slot j.
+      usage: [B, N] in [0, 1], how taken each slot is.
+      precedence: [B, N], how much each slot was the last one written.
+      write_weights: [B, N], of the last step.
+      read_weights: [B, R, N], of the last step.
+    """
+
+    memory: tf.Tensor
+    link: tf.Tensor
+    usage: tf.Tensor
+    precedence: tf.Tensor
+    write_weights: tf.Tensor
+    read_weights: tf.Tensor
+
+
+class WrittenMemory(NamedTuple):
+    """What is kept of an episode after it has been written; all float32.
+
+    Attributes:
+      memory: [B, N, W], the slots.
+      link: [B, N, N], the order of writing.
+    """
+
+    memory: tf.Tensor
+    link: tf.Tensor
+
+
+class ReadInterface(NamedTuple):
+    """What the controller asks of the R read heads.
+
+    Attributes:
+      keys: [..., R, W].
+      strengths: [..., R], at least 1.
+      modes: [..., R, 3], shares of backward, content and forward addressing.
+    """
+
+    keys: tf.Tensor
+    strengths: tf.Tensor
+    modes: tf.Tensor
+
+
+class WriteInterface(NamedTuple):
+    """What the controller asks of the write head.
+
+    Attributes:
+      key: [B, W].
+      strength: [B], at least 1.
+      erase: [B, W] in [0, 1].
+      value: [B, W].
+      free_gates: [B, R] in [0, 1], which reads release the slot they read.
+      allocation_gate: [B] in [0, 1], new slot (1) against slot found by content (0).
+      write_gate: [B] in [0, 1]; 0 writes nothing.
+    """
+
+    key: tf.Tensor
+    strength: tf.Tensor
+    erase: tf.Tensor
+    value: tf.Tensor
+    free_gates: tf.Tensor
+    allocation_gate: tf.Tensor
+    write_gate: tf.Tensor
+
+
+def content_weights(
+    memory: tf.Tensor, keys: tf.Tensor, strengths: tf.Tensor
+) -> tf.Tensor:
+    """C(M, k, beta)[i] = softmax_i( beta cos(k, M[i]) ).
+
+    Args:
+      memory: [B, N, W].
+      keys: [B, ..., W].
+      strengths: [B, ...].
+
+    Returns:
+      [B, ..., N], summing to 1 over slots. An empty slot has cosine 0.
+    """
+    unit_memory = tf.math.l2_normalize(memory, axis=-1, epsilon=1e-6)
+    unit_keys = tf.math.l2_normalize(keys, axis=-1, epsilon=1e-6)
+    cosines = tf.einsum("bnw,b...w->b...n", unit_memory, unit_keys)
+    return tf.nn.softmax(strengths[..., tf.newaxis] * cosines, axis=-1)
+
+
+def updated_usage(
+    usage: tf.Tensor,
+    write_weights: tf.Tensor,
+    read_weights: tf.Tensor,
+    free_gates: tf.Tensor,
+) -> tf.Tensor:
+    """Usage u' = (u + w_write - u w_write) prod_r (1 - free_r w_read_r).
+
+    Args:
+      usage: [B, N].
+      write_weights: [B, N], of the previous step.
+      read_weights: [B, R, N], of the previous step.
+      free_gates: [B, R].
+
+    Returns:
+      [B, N] in [0, 1].
+    """
+    retention = tf.reduce_prod(1.0 - free_gates[..., tf.newaxis] * read_weights, axis=1)
+    return (usage + write_weights - usage * write_weights) * retention
+
+
+def allocation_weights(usage: tf.Tensor) -> tf.Tensor:
+    """The free list: weight goes to the least used slots first.
+
+        a[phi_j] = (1 - u[phi_j]) prod_{i < j} u[phi_i],
+
+    phi being the slots in ascending usage, ties by index. Instead of sorting, slot
+    j sums ln u over the slots that come before it: N^2 additions, no more than the
+    link matrix holds, and a gradient without the division by zero of a cumulative
+    product's. Usage under 1e-6 counts as 1e-6.
+
+    Args:
+      usage: [B, N] in [0, 1].
+
+    Returns:
+      [B, N], nonnegative, summing to at most 1.
+    """
+    usage = _LEAST_USAGE + (1.0 - _LEAST_USAGE) * usage
+    slot = tf.range(tf.shape(usage)[-1])
+    earlier_index = slot[tf.newaxis, :] < slot[:, tf.newaxis]  # [slot j, before i]
+    own, other = usage[:, :, tf.newaxis], usage[:, tf.newaxis, :]
+    before = tf.logical_or(
+        other < own, tf.logical_and(tf.equal(other, own), earlier_index)
+    )
+    log_product = tf.linalg.matvec(tf.cast(before, usage.dtype), tf.math.log(usage))
+    return (1.0 - usage) * tf.exp(log_product)
+
+
+def write_weighting(
+    content: tf.Tensor,
+    allocation: tf.Tensor,
+    allocation_gate: tf.Tensor,
+    write_gate: tf.Tensor,
+) -> tf.Tensor:
+    """Write weights w = g_write ( g_alloc a + (1 - g_alloc) c ), each [B, N]."""
+    gate = allocation_gate[:, tf.newaxis]
+    return write_gate[:, tf.newaxis] * (gate * allocation + (1.0 - gate) * content)
+
+
+def written_memory(
+    memory: tf.Tensor, weights: tf.Tensor, erase: tf.Tensor, value: tf.Tensor
+) -> tf.Tensor:
+    """M' = M (1 - w e^T) + w v^T, with M [B, N, W], w [B, N], e and v [B, W]."""
+    weights = weights[:, :, tf.newaxis]
+    kept = memory * (1.0 - weights * erase[:, tf.newaxis, :])
+    return kept + weights * value[:, tf.newaxis, :]
+
+
+def updated_link(
+    link: tf.Tensor, precedence: tf.Tensor, weights: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Notes in the link matrix which slot was written after which.
+
+        L'[i, j] = (1 - w[i] - w[j]) L[i, j] + w[i] p[j],   L'[i, i] = 0
+        p'       = (1 - sum_i w[i]) p + w
+
+    Args:
+      link: [B, N, N].
+      precedence: [B, N], of the previous step.
+      weights: [B, N], of this step's write.
+
+    Returns:
+      (link [B, N, N], precedence [B, N]).
+    """
+    into, out_of = weights[:, :, tf.newaxis], weights[:, tf.newaxis, :]
+    new_link = (1.0 - into - out_of) * link + into * precedence[:, tf.newaxis, :]
+    new_link = tf.linalg.set_diag(new_link, tf.zeros_like(weights))
+    remaining = 1.0 - tf.reduce_sum(weights, -1, keepdims=True)
+    return new_link, remaining * precedence + weights
+
+
+def read_weighting(
+    memory: tf.Tensor,
+    link: tf.Tensor,
+    read_weights: tf.Tensor,
+    interface: ReadInterface,
+) -> tf.Tensor:
+    """Read weights w' = pi_1 L^T w + pi_2 C(M, k, beta) + pi_3 L w.
+
+    Any number of queries may share one memory: the dimensions between batch and
+    heads are theirs.
+
+    Args:
+      memory: [B, N, W].
+      link: [B, N, N].
+      read_weights: [B, ..., R, N], of the previous step.
+      interface: keys [B, ..., R, W], strengths [B, ..., R], modes [B, ..., R, 3].
+
+    Returns:
+      [B, ..., R, N].
+    """
+    backward = tf.einsum("bnm,b...n->b...m", link, read_weights)
+    forward = tf.einsum("bnm,b...m->b...n", link, read_weights)
+    content = content_weights(memory, interface.keys, interface.strengths)
+    modes = interface.modes[..., tf.newaxis]
+    return (
+        modes[..., 0, :] * backward
+        + modes[..., 1, :] * content
+        + modes[..., 2, :] * forward
+    )
+
+
+def read_vectors(memory: tf.Tensor, read_weights: tf.Tensor) -> tf.Tensor:
+    """Reads r = M^T w: M [B, N, W] and w [B, ..., R, N] give [B, ..., R * W]."""
+    reads = tf.einsum("bnw,b...n->b...w", memory, read_weights)
+    shape = tf.concat(
+        [tf.shape(reads)[:-2], [reads.shape[-2] * reads.shape[-1]]], axis=0
+    )
+    return tf.reshape(reads, shape)
+
+
+@keras.saving.register_keras_serializable(package="kpp_tf")
+class DifferentiableNeuralComputer(keras.layers.Layer):
+    """Writes an episode step by step; answers queries from what it wrote.
+
+    Writing is the DNC as published: at every step the LSTM controller sees the
+    input and the last reads, and its output sets the write and read heads. What is
+    kept of an episode is the slots and their links, `N * W + N * N` floats. Queries
+    start from a fresh controller and write nothing, so they do not depend on each
+    other: in the first step only content can find a slot, and each further step may
+    follow the links from there, forward or backward.
+
+    Runs in float32 whatever the policy: products of many gates lose too much in
+    half precision.
+
+    Example (8 episodes of 32 embeddings of 256 numbers, 32 slots of 64):
+
+    >>> dnc = DifferentiableNeuralComputer(num_slots=32, slot_size=64)
+    >>> written = dnc.write(embeddings, mask)        # [8, 32, 64] and [8, 32, 32]
+    >>> reads = dnc.read(written, queries)           # [8, 32, 4 * 64]
+
+    Args:
+      num_slots: N.
+      slot_size: W.
+      num_read_heads: R.
+      controller_size: units of the LSTM.
+      read_steps: steps a query may take.
+    """
+
+    def __init__(
+        self,
+        num_slots: int = 32,
+        slot_size: int = 64,
+        num_read_heads: int = 4,
+        controller_size: int = 256,
+        read_steps: int = 2,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.num_slots = num_slots
+        self.slot_size = slot_size
+        self.num_read_heads = num_read_heads
+        self.controller_size = controller_size
+        self.read_steps = read_steps
+        for name in self._arguments():
+            if getattr(self, name) < 1:
+                raise ValueError(
+                    f"{name} must be at least 1. Received: {getattr(self, name)}."
+                )
+        self.controller = keras.layers.LSTMCell(
+            controller_size, dtype="float32", name="controller"
+        )
+        self.read_head = keras.layers.Dense(
+            num_read_heads * (slot_size + 4), dtype="float32", name="read_head"
+        )
+        self.write_head = keras.layers.Dense(
+            3 * slot_size + num_read_heads + 3, dtype="float32", name="write_head"
+        )
+
+    def build(self, input_shape):
+        reads = self.num_read_heads * self.slot_size
+        self.controller.build((None, input_shape[-1] + reads))
+        self.read_head.build((None, self.controller_size))
+        self.write_head.build((None, self.controller_size))
+
+    def call(self, inputs: tf.Tensor, mask: tf.Tensor | None = None) -> WrittenMemory:
+        """Writes an episode: the same as `write`."""
+        return self._written(tf.cast(inputs, tf.float32), mask)
+
+    def write(self, inputs: tf.Tensor, mask: tf.Tensor | None = None) -> WrittenMemory:
+        """Writes `inputs` one after another.
+
+        Args:
+          inputs: float [B, T, E].
+          mask: float [B, T], 1 for a frame, 0 for padding, which leaves memory,
+            links and controller as they were. None: all frames are real.
+
+        Returns:
+          WrittenMemory: what queries are answered from.
+        """
+        return self(inputs, mask=mask)
+
+    def read(self, written: WrittenMemory, queries: tf.Tensor) -> tf.Tensor:
+        """Answers queries, each by itself.
+
+        Args:
+          written: a memory with batch size B.
+          queries: float [B, Q, E], of the size of the inputs that were written.
+
+        Returns:
+          float32 [B, Q, R * W], the last step's reads.
+        """
+        memory, link = written
+        queries = tf.cast(queries, tf.float32)
+        batch, num_queries = tf.shape(queries)[0], tf.shape(queries)[1]
+        rows = batch * num_queries
+        flat = tf.reshape(queries, [rows, queries.shape[-1]])
+        heads, width = self.num_read_heads, self.slot_size
+        reads = tf.zeros([rows, heads * width])
+        weights = tf.zeros([batch, num_queries, heads, self.num_slots])
+        states = self._fresh_controller(rows)
+        for _ in range(self.read_steps):
+            output, states = self.controller(tf.concat([flat, reads], -1), states)
+            interface = self._read_interface(output)
+            interface = ReadInterface(
+                *(tf.reshape(x, [batch, num_queries, *x.shape[1:]]) for x in interface)
+            )
+            weights = read_weighting(memory, link, weights, interface)
+            reads = tf.reshape(read_vectors(memory, weights), [rows, heads * width])
+        return tf.reshape(reads, [batch, num_queries, heads * width])
+
+    def _written(self, inputs: tf.Tensor, mask: tf.Tensor | None) -> WrittenMemory:
+        batch, length = tf.shape(inputs)[0], tf.shape(inputs)[1]
+        if mask is None:
+            mask = tf.ones([batch, length])
+        real = tf.cast(mask, tf.float32) > 0
+
+        def body(step, access, controller):
+            new_access, new_controller = self._step(inputs[:, step], access, controller)
+            frame = real[:, step]
+
+            def keep(new, old):
+                shape = [-1] + [1] * (new.shape.rank - 1)
+                return tf.where(tf.reshape(frame, shape), new, old)
+
+            access = tf.nest.map_structure(keep, new_access, access)
+            controller = tf.nest.map_structure(keep, new_controller, controller)
+            return step + 1, access, controller
+
+        _, access, _ = tf.while_loop(
+            lambda step, *_: step < length,
+            body,
+            (0, self._fresh_access(batch), self._fresh_controller(batch)),
+            maximum_iterations=length,
+        )
+        return WrittenMemory(access.memory, access.link)
+
+    def _step(
+        self, inputs: tf.Tensor, access: AccessState, controller: list[tf.Tensor]
+    ) -> tuple[AccessState, list[tf.Tensor]]:
+        """One step of writing: controller, write, link, read."""
+        reads = read_vectors(access.memory, access.read_weights)
+        output, controller = self.controller(tf.concat([inputs, reads], -1), controller)
+        ask = self._write_interface(output)
+        usage = updated_usage(
+            access.usage, access.write_weights, access.read_weights, ask.free_gates
+        )
+        weights = write_weighting(
+            content_weights(access.memory, ask.key, ask.strength),
+            allocation_weights(usage),
+            ask.allocation_gate,
+            ask.write_gate,
+        )
+        memory = written_memory(access.memory, weights, ask.erase, ask.value)
+        link, precedence = updated_link(access.link, access.precedence, weights)
+        read_weights = read_weighting(
+            memory, link, access.read_weights, self._read_interface(output)
+        )
+        access = AccessState(memory, link, usage, precedence, weights, read_weights)
+        return access, list(controller)
+
+    def _read_interface(self, output: tf.Tensor) -> ReadInterface:
+        heads = self.num_read_heads
+        raw = tf.reshape(self.read_head(output), [-1, heads, self.slot_size + 4])
+        keys, strengths, modes = tf.split(raw, [self.slot_size, 1, 3], axis=-1)
+        return ReadInterface(
+            keys, _oneplus(strengths[..., 0]), tf.nn.softmax(modes, axis=-1)
+        )
+
+    def _write_interface(self, output: tf.Tensor) -> WriteInterface:
+        width = self.slot_size
+        key, erase, value, free_gates, scalars = tf.split(
+            self.write_head(output),
+            [width, width, width, self.num_read_heads, 3],
+            axis=-1,
+        )
+        return WriteInterface(
+            key=key,
+            strength=_oneplus(scalars[:, 0]),
+            erase=tf.sigmoid(erase),
+            value=value,
+            free_gates=tf.sigmoid(free_gates),
+            allocation_gate=tf.sigmoid(scalars[:, 1]),
+            write_gate=tf.sigmoid(scalars[:, 2]),
+        )
+
+    def _fresh_access(self, batch: tf.Tensor) -> AccessState:
+        slots = self.num_slots
+        return AccessState(
+            memory=tf.zeros([batch, slots, self.slot_size]),
+            link=tf.zeros([batch, slots, slots]),
+            usage=tf.zeros([batch, slots]),
+            precedence=tf.zeros([batch, slots]),
+            write_weights=tf.zeros([batch, slots]),
+            read_weights=tf.zeros([batch, self.num_read_heads, slots]),
+        )
+
+    def _fresh_controller(self, batch: tf.Tensor) -> list[tf.Tensor]:
+        return [tf.zeros([batch, self.controller_size]) for _ in range(2)]
+
+    def compute_mask(self, inputs, previous_mask):
+        return None  # A memory has no frames to mask.
+
+    def compute_output_spec(self, inputs, mask=None):
+        batch, slots = inputs.shape[0], self.num_slots
+        return WrittenMemory(
+            keras.KerasTensor((batch, slots, self.slot_size), dtype="float32"),
+            keras.KerasTensor((batch, slots, slots), dtype="float32"),
+        )
+
+    def _arguments(self) -> tuple[str, ...]:
+        return (
+            "num_slots",
+            "slot_size",
+            "num_read_heads",
+            "controller_size",
+            "read_steps",
+        )
+
+    def get_config(self):
+        config = super().get_config()
+        return {**config, **{name: getattr(self, name) for name in self._arguments()}}
+
+
+def _oneplus(x: tf.Tensor) -> tf.Tensor:
+    """1 + ln(1 + e^x): a strength of at least 1."""
+    return 1.0 + tf.nn.softplus(x)

@@ -1,0 +1,280 @@
+"""Variational addressing: a categorical variable that says which stored item to read.
+
+A memory of S stored items is addressed by `a` in {0, ..., S-1}:
+
+    p(a)       = 1 / (number of slots that hold an item)
+    q(a|x, M)  = softmax_a( scale * cos(f_query(e(x)), f_item(m_a)) )
+
+and the bound of a model p(a) p(z|m_a) p(x|z, m_a) either sums the address
+exactly or draws K addresses and learns q(a|x, M) by VIMCO.
+
+References:
+  * Bornschein, Mnih, Zoran, Rezende. Variational Memory Addressing in Generative
+    Models. NeurIPS 2017.
+  * Mnih, Rezende. Variational Inference for Monte Carlo Objectives. ICML 2016.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import keras
+import tensorflow as tf
+
+# Log-probability given to slots outside the support: finite, so that products with
+# an exact zero probability stay zero, and far below what float32 can exponentiate.
+_EXCLUDED = -1e9
+
+
+class AddressedTerms(NamedTuple):
+    """Per-image terms of a bound on ln p(x|M), each float32 [B, T], in nats.
+
+    Attributes:
+      log_likelihood: expected ln p(x|z, m_a).
+      kl_latents: what the latent variable costs.
+      kl_address: what the address costs.
+    """
+
+    log_likelihood: tf.Tensor
+    kl_latents: tf.Tensor
+    kl_address: tf.Tensor
+
+
+def address_support(mask: tf.Tensor, leave_one_out: bool = False) -> tf.Tensor:
+    """Says which slots the address of each image may name.
+
+    Args:
+      mask: float [B, T], 1 where a slot holds an item, 0 where it is padding.
+      leave_one_out: if True, image t may not name slot t, where its own item lies.
+        An image with no other item in its episode keeps its own, so that its bound
+        stays finite.
+
+    Returns:
+      bool [B, T, T]: image, slot. An episode that is all padding may name every
+      slot (its terms are masked later; here they need only be finite).
+    """
+    occupied = mask > 0
+    occupied = tf.logical_or(
+        occupied, tf.logical_not(tf.reduce_any(occupied, -1, keepdims=True))
+    )
+    length = tf.shape(mask)[1]
+    support = tf.repeat(occupied[:, tf.newaxis, :], length, axis=1)
+    if leave_one_out:
+        own = tf.eye(length, dtype=tf.bool)
+        others = tf.logical_and(support, tf.logical_not(own))
+        alone = tf.logical_not(tf.reduce_any(others, -1, keepdims=True))
+        support = tf.where(alone, support, others)
+    return support
+
+
+def uniform_log_prob(support: tf.Tensor) -> tf.Tensor:
+    """Prior ln p(a), uniform over the support; a large negative number outside it.
+
+    Args:
+      support: bool [..., S].
+
+    Returns:
+      float32 [..., S], nats.
+    """
+    count = tf.reduce_sum(tf.cast(support, tf.float32), -1, keepdims=True)
+    return tf.where(support, -tf.math.log(count), _EXCLUDED)
+
+
+def exact_terms(
+    log_q: tf.Tensor,
+    log_p: tf.Tensor,
+    log_likelihood: tf.Tensor,
+    kl_latents: tf.Tensor,
+) -> AddressedTerms:
+    """Sums the address out of the bound.
+
+        sum_a q(a|x, M) { E_q(z|x, m_a) ln p(x|z, m_a)
+                          - KL[q(z|x, m_a) || p(z|m_a)] }  -  KL[q(a|x, M) || p(a)]
+
+    Args:
+      log_q: float32 [B, T, S], ln q(a|x, M).
+      log_p: float32 [B, T, S], ln p(a).
+      log_likelihood: float32 [B, T, S], ln p(x|z, m_a) for each address.
+      kl_latents: float32 [B, T, S], KL of the latent variable for each address.
+
+    Returns:
+      AddressedTerms; `log_likelihood - kl_latents - kl_address` bounds ln p(x|M).
+    """
+    q = tf.exp(log_q)
+    return AddressedTerms(
+        log_likelihood=tf.reduce_sum(q * log_likelihood, -1),
+        kl_latents=tf.reduce_sum(q * kl_latents, -1),
+        kl_address=tf.reduce_sum(q * (log_q - log_p), -1),
+    )
+
+
+def sample_addresses(log_q: tf.Tensor, uniforms: tf.Tensor) -> tf.Tensor:
+    """Draws addresses by inverting the cumulative distribution.
+
+    Args:
+      log_q: float32 [..., S], ln q(a).
+      uniforms: float32 [..., K], noise in [0, 1), one number an address.
+
+    Returns:
+      int32 [..., K], each in [0, S) and never a slot of zero probability.
+    """
+    cumulative = tf.cumsum(tf.exp(log_q), axis=-1)
+    # Rounding leaves the last entry near 1: scaling by it keeps every draw inside.
+    thresholds = uniforms * cumulative[..., -1:]
+    passed = thresholds[..., tf.newaxis] >= cumulative[..., tf.newaxis, :]
+    drawn = tf.reduce_sum(tf.cast(passed, tf.int32), -1)
+    # u * total can round up to total itself: then the likeliest slot is as good.
+    likeliest = tf.argmax(log_q, axis=-1, output_type=tf.int32)[..., tf.newaxis]
+    return tf.where(drawn < tf.shape(log_q)[-1], drawn, likeliest)
+
+
+def vimco_terms(
+    log_q: tf.Tensor,
+    log_p: tf.Tensor,
+    log_likelihood: tf.Tensor,
+    log_latent_ratio: tf.Tensor,
+) -> AddressedTerms:
+    """Bound from K sampled addresses, differentiable without bias by VIMCO.
+
+    With `w_k = p(x|z_k, m_k) p(z_k|m_k) p(a_k) / (q(z_k|x, m_k) q(a_k|x, M))`,
+
+        L = ln (1/K) sum_k w_k,     E[L] <= ln p(x|M).
+
+    The latent variable enters by its sampled ratio, not by its KL: with the
+    closed form inside the logarithm, L would be no bound. The value is shared out
+    with the normalised weights v_k = w_k / sum_j w_j, for which
+
+        L = sum_k v_k ln w_k - sum_k v_k ln(K v_k),
+
+    the last sum counted as a cost of the address. The gradient for q(a|x, M) is
+    that of `sum_k (L - L_-k) ln q(a_k|x, M)`, where L_-k replaces ln w_k by the
+    mean of the other samples' (their geometric mean as the guess for w_k).
+
+    Args:
+      log_q: float32 [B, T, K], ln q(a_k|x, M) of the drawn addresses.
+      log_p: float32 [B, T, K], ln p(a_k).
+      log_likelihood: float32 [B, T, K], ln p(x|z_k, m_k).
+      log_latent_ratio: float32 [B, T, K], ln q(z_k|x, m_k) - ln p(z_k|m_k).
+
+    Returns:
+      AddressedTerms whose bound is L and whose gradient has the expectation of
+      the gradient of E[L].
+
+    Raises:
+      ValueError: fewer than two samples: the others of one sample do not exist.
+    """
+    num_samples = log_q.shape[-1]
+    if num_samples is None or num_samples < 2:
+        raise ValueError(
+            "VIMCO compares each sampled address with the others and needs at "
+            f"least 2 of them. Received: log_q with shape {log_q.shape}."
+        )
+    log_w = log_likelihood - log_latent_ratio + log_p - log_q
+    log_v = tf.nn.log_softmax(log_w, axis=-1)
+    v = tf.exp(log_v)
+    log_k = tf.math.log(tf.cast(num_samples, log_q.dtype))
+    terms = AddressedTerms(
+        log_likelihood=tf.reduce_sum(v * log_likelihood, -1),
+        kl_latents=tf.reduce_sum(v * log_latent_ratio, -1),
+        kl_address=tf.reduce_sum(v * (log_q - log_p + log_v + log_k), -1),
+    )
+    signal = tf.stop_gradient(_vimco_learning_signal(log_w))
+    surrogate = tf.reduce_sum(signal * log_q, -1)
+    # Adds the score-function gradient and nothing to the value.
+    return terms._replace(
+        kl_address=terms.kl_address - surrogate + tf.stop_gradient(surrogate)
+    )
+
+
+def _vimco_learning_signal(log_w: tf.Tensor) -> tf.Tensor:
+    """L - L_-k for each of the K samples of `log_w`, [..., K]."""
+    num_samples = log_w.shape[-1]
+    others_mean = (tf.reduce_sum(log_w, -1, keepdims=True) - log_w) / (num_samples - 1)
+    own = tf.eye(num_samples, dtype=tf.bool)
+    replaced = tf.where(own, others_mean[..., tf.newaxis, :], log_w[..., tf.newaxis, :])
+    total = tf.reduce_logsumexp(log_w, -1, keepdims=True)
+    return total - tf.reduce_logsumexp(replaced, -1)
+
+
+@keras.saving.register_keras_serializable(package="kpp_tf")
+class VariationalAddressing(keras.layers.Layer):
+    """q(a|x, M) by similarity of a query to every stored item.
+
+        q(a|x, M) = softmax_a( scale * cos(f_query(e), f_item(m_a)) )
+
+    `f_query` and `f_item` are linear, `scale` is learned and positive. Computed in
+    float32 whatever the policy: the logits are scaled cosines.
+
+    Example (8 episodes of 32 images, embeddings of 256, items of 100 numbers):
+
+    >>> addressing = VariationalAddressing(key_size=32)
+    >>> log_q = addressing(embeddings, items, support)  # [8, 32, 32]
+
+    Args:
+      key_size: size of the space in which query and item are compared.
+      initial_scale: `scale` before training; 10 spreads a cosine over 20 nats.
+    """
+
+    def __init__(self, key_size: int = 32, initial_scale: float = 10.0, **kwargs):
+        super().__init__(**kwargs)
+        if key_size < 1:
+            raise ValueError(f"key_size must be at least 1. Received: {key_size}.")
+        if initial_scale <= 0:
+            raise ValueError(
+                f"initial_scale must be positive. Received: {initial_scale}."
+            )
+        self.key_size = key_size
+        self.initial_scale = initial_scale
+        self.query_projection = keras.layers.Dense(
+            key_size, dtype="float32", name="query"
+        )
+        self.item_projection = keras.layers.Dense(
+            key_size, dtype="float32", name="item"
+        )
+
+    def build(self, embeddings_shape, items_shape, support_shape):
+        self.query_projection.build(embeddings_shape)
+        self.item_projection.build(items_shape)
+        self.log_scale = self.add_weight(
+            name="log_scale",
+            shape=(),
+            dtype="float32",
+            initializer=keras.initializers.Constant(
+                float(keras.ops.log(self.initial_scale))
+            ),
+        )
+
+    def call(
+        self, embeddings: tf.Tensor, items: tf.Tensor, support: tf.Tensor
+    ) -> tf.Tensor:
+        """Returns ln q(a|x, M).
+
+        Args:
+          embeddings: float [B, T, E], one embedding an image that asks.
+          items: float [B, S, D], the stored items.
+          support: bool [B, T, S], the slots that may be named.
+
+        Returns:
+          float32 [B, T, S], nats; -1e9 or below outside the support.
+        """
+        queries = self.query_projection(tf.cast(embeddings, tf.float32))
+        keys = self.item_projection(tf.cast(items, tf.float32))
+        cosines = tf.einsum("btk,bsk->bts", _unit(queries), _unit(keys))
+        logits = tf.exp(self.log_scale) * cosines
+        return tf.nn.log_softmax(tf.where(support, logits, _EXCLUDED), axis=-1)
+
+    def compute_output_spec(self, embeddings, items, support):
+        shape = (*embeddings.shape[:-1], items.shape[1])
+        return keras.KerasTensor(shape, dtype="float32")
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "key_size": self.key_size,
+            "initial_scale": self.initial_scale,
+        }
+
+
+def _unit(vectors: tf.Tensor) -> tf.Tensor:
+    """Scales to unit length; the gradient is finite at the zero vector."""
+    return tf.math.l2_normalize(vectors, axis=-1, epsilon=1e-6)

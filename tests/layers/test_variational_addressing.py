@@ -1,0 +1,214 @@
+"""Addressing by a categorical variable against enumeration and Monte Carlo."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from scipy import special, stats
+
+from kpp_tf.layers import variational_addressing as va
+
+
+def _log_softmax(x):
+    return x - special.logsumexp(x, axis=-1, keepdims=True)
+
+
+def test_support_leaves_out_padding_and_self():
+    mask = tf.constant([[1.0, 1.0, 0.0]])
+    everyone = va.address_support(mask)
+    np.testing.assert_array_equal(everyone[0], [[True, True, False]] * 3)
+    others = va.address_support(mask, leave_one_out=True)
+    np.testing.assert_array_equal(
+        others[0, :2], [[False, True, False], [True, False, False]]
+    )
+
+
+def test_lonely_images_keep_an_address():
+    mask = tf.constant([[1.0, 0.0], [0.0, 0.0]])
+    for leave_one_out in (False, True):
+        support = va.address_support(mask, leave_one_out)
+        assert np.all(np.any(support, axis=-1))
+        assert support[0, 0, 0]
+        assert np.all(np.isfinite(va.uniform_log_prob(support)))
+
+
+def test_prior_is_uniform_over_the_support():
+    support = tf.constant([[True, False, True, True]])
+    np.testing.assert_allclose(
+        np.exp(va.uniform_log_prob(support)), [[1 / 3, 0, 1 / 3, 1 / 3]], rtol=1e-6
+    )
+
+
+def test_exact_terms_equal_enumeration():
+    random = np.random.default_rng(0)
+    batch, length = 2, 5
+    log_q = _log_softmax(random.standard_normal((batch, length, length)))
+    log_p = np.full_like(log_q, -np.log(length))
+    log_likelihood = -80 + 10 * random.standard_normal(log_q.shape)
+    kl = random.uniform(0, 9, log_q.shape)
+    got = va.exact_terms(
+        *(tf.constant(x, tf.float32) for x in (log_q, log_p, log_likelihood, kl))
+    )
+    for b in range(batch):
+        for t in range(length):
+            expected = 0.0
+            for a in range(length):
+                q = np.exp(log_q[b, t, a])
+                inner = log_likelihood[b, t, a] - kl[b, t, a]
+                expected += q * (inner - np.log(q / (1 / length)))
+            bound = (
+                got.log_likelihood[b, t] - got.kl_latents[b, t] - got.kl_address[b, t]
+            )
+            np.testing.assert_allclose(bound, expected, rtol=1e-6)
+
+
+def test_exact_bound_is_tight_at_the_true_posterior():
+    # With no latent variable, q(a) = p(a|x) makes the bound ln p(x) itself.
+    random = np.random.default_rng(1)
+    log_likelihood = random.standard_normal((1, 1, 6)) * 3
+    log_p = np.log(np.full((1, 1, 6), 1 / 6))
+    log_q = _log_softmax(log_likelihood + log_p)
+    terms = va.exact_terms(
+        *(
+            tf.constant(x, tf.float32)
+            for x in (log_q, log_p, log_likelihood, np.zeros_like(log_q))
+        )
+    )
+    evidence = special.logsumexp(log_likelihood + log_p)
+    np.testing.assert_allclose(
+        terms.log_likelihood - terms.kl_address, [[evidence]], rtol=1e-5
+    )
+
+
+def test_sampled_addresses_have_the_right_frequencies():
+    probabilities = np.array([0.5, 0.0, 0.2, 0.3, 0.0])
+    with np.errstate(divide="ignore"):
+        log_q = np.maximum(np.log(probabilities), -1e9)
+    draws = 20_000
+    uniforms = tf.random.stateless_uniform([1, draws], seed=[1, 2])
+    addresses = va.sample_addresses(tf.constant(log_q[None], tf.float32), uniforms)
+    counts = np.bincount(addresses[0], minlength=5)
+    assert counts[1] == counts[4] == 0
+    used = probabilities > 0
+    p_value = stats.chisquare(counts[used], draws * probabilities[used]).pvalue
+    assert p_value > 1e-3
+
+
+def test_the_largest_uniform_names_a_slot():
+    log_q = tf.math.log_softmax(tf.random.stateless_normal([50, 7], seed=[3, 4]))
+    uniforms = tf.fill([50, 1], np.nextafter(np.float32(1), np.float32(0)))
+    addresses = va.sample_addresses(log_q, uniforms)
+    assert np.all(addresses >= 0) and np.all(addresses < 7)
+
+
+def test_vimco_value_is_the_importance_weighted_bound():
+    random = np.random.default_rng(2)
+    log_q, log_p, log_likelihood, ratio = random.standard_normal((4, 2, 3, 5))
+    terms = va.vimco_terms(
+        *(tf.constant(x, tf.float32) for x in (log_q, log_p, log_likelihood, ratio))
+    )
+    log_w = log_likelihood - ratio + log_p - log_q
+    expected = special.logsumexp(log_w, axis=-1) - np.log(5)
+    got = terms.log_likelihood - terms.kl_latents - terms.kl_address
+    np.testing.assert_allclose(got, expected, atol=1e-5)
+
+
+def test_vimco_gradient_has_the_expectation_of_the_exact_one():
+    # q = softmax(logits) over 4 slots, K = 2: E[L] and its gradient by enumeration.
+    random = np.random.default_rng(3)
+    slots, num_samples, draws = 4, 2, 200_000
+    logits = tf.constant(random.standard_normal(slots), tf.float32)
+    log_joint = tf.constant(random.standard_normal(slots) * 2, tf.float32)
+    log_p = tf.fill([slots], -np.log(slots).astype(np.float32))
+
+    with tf.GradientTape() as tape:
+        tape.watch(logits)
+        log_q = tf.math.log_softmax(logits)
+        log_w = log_joint + log_p - log_q
+        pairs = tf.reduce_logsumexp(
+            tf.stack(
+                [
+                    tf.broadcast_to(log_w[:, None], [slots, slots]),
+                    tf.broadcast_to(log_w[None, :], [slots, slots]),
+                ]
+            ),
+            axis=0,
+        ) - np.log(2)
+        q = tf.exp(log_q)
+        expected_bound = tf.reduce_sum(q[:, None] * q[None, :] * pairs)
+    exact = tape.gradient(expected_bound, logits).numpy()
+
+    uniforms = tf.random.stateless_uniform([draws, 1, num_samples], seed=[5, 6])
+    with tf.GradientTape() as tape:
+        rows = tf.tile(logits[None, None], [draws, 1, 1])
+        tape.watch(rows)
+        log_q = tf.math.log_softmax(rows)
+        drawn = va.sample_addresses(log_q, uniforms)
+        take = lambda x: tf.gather(x, drawn)  # noqa: E731
+        terms = va.vimco_terms(
+            tf.gather(log_q, drawn, batch_dims=2),
+            take(log_p),
+            take(log_joint),
+            tf.zeros_like(uniforms),
+        )
+        bound = terms.log_likelihood - terms.kl_latents - terms.kl_address
+    gradients = tape.gradient(bound, rows).numpy()[:, 0]
+    error = gradients.std(axis=0) / np.sqrt(draws)
+    assert np.all(np.abs(gradients.mean(axis=0) - exact) < 4 * error)
+    # The error bar is small against the gradient: the test can tell.
+    assert np.all(error < 0.02 * np.abs(exact).max())
+    np.testing.assert_allclose(
+        bound.numpy().mean(), expected_bound, atol=4 * bound.numpy().std() / draws**0.5
+    )
+
+
+def test_vimco_needs_two_samples():
+    one = tf.zeros([1, 1, 1])
+    with pytest.raises(ValueError, match=r"at least 2 .* Received: .*\(1, 1, 1\)"):
+        va.vimco_terms(one, one, one, one)
+
+
+def _layer_inputs():
+    embeddings = tf.random.stateless_normal([2, 3, 6], seed=[1, 1])
+    items = tf.random.stateless_normal([2, 4, 5], seed=[2, 2])
+    support = tf.constant([[[True, True, True, False]]] * 2)
+    return embeddings, items, tf.repeat(support, 3, axis=1)
+
+
+def test_posterior_equals_numpy_and_respects_the_support():
+    embeddings, items, support = _layer_inputs()
+    layer = va.VariationalAddressing(key_size=3, initial_scale=4.0)
+    log_q = layer(embeddings, items, support).numpy()
+    queries = np.float64(layer.query_projection(embeddings))
+    keys = np.float64(layer.item_projection(items))
+    queries /= np.linalg.norm(queries, axis=-1, keepdims=True)
+    keys /= np.linalg.norm(keys, axis=-1, keepdims=True)
+    logits = 4.0 * np.einsum("btk,bsk->bts", queries, keys)[..., :3]
+    np.testing.assert_allclose(log_q[..., :3], _log_softmax(logits), atol=1e-5)
+    assert np.all(np.exp(log_q[..., 3]) == 0)
+
+
+def test_terms_and_gradients_are_finite_for_zero_items_outside_the_support():
+    embeddings, items, support = _layer_inputs()
+    items = tf.zeros_like(items)
+    layer = va.VariationalAddressing(key_size=3)
+    with tf.GradientTape() as tape:
+        log_q = layer(embeddings, items, support)
+        likelihood = tf.fill(tf.shape(log_q), -500.0)
+        terms = va.exact_terms(
+            log_q, va.uniform_log_prob(support), likelihood, tf.ones_like(log_q)
+        )
+        loss = tf.add_n([tf.reduce_sum(x) for x in terms])
+    gradients = tape.gradient(loss, layer.trainable_variables)
+    assert np.isfinite(loss)
+    assert all(np.all(np.isfinite(g)) for g in gradients)
+
+
+def test_layer_survives_its_config():
+    inputs = _layer_inputs()
+    layer = va.VariationalAddressing(key_size=3, initial_scale=2.0)
+    layer(*inputs)
+    copy = keras.layers.deserialize(keras.layers.serialize(layer))
+    copy(*inputs)
+    copy.set_weights(layer.get_weights())
+    np.testing.assert_array_equal(layer(*inputs), copy(*inputs))
