@@ -1,0 +1,92 @@
+"""The default config. Files in `configs/` override a few lines of it.
+
+A field that this file does not name cannot be set: ConfigDict refuses it, and says
+which fields there are.
+"""
+
+import ml_collections
+
+
+def default() -> ml_collections.ConfigDict:
+    """Config of Kanerva++ on 28x28 binary images, for two CPU cores."""
+    config = ml_collections.ConfigDict()
+    config.seed = 0
+
+    config.data = ml_collections.ConfigDict()
+    config.data.name = "glyphs"
+    config.data.image_shape = (28, 28, 1)
+    config.data.episode_length = 32  # T
+    config.data.episodes_per_batch = 8  # B, the global batch
+    config.data.grouping = "uniform"  # uniform, class, consecutive
+    config.data.binarize = "none"  # none, dynamic
+    config.data.augment = ()  # of shift, flip, noise: training episodes only
+    config.data.train_split = "train"
+    config.data.test_split = "test"
+
+    config.model = kanerva_plus_plus()
+
+    config.train = ml_collections.ConfigDict()
+    config.train.steps = 2000
+    config.train.optimizer = "adam"  # adam, adamw, lamb, lars
+    config.train.learning_rate = 2e-3
+    config.train.final_learning_rate = 0.0
+    config.train.warmup_steps = 100
+    config.train.weight_decay = 0.0  # adamw, lamb, lars
+    config.train.clip_norm = 1.0  # 0: no clipping
+    config.train.kl_warmup_steps = 500
+    config.train.free_bits = 0.0  # nats of each KL an image that cost nothing
+    config.train.ema_decay = 0.0  # 0: no average
+    config.train.precision = "float32"  # float32, mixed_bfloat16, mixed_float16
+    config.train.jit_compile = False
+    config.train.steps_per_loop = 20
+    config.train.checkpoint_every = 500
+    config.train.keep_checkpoints = 2
+    config.train.log_every = 100
+    config.train.summary_every = 500
+
+    config.eval = ml_collections.ConfigDict()
+    config.eval.episodes_per_batch = 8
+    config.eval.num_samples = 16  # of the importance-weighted bound
+    config.eval.seed = 1234
+    return config
+
+
+def kanerva_plus_plus() -> ml_collections.ConfigDict:
+    """`config.model` of Kanerva++: S=6, D=88, 3,168 floats an episode."""
+    model = ml_collections.ConfigDict()
+    model.name = "kanerva_plus_plus"
+    model.likelihood = "bernoulli"
+    model.memory_size = 6
+    model.memory_depth = 88
+    model.block_size = 1
+    model.blocks_per_frame = 1
+    model.latent_size = 16
+    model.writer = "allocated"
+    model.sharpness = 1.0
+    model.scale_gain = 0.25
+    model.key_stddev = 0.02
+    model.decode_blocks = True
+    model.encoder = encoder()
+    model.decoder = decoder()
+    return model
+
+
+def encoder() -> ml_collections.ConfigDict:
+    """Arguments of `TSMResNet` for 28x28 images; shared by every model."""
+    config = ml_collections.ConfigDict()
+    config.widths = (64, 128, 256)
+    config.blocks = (2, 2, 2)
+    config.stem_stride = 4
+    config.shift = "bidirectional"
+    config.embedding_size = 512
+    return config
+
+
+def decoder() -> ml_collections.ConfigDict:
+    """Arguments of `ImageDecoder` for 28x28 images; shared by every model."""
+    config = ml_collections.ConfigDict()
+    config.widths = (96,)
+    config.blocks = (2,)
+    config.head_stride = 4
+    config.hidden = 512
+    return config

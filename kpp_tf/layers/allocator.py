@@ -1,0 +1,118 @@
+"""The allocator: gives each frame of an episode its own place in the memory."""
+
+import statistics
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kpp_tf.layers.gaussian_head import GaussianHead
+
+
+def slot_centres(memory_size: int, block_size: int) -> np.ndarray:
+    """Keys (x, y) at the centres of the blocks that tile the memory, row by row.
+
+    Args:
+      memory_size: S.
+      block_size: P.
+
+    Returns:
+      float32 [N, 2] with N = floor(S / P)^2, in the space of keys: Phi of it is the
+      centre's place in the memory.
+    """
+    per_side = memory_size // block_size
+    places = (np.arange(per_side) + 0.5) * block_size / memory_size
+    keys = [statistics.NormalDist().inv_cdf(place) for place in places]
+    rows, columns = np.meshgrid(keys, keys, indexing="ij")
+    return np.stack([columns.ravel(), rows.ravel()], axis=-1).astype(np.float32)
+
+
+@keras.saving.register_keras_serializable(package="kpp_tf")
+class Allocator(keras.layers.Layer):
+    """Key posterior q(Y|X) whose means start spread over the memory.
+
+    Block k of frame t owns slot n = (t K + k) mod N. Its key's mean is that slot's
+    learned place, moved by the frame's content by at most `reach`:
+
+        mu_n = (0, x_n, y_n) + (h_0, reach * tanh(h_1), reach * tanh(h_2))
+
+    with h and the standard deviation from a Gaussian head on the embedding. Means that
+    are chosen by content alone collide: two frames that fall on the same cells are read
+    back mixed, and that costs more nats than anything else in this model.
+
+    Args:
+      memory_size: S.
+      block_size: P.
+      blocks_per_frame: K.
+      initial_stddev: of the place (x, y), at the start; a wide key reads its
+        neighbours and the keys then collapse. The scale starts at its prior.
+      reach: largest move of a place by content, in the space of keys.
+    """
+
+    def __init__(
+        self,
+        memory_size: int,
+        block_size: int = 1,
+        blocks_per_frame: int = 1,
+        initial_stddev: float = 0.02,
+        reach: float = 0.02,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.memory_size = memory_size
+        self.block_size = block_size
+        self.blocks_per_frame = blocks_per_frame
+        self.initial_stddev = initial_stddev
+        self.reach = reach
+        self.num_slots = (memory_size // block_size) ** 2
+        place = {"initial_stddev": initial_stddev, "initial_mean_scale": 0.0}
+        self.place = GaussianHead(2 * blocks_per_frame, name="place", **place)
+        self.scale = GaussianHead(
+            blocks_per_frame, initial_mean_scale=0.0, name="scale"
+        )
+
+    def build(self, input_shape):
+        centres = slot_centres(self.memory_size, self.block_size)
+        self.slots = self.add_weight(
+            shape=centres.shape,
+            initializer=lambda shape, dtype=None: tf.constant(centres, dtype),
+            dtype="float32",
+            name="slots",
+        )
+        self.place.build(input_shape)
+        self.scale.build(input_shape)
+        self.built = True
+
+    def slot_keys(self) -> tf.Tensor:
+        """The places of all slots as keys of scale 0: float32 [N, 3]."""
+        slots = tf.convert_to_tensor(self.slots)
+        return tf.concat([tf.zeros_like(slots[:, :1]), slots], axis=-1)
+
+    def call(self, embeddings: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Allocates.
+
+        Args:
+          embeddings: [B, T, F].
+
+        Returns:
+          (mean, stddev) of q(Y|X), each float32 [B, T, K, 3].
+        """
+        batch, length = tf.unstack(tf.shape(embeddings)[:2])
+        shape = [batch, length, self.blocks_per_frame, -1]
+        move, place_stddev = (tf.reshape(h, shape) for h in self.place(embeddings))
+        scale, scale_stddev = (tf.reshape(h, shape) for h in self.scale(embeddings))
+        owned = tf.range(length * self.blocks_per_frame) % self.num_slots
+        slots = tf.gather(tf.convert_to_tensor(self.slots), owned)
+        slots = tf.reshape(slots, [1, length, self.blocks_per_frame, 2])
+        mean = tf.concat([scale, slots + self.reach * tf.tanh(move)], axis=-1)
+        return mean, tf.concat([scale_stddev, place_stddev], axis=-1)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "memory_size": self.memory_size,
+            "block_size": self.block_size,
+            "blocks_per_frame": self.blocks_per_frame,
+            "initial_stddev": self.initial_stddev,
+            "reach": self.reach,
+        }

@@ -1,0 +1,124 @@
+"""p(X|Z, M-hat): from a vector to the parameters of an image's likelihood."""
+
+from collections.abc import Sequence
+
+import keras
+import tensorflow as tf
+
+from kpp_tf.layers.residual_block import ResidualBlock
+
+
+@keras.saving.register_keras_serializable(package="kpp_tf")
+class ImageDecoder(keras.layers.Layer):
+    """Dense start, residual blocks at low resolution, sub-pixel upsampling.
+
+    Stage s works at 1 / (`head_stride` * 2^(stages - 1 - s)) of the image's resolution;
+    between stages `depth_to_space` doubles it, and the head makes `head_stride`^2
+    pixels of each position. Most arithmetic thus runs where features are small: at
+    28x28 with one stage and a head stride of 4, on a 7x7 grid.
+
+    Args:
+      image_shape: (H, W, C) of the images.
+      num_parameters: likelihood parameters of a pixel.
+      widths: channels of each stage, coarse to fine.
+      blocks: residual blocks of each stage.
+      head_stride: pixels along a side that the head makes of one position.
+      hidden: units of a dense layer before the start; 0 for none.
+    """
+
+    def __init__(
+        self,
+        image_shape: Sequence[int],
+        num_parameters: int,
+        widths: Sequence[int] = (96,),
+        blocks: Sequence[int] = (2,),
+        head_stride: int = 4,
+        hidden: int = 512,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.image_shape = tuple(image_shape)
+        self.num_parameters = num_parameters
+        self.widths = tuple(widths)
+        self.blocks = tuple(blocks)
+        self.head_stride = head_stride
+        self.hidden_size = hidden
+        reduction = head_stride * 2 ** (len(widths) - 1)
+        height, width = self.image_shape[:2]
+        if height % reduction or width % reduction:
+            raise ValueError(
+                "head_stride * 2^(stages - 1) must divide the image's sides. "
+                f"Received: {reduction} for image_shape={self.image_shape}"
+            )
+        self.start_shape = (height // reduction, width // reduction, self.widths[0])
+        self.hidden = None
+        if hidden:
+            self.hidden = keras.layers.Dense(hidden, activation="relu", name="hidden")
+        self.start = keras.layers.Dense(
+            self.start_shape[0] * self.start_shape[1] * self.widths[0],
+            activation="relu",
+            name="start",
+        )
+        self.stages = [
+            [
+                ResidualBlock(width, name=f"stage{stage}_block{block}")
+                for block in range(count)
+            ]
+            for stage, (width, count) in enumerate(zip(self.widths, self.blocks))
+        ]
+        self.up = [
+            keras.layers.Conv2D(
+                4 * width, 3, padding="same", activation="relu", name=f"up{stage}"
+            )
+            for stage, width in enumerate(self.widths[1:])
+        ]
+        self.head = keras.layers.Conv2D(
+            head_stride**2 * num_parameters, 3, padding="same", name="head"
+        )
+
+    def call(self, code: tf.Tensor) -> tf.Tensor:
+        """Decodes.
+
+        Args:
+          code: [B, T, F], what is known of each image.
+
+        Returns:
+          float32 [B, T, H, W, num_parameters].
+        """
+        features = code if self.hidden is None else self.hidden(code)
+        batch, length = tf.unstack(tf.shape(code)[:2])
+        shape = [batch, length, *self.start_shape]
+        features = tf.reshape(self.start(features), shape)
+        for stage, blocks in enumerate(self.stages):
+            if stage:
+                features = self._frames(self._double(stage - 1), features)
+            for block in blocks:
+                features = block(features)
+        pixels = self._frames(self._to_pixels, features)
+        return tf.cast(pixels, tf.float32)
+
+    def _double(self, stage):
+        return lambda frames: tf.nn.depth_to_space(self.up[stage](frames), 2)
+
+    def _to_pixels(self, frames):
+        pixels = self.head(frames)
+        if self.head_stride == 1:
+            return pixels
+        return tf.nn.depth_to_space(pixels, self.head_stride)
+
+    @staticmethod
+    def _frames(function, features):
+        batch, length = tf.unstack(tf.shape(features)[:2])
+        out = function(tf.reshape(features, [-1, *features.shape[2:]]))
+        return tf.reshape(out, [batch, length, *out.shape[1:]])
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "image_shape": self.image_shape,
+            "num_parameters": self.num_parameters,
+            "widths": self.widths,
+            "blocks": self.blocks,
+            "head_stride": self.head_stride,
+            "hidden": self.hidden_size,
+        }

@@ -1,0 +1,84 @@
+"""The one Gaussian head: features to mean and standard deviation."""
+
+import math
+
+import keras
+import tensorflow as tf
+
+
+@keras.saving.register_keras_serializable(package="kpp_tf")
+class GaussianHead(keras.layers.Layer):
+    """Mean and standard deviation of a diagonal Gaussian over `size` numbers.
+
+    mean = W_m h + b_m;  stddev = min_stddev + softplus(W_s h + b_s).
+
+    Returns tensors, not a distribution: a distribution is made where it is used and
+    never crosses a layer.
+
+    Args:
+      size: dimension of the Gaussian.
+      initial_stddev: standard deviation at the start, whatever the features.
+      initial_mean_scale: scale of the mean's initial weights; 0 starts the mean at 0.
+      min_stddev: floor that keeps KLs finite.
+    """
+
+    def __init__(
+        self,
+        size: int,
+        initial_stddev: float = 1.0,
+        initial_mean_scale: float = 1.0,
+        min_stddev: float = 1e-4,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        if initial_stddev <= min_stddev:
+            raise ValueError(
+                "initial_stddev must exceed min_stddev. Received: "
+                f"initial_stddev={initial_stddev}, min_stddev={min_stddev}"
+            )
+        self.size = size
+        self.initial_stddev = initial_stddev
+        self.initial_mean_scale = initial_mean_scale
+        self.min_stddev = min_stddev
+        initializer = "zeros"
+        if initial_mean_scale:
+            initializer = keras.initializers.VarianceScaling(
+                initial_mean_scale, "fan_in", "truncated_normal"
+            )
+        self.mean = keras.layers.Dense(size, kernel_initializer=initializer, name="mean")
+        # softplus(bias) = initial_stddev - min_stddev
+        bias = math.log(math.expm1(initial_stddev - min_stddev))
+        self.stddev = keras.layers.Dense(
+            size,
+            kernel_initializer="zeros",
+            bias_initializer=keras.initializers.Constant(bias),
+            name="stddev",
+        )
+
+    def build(self, input_shape):
+        self.mean.build(input_shape)
+        self.stddev.build(input_shape)
+        self.built = True
+
+    def call(self, features: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Computes the parameters.
+
+        Args:
+          features: [..., F].
+
+        Returns:
+          (mean, stddev), each float32 [..., size]; float32 whatever the precision of
+          the features, because KLs are taken between these.
+        """
+        mean = tf.cast(self.mean(features), tf.float32)
+        raw = tf.cast(self.stddev(features), tf.float32)
+        return mean, self.min_stddev + tf.nn.softplus(raw)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "size": self.size,
+            "initial_stddev": self.initial_stddev,
+            "initial_mean_scale": self.initial_mean_scale,
+            "min_stddev": self.min_stddev,
+        }

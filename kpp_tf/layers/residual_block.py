@@ -1,0 +1,89 @@
+"""The basic block of ResNet-18, with a temporal shift on its residual branch."""
+
+import keras
+import tensorflow as tf
+
+from kpp_tf.layers.temporal_shift import TemporalShift
+
+
+def group_norm(channels: int, gamma: str = "ones", name: str | None = None):
+    """Group normalisation in groups of at least 8 channels, at most 8 groups."""
+    groups = max(g for g in range(1, 9) if channels % g == 0 and channels // g >= 4)
+    return keras.layers.GroupNormalization(
+        groups, epsilon=1e-5, gamma_initializer=gamma, name=name
+    )
+
+
+@keras.saving.register_keras_serializable(package="kpp_tf")
+class ResidualBlock(keras.layers.Layer):
+    """out = relu(shortcut(x) + GN(conv(relu(GN(conv(shift(x))))))).
+
+    The shift stands before the first convolution of the residual branch, so that the
+    shortcut keeps each frame's own features ("residual shift" of the TSM paper). The
+    last normalisation starts at zero: the block starts as its shortcut.
+
+    Args:
+      width: output channels.
+      stride: of the first convolution; the shortcut then is a strided projection.
+      shift: mode of the temporal shift; see `TemporalShift`.
+    """
+
+    def __init__(self, width: int, stride: int = 1, shift: str = "none", **kwargs):
+        super().__init__(**kwargs)
+        self.supports_masking = True
+        self.width = width
+        self.stride = stride
+        self.shift = TemporalShift(shift, name="shift")
+        conv = {"padding": "same", "use_bias": False, "kernel_initializer": "he_normal"}
+        self.first = keras.layers.Conv2D(
+            width, 3, strides=stride, name="first", **conv
+        )
+        self.first_norm = group_norm(width, name="first_norm")
+        self.second = keras.layers.Conv2D(width, 3, name="second", **conv)
+        self.second_norm = group_norm(width, gamma="zeros", name="second_norm")
+        self.projection = None
+
+    def build(self, input_shape):
+        frames = (None, *input_shape[2:])
+        self.first.build(frames)
+        inner = self.first.compute_output_shape(frames)
+        for layer in (self.first_norm, self.second, self.second_norm):
+            layer.build(inner)
+        if self.stride != 1 or input_shape[-1] != self.width:
+            self.projection = keras.layers.Conv2D(
+                self.width,
+                self.stride,
+                strides=self.stride,
+                padding="same",
+                name="projection",
+            )
+            self.projection.build(frames)
+        self.built = True
+
+    def call(self, features: tf.Tensor, mask: tf.Tensor | None = None) -> tf.Tensor:
+        """Applies the block.
+
+        Args:
+          features: [B, T, h, w, channels].
+          mask: [B, T], 1 for a real frame and 0 for padding.
+
+        Returns:
+          [B, T, ceil(h / stride), ceil(w / stride), width].
+        """
+        batch, length = tf.unstack(tf.shape(features)[:2])
+        spatial = features.shape[2:]
+        frames = tf.reshape(features, [-1, *spatial])
+        shifted = tf.reshape(self.shift(features, mask=mask), [-1, *spatial])
+        branch = tf.nn.relu(self.first_norm(self.first(shifted)))
+        branch = self.second_norm(self.second(branch))
+        shortcut = frames if self.projection is None else self.projection(frames)
+        out = tf.nn.relu(shortcut + branch)
+        return tf.reshape(out, [batch, length, *out.shape[1:]])
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "width": self.width,
+            "stride": self.stride,
+            "shift": self.shift.mode,
+        }

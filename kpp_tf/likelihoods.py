@@ -1,0 +1,196 @@
+"""p(X|Z, M-hat): likelihoods of images, in nats; and the one place for bits/dim.
+
+Images are float32 in [0, 1]. Binary images hold 0 and 1 alone; images of 256 levels
+hold level / 255, and their likelihoods are masses of the level's bin, of width 1/255,
+with the outermost bins open to infinity. The masses of all levels sum to 1, so that
+bits/dim compare with any other discrete model.
+"""
+
+import math
+from typing import Protocol
+
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+LEVELS = 256
+_HALF_BIN = 0.5 / (LEVELS - 1)
+
+
+def bits_per_dim(nats: float, dims: int) -> float:
+    """Nats an image to bits a dimension: nats / (dims * ln 2)."""
+    return nats / (dims * math.log(2.0))
+
+
+def nats(bits: float, dims: int) -> float:
+    """Bits a dimension to nats an image: bits * dims * ln 2."""
+    return bits * dims * math.log(2.0)
+
+
+class Likelihood(Protocol):
+    """What a decoder's output means."""
+
+    def num_parameters(self, channels: int) -> int:
+        """Parameters that the decoder must give for each pixel."""
+
+    def log_prob(self, parameters: tf.Tensor, images: tf.Tensor) -> tf.Tensor:
+        """ln p(images), in nats: float32 [...], summed over [H, W, C]."""
+
+    def mean(self, parameters: tf.Tensor, channels: int) -> tf.Tensor:
+        """A picture to look at: [..., H, W, C] in [0, 1]."""
+
+
+class Bernoulli:
+    """Independent pixels in {0, 1}: ln p(x) = x l - softplus(l), with logit l.
+
+    For x strictly between 0 and 1 the value is a cross-entropy, not a likelihood.
+    """
+
+    def num_parameters(self, channels: int) -> int:
+        return channels
+
+    def log_prob(self, parameters: tf.Tensor, images: tf.Tensor) -> tf.Tensor:
+        parameters = tf.cast(parameters, tf.float32)
+        per_pixel = images * parameters - tf.nn.softplus(parameters)
+        return tf.reduce_sum(per_pixel, axis=[-3, -2, -1])
+
+    def mean(self, parameters: tf.Tensor, channels: int) -> tf.Tensor:
+        del channels
+        return tf.sigmoid(tf.cast(parameters, tf.float32))
+
+
+class LogisticMixture:
+    """Mixture of discretized logistics over 256 levels, channels autoregressive.
+
+    With F the logistic CDF and h half a bin, a component's mass of level x is
+
+        F((x + h - m) / s) - F((x - h - m) / s)
+            = F(b) F(-a) (1 - exp(a - b)),   b, a = (x +- h - m) / s,
+
+    whose logarithm is stable in every tail. The mixture index is shared by the channels
+    of a pixel, and the mean of channel c is moved linearly by the channels before it:
+    m_c + sum_{j<c} k_cj x_j, so that a pixel's colour is modelled jointly.
+
+    Reference: Salimans et al., "PixelCNN++", ICLR 2017.
+
+    Args:
+      components: of the mixture.
+    """
+
+    def __init__(self, components: int = 5):
+        self.components = components
+
+    def num_parameters(self, channels: int) -> int:
+        return self.components * (1 + 2 * channels + channels * (channels - 1) // 2)
+
+    def log_prob(self, parameters: tf.Tensor, images: tf.Tensor) -> tf.Tensor:
+        channels = images.shape[-1]
+        logits, means, log_scales, mixing = self._split(parameters, channels)
+        images = tf.cast(images, tf.float32)[..., None]  # [..., H, W, C, 1]
+        log_mass = tf.zeros_like(logits)
+        pair = 0
+        for c in range(channels):
+            mean = means[..., c, :]
+            for j in range(c):
+                mean += mixing[..., pair, :] * images[..., j, :]
+                pair += 1
+            log_mass += _logistic_log_mass(
+                images[..., c, :], mean, log_scales[..., c, :]
+            )
+        per_pixel = tf.reduce_logsumexp(tf.nn.log_softmax(logits) + log_mass, axis=-1)
+        return tf.reduce_sum(per_pixel, axis=[-2, -1])
+
+    def mean(self, parameters: tf.Tensor, channels: int) -> tf.Tensor:
+        logits, means, _, mixing = self._split(parameters, channels)
+        weights = tf.nn.softmax(logits)
+        colours, pair = [], 0
+        for c in range(channels):
+            mean = means[..., c, :]
+            for j in range(c):
+                mean += mixing[..., pair, :] * colours[j]
+                pair += 1
+            colours.append(tf.clip_by_value(mean, 0.0, 1.0))
+        return tf.stack([tf.reduce_sum(weights * m, axis=-1) for m in colours], axis=-1)
+
+    def _split(self, parameters, channels):
+        count, pairs = self.components, channels * (channels - 1) // 2
+        parameters = tf.cast(parameters, tf.float32)
+        sizes = [count, channels * count, channels * count, pairs * count]
+        logits, means, scales, mixing = tf.split(parameters, sizes, axis=-1)
+
+        def by_channel(values, number):
+            shape = tf.concat([tf.shape(values)[:-1], [number, count]], axis=0)
+            return tf.reshape(values, shape)
+
+        # Spread over [0, 1] at the start, where the decoder's output is near 0.
+        start = (tf.range(count, dtype=tf.float32) + 0.5) / count
+        means = by_channel(means, channels) + start
+        # From half a level to the whole range; -2 starts at a scale of 1/7.
+        log_scales = tf.clip_by_value(by_channel(scales, channels) - 2.0, -7.0, 1.0)
+        return logits, means, log_scales, by_channel(mixing, pairs)
+
+
+class DiscretizedGaussian:
+    """A Gaussian a pixel and channel, its mass integrated over the level's bin.
+
+        p(x) = Phi((x + h - m) / s) - Phi((x - h - m) / s),
+
+    with the outermost bins open, so that bits/dim are honest: a density could be made
+    as large as one likes. The scale s is learned for every pixel.
+    """
+
+    def num_parameters(self, channels: int) -> int:
+        return 2 * channels
+
+    def log_prob(self, parameters: tf.Tensor, images: tf.Tensor) -> tf.Tensor:
+        mean, scale = self._split(parameters)
+        lower = tf.where(images < _HALF_BIN, -1e6, (images - _HALF_BIN - mean) / scale)
+        upper = tf.where(
+            images > 1 - _HALF_BIN, 1e6, (images + _HALF_BIN - mean) / scale
+        )
+        # By symmetry the interval is moved to the left tail, where ln Phi is exact.
+        right = lower + upper > 0
+        left, top = tf.where(right, -upper, lower), tf.where(right, -lower, upper)
+        per_pixel = tfp.math.log_sub_exp(_log_ndtr(top), _log_ndtr(left))
+        return tf.reduce_sum(per_pixel, axis=[-3, -2, -1])
+
+    def mean(self, parameters: tf.Tensor, channels: int) -> tf.Tensor:
+        del channels
+        return tf.clip_by_value(self._split(parameters)[0], 0.0, 1.0)
+
+    @staticmethod
+    def _split(parameters):
+        mean, raw = tf.split(tf.cast(parameters, tf.float32), 2, axis=-1)
+        return mean + 0.5, tf.exp(tf.clip_by_value(raw - 1.5, -7.0, 2.0))
+
+
+def _logistic_log_mass(images, means, log_scales):
+    inverse = tf.exp(-log_scales)
+    centred = images - means
+    upper = (centred + _HALF_BIN) * inverse
+    lower = (centred - _HALF_BIN) * inverse
+    below = tf.where(images > 1 - _HALF_BIN, 0.0, tf.math.log_sigmoid(upper))
+    above = tf.where(images < _HALF_BIN, 0.0, tf.math.log_sigmoid(-lower))
+    # ln(1 - exp(a - b)); an open bin has b - a = infinity.
+    inner = (images >= _HALF_BIN) & (images <= 1 - _HALF_BIN)
+    width = tf.math.log(-tf.math.expm1(-2 * _HALF_BIN * inverse))
+    return below + above + tf.where(inner, width, 0.0)
+
+
+def _log_ndtr(x):
+    return tfp.distributions.Normal(0.0, 1.0).log_cdf(x)
+
+
+_BY_NAME = {
+    "bernoulli": Bernoulli,
+    "logistic_mixture": LogisticMixture,
+    "gaussian": DiscretizedGaussian,
+}
+
+
+def get(name: str) -> Likelihood:
+    """The likelihood of that name: bernoulli, logistic_mixture or gaussian."""
+    if name not in _BY_NAME:
+        raise ValueError(
+            f"likelihood must be one of {sorted(_BY_NAME)}. Received: {name!r}"
+        )
+    return _BY_NAME[name]()

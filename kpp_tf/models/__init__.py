@@ -1,0 +1,44 @@
+"""Generative memories. Each fulfils the contract of `memory_model.MemoryModel`."""
+
+from collections.abc import Callable, Mapping
+
+from kpp_tf.models.kanerva_plus_plus import KanervaPlusPlus
+from kpp_tf.models.memory_model import Elbo, Memory, MemoryModel
+
+_BY_NAME: dict[str, Callable[..., MemoryModel]] = {
+    "kanerva_plus_plus": KanervaPlusPlus,
+}
+
+
+def build_model(config: Mapping) -> MemoryModel:
+    """Builds the model that a config names, with its weights created.
+
+    Args:
+      config: a ConfigDict of `kpp_tf.config`; `config.model` holds the name and the
+        constructor's arguments, `config.data` the image shape and episode length.
+
+    Returns:
+      The model, its weights drawn from `config.seed`.
+
+    Raises:
+      ValueError: for an unknown name or an argument that the model does not take.
+    """
+    import keras
+
+    arguments = config.model.to_dict()
+    name = arguments.pop("name")
+    if name not in _BY_NAME:
+        raise ValueError(
+            f"config.model.name must be one of {sorted(_BY_NAME)}. Received: {name!r}"
+        )
+    keras.utils.set_random_seed(config.seed)
+    model = _BY_NAME[name](
+        image_shape=config.data.image_shape,
+        episode_length=config.data.episode_length,
+        **arguments,
+    )
+    model.build_from_shapes()
+    return model
+
+
+__all__ = ["Elbo", "KanervaPlusPlus", "Memory", "MemoryModel", "build_model"]

@@ -1,0 +1,334 @@
+"""Kanerva++: a deterministic memory of blocks, indexed by keys in R^3."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import keras
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from kpp_tf import noise
+from kpp_tf.layers.allocator import Allocator
+from kpp_tf.layers.block_reader import BlockReader
+from kpp_tf.layers.decoder import ImageDecoder
+from kpp_tf.layers.gaussian_head import GaussianHead
+from kpp_tf.layers.memory_writers import AllocatedWriter, PooledWriter
+from kpp_tf.layers.tsm_resnet import TSMResNet
+from kpp_tf.models.memory_model import Elbo, MemoryModel
+
+tfd = tfp.distributions
+
+WRITERS = ("allocated", "pooled")
+KEY_SALT, LATENT_SALT = 1, 2
+
+
+class Reading(NamedTuple):
+    """What is read at keys: blocks [B, T, K, P, P, D] and the code of p(Z|M-hat)."""
+
+    blocks: tf.Tensor
+    code: tf.Tensor
+
+
+@keras.saving.register_keras_serializable(package="kpp_tf")
+class KanervaPlusPlus(MemoryModel):
+    """K++.
+
+    Write:    E = f_enc(X),  q(Y|X) = N(mu_key(E), sigma_key(E)^2),  M = f_mem(E).
+    Generate: y ~ N(0, I),  M-hat = {f_ST(M, y_k)},  z ~ p(Z|M-hat),  x ~ p(X|Z, M-hat).
+    Bound:    E_q[ln p(X|Z, M-hat)] - E_q KL[q(Z|X) || p(Z|M-hat)] - KL[q(Y|X) || p(Y)].
+
+    The memory is deterministic, so it has no KL; it is written from the very images
+    that are scored. The keys enter the decoder through the blocks that they read.
+
+    Reference: Ramapuram, Wu, Kalousis, "Kanerva++: extending the Kanerva machine with
+    differentiable, locally block allocated latent memory", ICLR 2021. The source does
+    not state the memory's shape, K, the latent's size or the networks: they are ours.
+
+    Args:
+      image_shape, likelihood, episode_length: see `MemoryModel`.
+      memory_size: S, cells along a side of the memory.
+      memory_depth: D, numbers in a cell.
+      block_size: P, cells along a side of a block.
+      blocks_per_frame: K, blocks that make one image.
+      latent_size: L.
+      writer: "allocated" (each frame has its place) or "pooled" (one vector an
+        episode, upsampled; keys chosen by content alone).
+      sharpness, scale_gain: of the reader; see `block_weights`.
+      key_stddev: initial standard deviation of a key's place.
+      decode_blocks: whether the decoder sees the blocks, or the latent alone.
+      encoder: arguments of `TSMResNet`.
+      decoder: arguments of `ImageDecoder`.
+    """
+
+    def __init__(
+        self,
+        image_shape: Sequence[int] = (28, 28, 1),
+        likelihood: str = "bernoulli",
+        episode_length: int = 32,
+        memory_size: int = 6,
+        memory_depth: int = 88,
+        block_size: int = 1,
+        blocks_per_frame: int = 1,
+        latent_size: int = 16,
+        writer: str = "allocated",
+        sharpness: float = 1.0,
+        scale_gain: float = 0.25,
+        key_stddev: float = 0.02,
+        decode_blocks: bool = True,
+        encoder: dict | None = None,
+        decoder: dict | None = None,
+        **kwargs,
+    ):
+        super().__init__(image_shape, likelihood, episode_length, **kwargs)
+        if writer not in WRITERS:
+            raise ValueError(f"writer must be one of {WRITERS}. Received: {writer!r}")
+        self.memory_size = memory_size
+        self.memory_depth = memory_depth
+        self.block_size = block_size
+        self.blocks_per_frame = blocks_per_frame
+        self.latent_size = latent_size
+        self.writer_name = writer
+        self.sharpness = sharpness
+        self.scale_gain = scale_gain
+        self.key_stddev = key_stddev
+        self.decode_blocks = decode_blocks
+        self.encoder_config = dict(encoder or {})
+        self.decoder_config = dict(decoder or {})
+        self.encoder = TSMResNet(**self.encoder_config, name="encoder")
+        self.reader = BlockReader(
+            memory_size, block_size, sharpness, scale_gain, name="reader"
+        )
+        if writer == "allocated":
+            self.allocator = Allocator(
+                memory_size,
+                block_size,
+                blocks_per_frame,
+                initial_stddev=key_stddev,
+                name="allocator",
+            )
+            self.writer = AllocatedWriter(
+                self.reader, memory_depth, blocks_per_frame, name="writer"
+            )
+        else:
+            self.key_head = GaussianHead(
+                3 * blocks_per_frame, initial_stddev=key_stddev, name="key_head"
+            )
+            self.writer = PooledWriter(memory_size, memory_depth, name="writer")
+        self.latent_posterior = GaussianHead(latent_size, name="latent_posterior")
+        self.latent_prior = GaussianHead(latent_size, name="latent_prior")
+        self.decoder = ImageDecoder(
+            self.image_shape,
+            self.likelihood.num_parameters(self.image_shape[-1]),
+            **self.decoder_config,
+            name="decoder",
+        )
+
+    @property
+    def memory_floats(self) -> int:
+        return self.memory_size**2 * self.memory_depth
+
+    def write(self, episode, mask=None):
+        """Writes an episode into its memory M: [B, S, S, D]."""
+        return self._write(self._embed(episode, mask), mask)
+
+    def elbo(self, episode, seeds, mask=None, memory=None, analytic=True):
+        embeddings = self._embed(episode, mask)
+        if memory is None:
+            memory = self._write(embeddings, mask)
+        key_posterior = self._key_posterior(embeddings)
+        keys = self._draw(key_posterior, seeds, KEY_SALT)
+        reading = self.read(memory, keys)
+        latent_posterior = _normal(*self.latent_posterior(embeddings))
+        latents = self._draw(latent_posterior, seeds, LATENT_SALT)
+        latent_prior = _normal(*self.latent_prior(reading.code))
+        parameters = self.decode(latents, reading.blocks)
+        log_likelihood = self.likelihood.log_prob(parameters, episode)
+        kl_keys = tf.reduce_sum(
+            _kl(key_posterior, self._key_prior(), keys, analytic), axis=-1
+        )
+        kl_latents = _kl(latent_posterior, latent_prior, latents, analytic)
+        terms = log_likelihood, kl_latents, kl_keys, tf.zeros_like(kl_keys)
+        if mask is not None:
+            terms = (term * mask for term in terms)
+        return Elbo(*terms)
+
+    def generate(self, memory, num_samples, seeds, temperature=None):
+        keys = self.draw_keys(num_samples, seeds, temperature)
+        return self.generate_from_keys(memory, keys, seeds, temperature)
+
+    def draw_keys(
+        self, num_samples: int, seeds: tf.Tensor, temperature: tf.Tensor | None = None
+    ) -> tf.Tensor:
+        """Keys from the prior p(Y) = N(0, I): float32 [B, N, K, 3]."""
+        shape = (num_samples, self.blocks_per_frame, 3)
+        return _tempered(noise.normal(seeds, shape, KEY_SALT), temperature)
+
+    def generate_from_keys(
+        self,
+        memory: tf.Tensor,
+        keys: tf.Tensor,
+        seeds: tf.Tensor | None = None,
+        temperature: tf.Tensor | None = None,
+    ) -> tf.Tensor:
+        """Images at given keys; the 3-number index of the paper.
+
+        Args:
+          memory: [B, S, S, D].
+          keys: [B, N, K, 3].
+          seeds: int32 [B, 2] for the latents; None takes the mean of p(Z|M-hat).
+          temperature: [B].
+
+        Returns:
+          Mean images in [0, 1]: float32 [B, N, H, W, C].
+        """
+        reading = self.read(memory, keys)
+        mean, stddev = self.latent_prior(reading.code)
+        if seeds is not None:
+            shape = (tf.shape(keys)[1], self.latent_size)
+            drawn = noise.normal(seeds, shape, LATENT_SALT)
+            mean += stddev * _tempered(drawn, temperature)
+        parameters = self.decode(mean, reading.blocks)
+        return self.likelihood.mean(parameters, self.image_shape[-1])
+
+    def reconstruct(self, memory, queries, seeds, mask=None):
+        keys = self.infer_keys(memory, queries, seeds, mask)
+        return self.generate_from_keys(memory, keys)
+
+    def refine(self, memory, images, seeds):
+        del seeds  # the likeliest keys: nothing is drawn
+        keys = self.infer_keys(memory, images)
+        return self.generate_from_keys(memory, keys)
+
+    def infer_keys(
+        self,
+        memory: tf.Tensor,
+        queries: tf.Tensor,
+        seeds: tf.Tensor | None = None,
+        mask: tf.Tensor | None = None,
+    ) -> tf.Tensor:
+        """Keys at which `memory` holds what resembles `queries` most.
+
+        With the pooled writer these are the keys of q(Y|X), a function of the content.
+        The allocated writer places a frame by its turn, which says nothing of a query:
+        there each query's blocks F are compared with what is stored at every slot, and
+        the key is the place of the nearest (squared distance).
+
+        Args:
+          memory: [B, S, S, D].
+          queries: [B, T, H, W, C] in [0, 1].
+          seeds: int32 [B, 2] to draw the keys; None takes their means.
+          mask: [B, T].
+
+        Returns:
+          float32 [B, T, K, 3].
+        """
+        embeddings = self._embed(queries, mask)
+        posterior = self._key_posterior(embeddings)
+        if self.writer_name == "pooled":
+            mean = posterior.mean()
+        else:
+            mean = self._nearest_slots(memory, self.writer.contents(embeddings))
+        if seeds is None:
+            return mean
+        drawn = noise.normal(seeds, self._key_shape(embeddings), KEY_SALT)
+        return mean + posterior.stddev() * drawn
+
+    def read(self, memory: tf.Tensor, keys: tf.Tensor) -> Reading:
+        """Reads K blocks a key: see `Reading`."""
+        blocks = self.reader(memory, keys)
+        batch, length = tf.unstack(tf.shape(keys)[:2])
+        size = self.blocks_per_frame * self.block_size**2 * self.memory_depth
+        return Reading(blocks, tf.reshape(blocks, [batch, length, size]))
+
+    def decode(self, latents: tf.Tensor, blocks: tf.Tensor) -> tf.Tensor:
+        """Likelihood parameters [B, T, H, W, .] of latents [B, T, L] and blocks."""
+        code = tf.cast(latents, self.compute_dtype)
+        if self.decode_blocks:
+            batch, length = tf.unstack(tf.shape(latents)[:2])
+            size = self.blocks_per_frame * self.block_size**2 * self.memory_depth
+            flat = tf.reshape(blocks, [batch, length, size])
+            code = tf.concat([code, tf.cast(flat, code.dtype)], axis=-1)
+        return self.decoder(code)
+
+    def key_posterior(self, episode: tf.Tensor, mask: tf.Tensor | None = None):
+        """q(Y|X): a `MultivariateNormalDiag` of batch [B, T, K] and event [3]."""
+        return self._key_posterior(self._embed(episode, mask))
+
+    def _embed(self, episode, mask):
+        return self.encoder(self.check_episode(episode), mask=mask)
+
+    def _write(self, embeddings, mask):
+        if self.writer_name == "pooled":
+            return self.writer(embeddings, mask=mask)
+        keys, _ = self.allocator(embeddings)
+        return self.writer(embeddings, keys, mask=mask)
+
+    def _key_posterior(self, embeddings):
+        if self.writer_name == "allocated":
+            return _normal(*self.allocator(embeddings))
+        shape = [*tf.unstack(tf.shape(embeddings)[:2]), self.blocks_per_frame, 3]
+        mean, stddev = self.key_head(embeddings)
+        return _normal(tf.reshape(mean, shape), tf.reshape(stddev, shape))
+
+    def _key_prior(self):
+        return _normal(tf.zeros([3]), tf.ones([3]))
+
+    def _key_shape(self, embeddings):
+        return (tf.shape(embeddings)[1], self.blocks_per_frame, 3)
+
+    def _draw(self, distribution, seeds, salt):
+        """A reparametrised sample whose noise depends on each episode's own seed."""
+        mean = distribution.mean()
+        shape = tuple(tf.unstack(tf.shape(mean)[1:]))
+        return mean + distribution.stddev() * noise.normal(seeds, shape, salt)
+
+    def _nearest_slots(self, memory, contents):
+        slots = self.allocator.slot_keys()  # [N, 3]
+        count = self.allocator.num_slots
+        places = tf.broadcast_to(
+            slots[None, :, None, :], [tf.shape(memory)[0], count, 1, 3]
+        )
+        size = self.block_size**2 * self.memory_depth
+        batch, length = tf.unstack(tf.shape(contents)[:2])
+        stored = tf.reshape(self.reader(memory, places), [batch, count, size])
+        wanted = tf.reshape(contents, [batch, length * self.blocks_per_frame, size])
+        stored, wanted = tf.cast(stored, tf.float32), tf.cast(wanted, tf.float32)
+        distance = tf.reduce_sum(stored**2, axis=-1)[:, None, :] - 2 * tf.matmul(
+            wanted, stored, transpose_b=True
+        )
+        nearest = tf.gather(slots, tf.argmin(distance, axis=-1, output_type=tf.int32))
+        return tf.reshape(nearest, [batch, length, self.blocks_per_frame, 3])
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "memory_size": self.memory_size,
+            "memory_depth": self.memory_depth,
+            "block_size": self.block_size,
+            "blocks_per_frame": self.blocks_per_frame,
+            "latent_size": self.latent_size,
+            "writer": self.writer_name,
+            "sharpness": self.sharpness,
+            "scale_gain": self.scale_gain,
+            "key_stddev": self.key_stddev,
+            "decode_blocks": self.decode_blocks,
+            "encoder": self.encoder_config,
+            "decoder": self.decoder_config,
+        }
+
+
+def _normal(mean, stddev):
+    return tfd.MultivariateNormalDiag(loc=mean, scale_diag=stddev)
+
+
+def _kl(posterior, prior, value, analytic):
+    if analytic:
+        return tfd.kl_divergence(posterior, prior)
+    return posterior.log_prob(value) - prior.log_prob(value)
+
+
+def _tempered(drawn, temperature):
+    if temperature is None:
+        return drawn
+    ones = [1] * (len(drawn.shape) - 1)
+    return drawn * tf.reshape(tf.cast(temperature, drawn.dtype), [-1, *ones])
