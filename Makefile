@@ -1,10 +1,12 @@
 # Everything here runs inside .venv, which `make setup` creates from a plain Python
-# (3.10 to 3.13) with its venv module. PYTHON=python3.12 chooses another one.
+# (3.10 to 3.13) with its venv module. PYTHON=python3.12 chooses another one;
+# ARGS="tests/layers -k reader" goes to pytest.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
+PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -18,14 +20,13 @@ setup: $(STAMP) ## Create .venv with the exact pins (once; later calls return at
 
 # The stamp is newer than every file that decides what is installed.
 $(STAMP): requirements-dev.txt pyproject.toml
-	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(None if \
-	  (3, 10) <= v < (3, 14) else f"kpp_tf needs Python 3.10 to 3.13. Received: \
-	  {v[0]}.{v[1]}. Choose one with: make setup PYTHON=python3.12")'
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --disable-pip-version-check --quiet \
-	  --progress-bar on -r requirements-dev.txt
-	$(BIN)/python -m pip install --disable-pip-version-check --quiet \
-	  --no-deps --no-build-isolation --editable .
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 14))' \
+	  || { echo "kpp_tf needs Python 3.10 to 3.13. Received: $$($(PYTHON) -V 2>&1)." \
+	  "Choose one with: make setup PYTHON=python3.12" >&2; exit 1; }
+	test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)
+	@echo "Installing TensorFlow and the rest into $(VENV): a minute or two."
+	$(PIP) -r requirements-dev.txt
+	$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
 	@echo "Ready: $(VENV) holds the pins of requirements-dev.txt and kpp_tf itself."
 
@@ -33,10 +34,10 @@ demo: $(STAMP) ## Train, evaluate, draw and export a small model (minutes, offli
 	$(BIN)/python tools/demo.py --out runs/demo
 
 test: lint ## Lint, then the quick tests
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow" $(ARGS)
 
 test-slow: $(STAMP) ## The slow tests alone
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -m slow $(ARGS)
 
 lint: $(STAMP) ## Check style and format; change nothing
 	$(BIN)/python -m ruff check .
