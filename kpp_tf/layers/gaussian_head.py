@@ -45,7 +45,9 @@ class GaussianHead(keras.layers.Layer):
             initializer = keras.initializers.VarianceScaling(
                 initial_mean_scale, "fan_in", "truncated_normal"
             )
-        self.mean = keras.layers.Dense(size, kernel_initializer=initializer, name="mean")
+        self.mean = keras.layers.Dense(
+            size, kernel_initializer=initializer, name="mean"
+        )
         # softplus(bias) = initial_stddev - min_stddev
         bias = math.log(math.expm1(initial_stddev - min_stddev))
         self.stddev = keras.layers.Dense(

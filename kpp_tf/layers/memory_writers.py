@@ -29,7 +29,6 @@ class AllocatedWriter(keras.layers.Layer):
         self, reader: BlockReader, depth: int, blocks_per_frame: int = 1, **kwargs
     ):
         super().__init__(**kwargs)
-        self.supports_masking = True
         self.reader = reader
         self.depth = depth
         self.blocks_per_frame = blocks_per_frame
@@ -52,22 +51,25 @@ class AllocatedWriter(keras.layers.Layer):
         )
 
     def call(
-        self, embeddings: tf.Tensor, keys: tf.Tensor, mask: tf.Tensor | None = None
+        self,
+        embeddings: tf.Tensor,
+        keys: tf.Tensor,
+        frame_mask: tf.Tensor | None = None,
     ) -> tf.Tensor:
         """Writes.
 
         Args:
           embeddings: [B, T, F].
           keys: [B, T, K, 3], the means of q(Y|X).
-          mask: [B, T], 1 for a real frame; a padded frame writes nothing.
+          frame_mask: [B, T], 1 for a real frame; a padded frame writes nothing.
 
         Returns:
           memory: [B, S, S, D].
         """
         blocks = self.contents(embeddings)
         written = tf.ones_like(blocks[..., :1])
-        if mask is not None:
-            written *= tf.cast(mask, blocks.dtype)[:, :, None, None, None, None]
+        if frame_mask is not None:
+            written *= tf.cast(frame_mask, blocks.dtype)[:, :, None, None, None, None]
         total = self.reader.adjoint(keys, tf.concat([blocks * written, written], -1))
         return total[..., :-1] / tf.maximum(total[..., -1:], self.COVERAGE_FLOOR)
 
@@ -101,7 +103,6 @@ class PooledWriter(keras.layers.Layer):
 
     def __init__(self, memory_size: int, depth: int, width: int = 64, **kwargs):
         super().__init__(**kwargs)
-        self.supports_masking = True
         self.memory_size = memory_size
         self.depth = depth
         self.width = width
@@ -114,20 +115,22 @@ class PooledWriter(keras.layers.Layer):
         ]
         self.last = keras.layers.Conv2D(depth, 3, padding="same", name="last")
 
-    def call(self, embeddings: tf.Tensor, mask: tf.Tensor | None = None) -> tf.Tensor:
+    def call(
+        self, embeddings: tf.Tensor, frame_mask: tf.Tensor | None = None
+    ) -> tf.Tensor:
         """Writes.
 
         Args:
           embeddings: [B, T, F].
-          mask: [B, T], 1 for a real frame.
+          frame_mask: [B, T], 1 for a real frame.
 
         Returns:
           memory: [B, S, S, D].
         """
-        if mask is None:
+        if frame_mask is None:
             pooled = tf.reduce_mean(embeddings, axis=1)
         else:
-            mask = tf.cast(mask, embeddings.dtype)[..., None]
+            mask = tf.cast(frame_mask, embeddings.dtype)[..., None]
             count = tf.maximum(tf.reduce_sum(mask, axis=1), 1.0)
             pooled = tf.reduce_sum(embeddings * mask, axis=1) / count
         size, width = self.base_size, self.width

@@ -30,14 +30,11 @@ class ResidualBlock(keras.layers.Layer):
 
     def __init__(self, width: int, stride: int = 1, shift: str = "none", **kwargs):
         super().__init__(**kwargs)
-        self.supports_masking = True
         self.width = width
         self.stride = stride
         self.shift = TemporalShift(shift, name="shift")
         conv = {"padding": "same", "use_bias": False, "kernel_initializer": "he_normal"}
-        self.first = keras.layers.Conv2D(
-            width, 3, strides=stride, name="first", **conv
-        )
+        self.first = keras.layers.Conv2D(width, 3, strides=stride, name="first", **conv)
         self.first_norm = group_norm(width, name="first_norm")
         self.second = keras.layers.Conv2D(width, 3, name="second", **conv)
         self.second_norm = group_norm(width, gamma="zeros", name="second_norm")
@@ -60,12 +57,14 @@ class ResidualBlock(keras.layers.Layer):
             self.projection.build(frames)
         self.built = True
 
-    def call(self, features: tf.Tensor, mask: tf.Tensor | None = None) -> tf.Tensor:
+    def call(
+        self, features: tf.Tensor, frame_mask: tf.Tensor | None = None
+    ) -> tf.Tensor:
         """Applies the block.
 
         Args:
           features: [B, T, h, w, channels].
-          mask: [B, T], 1 for a real frame and 0 for padding.
+          frame_mask: [B, T], 1 for a real frame and 0 for padding.
 
         Returns:
           [B, T, ceil(h / stride), ceil(w / stride), width].
@@ -73,7 +72,9 @@ class ResidualBlock(keras.layers.Layer):
         batch, length = tf.unstack(tf.shape(features)[:2])
         spatial = features.shape[2:]
         frames = tf.reshape(features, [-1, *spatial])
-        shifted = tf.reshape(self.shift(features, mask=mask), [-1, *spatial])
+        shifted = tf.reshape(
+            self.shift(features, frame_mask=frame_mask), [-1, *spatial]
+        )
         branch = tf.nn.relu(self.first_norm(self.first(shifted)))
         branch = self.second_norm(self.second(branch))
         shortcut = frames if self.projection is None else self.projection(frames)

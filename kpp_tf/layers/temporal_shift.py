@@ -33,16 +33,17 @@ class TemporalShift(keras.layers.Layer):
             raise ValueError(f"mode must be one of {MODES}. Received: {mode!r}")
         if not 0 <= fraction <= 0.5:
             raise ValueError(f"fraction must be in [0, 0.5]. Received: {fraction}")
-        self.supports_masking = True
         self.mode = mode
         self.fraction = fraction
 
-    def call(self, features: tf.Tensor, mask: tf.Tensor | None = None) -> tf.Tensor:
+    def call(
+        self, features: tf.Tensor, frame_mask: tf.Tensor | None = None
+    ) -> tf.Tensor:
         """Shifts.
 
         Args:
           features: [B, T, ..., channels], at least rank 3.
-          mask: [B, T], 1 for a real frame and 0 for padding at the end.
+          frame_mask: [B, T], 1 for a real frame and 0 for padding at the end.
 
         Returns:
           Same shape and dtype as `features`.
@@ -50,8 +51,8 @@ class TemporalShift(keras.layers.Layer):
         moved = int(features.shape[-1] * self.fraction)
         if self.mode == "none" or moved == 0:
             return features
-        if mask is not None:
-            mask = tf.cast(mask, features.dtype)
+        if frame_mask is not None:
+            mask = tf.cast(frame_mask, features.dtype)
             ones = [1] * (len(features.shape) - 2)
             features = features * tf.reshape(mask, [*tf.unstack(tf.shape(mask)), *ones])
         blank = tf.zeros_like(features[:, :1, ..., :moved])

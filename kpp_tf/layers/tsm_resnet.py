@@ -42,7 +42,6 @@ class TSMResNet(keras.layers.Layer):
                 "widths and blocks must name the same number of stages. "
                 f"Received: widths={tuple(widths)}, blocks={tuple(blocks)}"
             )
-        self.supports_masking = True
         self.widths = tuple(widths)
         self.blocks = tuple(blocks)
         self.stem_stride = stem_stride
@@ -71,12 +70,14 @@ class TSMResNet(keras.layers.Layer):
         self.flatten = keras.layers.Flatten(name="flatten")
         self.embed = keras.layers.Dense(embedding_size, name="embed")
 
-    def call(self, episode: tf.Tensor, mask: tf.Tensor | None = None) -> tf.Tensor:
+    def call(
+        self, episode: tf.Tensor, frame_mask: tf.Tensor | None = None
+    ) -> tf.Tensor:
         """Encodes an episode.
 
         Args:
           episode: [B, T, H, W, C] images in [0, 1].
-          mask: [B, T], 1 for a real frame and 0 for padding.
+          frame_mask: [B, T], 1 for a real frame and 0 for padding.
 
         Returns:
           embeddings E: [B, T, embedding_size].
@@ -87,7 +88,7 @@ class TSMResNet(keras.layers.Layer):
         frames = tf.nn.relu(self.stem_norm(self.stem(2.0 * frames - 1.0)))
         features = tf.reshape(frames, [batch, length, *frames.shape[1:]])
         for block in self.stages:
-            features = block(features, mask=mask)
+            features = block(features, frame_mask=frame_mask)
         frames = tf.reshape(features, [-1, *features.shape[2:]])
         embeddings = self.embed(self.flatten(frames))
         return tf.reshape(embeddings, [batch, length, self.embedding_size])

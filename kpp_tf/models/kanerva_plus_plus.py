@@ -255,13 +255,13 @@ class KanervaPlusPlus(MemoryModel):
         return self._key_posterior(self._embed(episode, mask))
 
     def _embed(self, episode, mask):
-        return self.encoder(self.check_episode(episode), mask=mask)
+        return self.encoder(self.check_episode(episode), frame_mask=mask)
 
     def _write(self, embeddings, mask):
         if self.writer_name == "pooled":
-            return self.writer(embeddings, mask=mask)
+            return self.writer(embeddings, frame_mask=mask)
         keys, _ = self.allocator(embeddings)
-        return self.writer(embeddings, keys, mask=mask)
+        return self.writer(embeddings, keys, frame_mask=mask)
 
     def _key_posterior(self, embeddings):
         if self.writer_name == "allocated":

@@ -133,19 +133,17 @@ class MemoryModel(keras.Model, abc.ABC):
         """
 
     @abc.abstractmethod
-    def refine(
-        self, memory: Memory, images: tf.Tensor, seeds: tf.Tensor
-    ) -> tf.Tensor:
+    def refine(self, memory: Memory, images: tf.Tensor, seeds: tf.Tensor) -> tf.Tensor:
         """One step of iterative inference: reads with the likeliest keys of `images`.
 
         Applied to generated or damaged images [B, N, H, W, C], again and again, it
         moves them towards what the memory holds.
         """
 
-    def call(self, episode: tf.Tensor, mask: tf.Tensor | None = None) -> tf.Tensor:
+    def call(self, episode: tf.Tensor) -> tf.Tensor:
         """The bound [B, T] with seeds of 0: builds every weight of the model."""
         seeds = tf.zeros([tf.shape(episode)[0], 2], tf.int32)
-        return self.elbo(episode, seeds, mask=mask).bound
+        return self.elbo(episode, seeds).bound
 
     def build_from_shapes(self, length: int = 2) -> None:
         """Creates the weights, with an episode of zeros."""
