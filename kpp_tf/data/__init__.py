@@ -1,0 +1,25 @@
+"""Images to episodes.
+
+`load_images` reads a split of a data set into an `ImageTable`; `training_episodes`
+and `evaluation_episodes` turn it into a `tf.data.Dataset` of `Episodes`.
+"""
+
+from kpp_tf.data.episodes import (
+    Episodes,
+    evaluation_episodes,
+    partition,
+    training_episodes,
+)
+from kpp_tf.data.sources import DATA_SETS, SPLITS, load_images
+from kpp_tf.data.table import ImageTable
+
+__all__ = [
+    "DATA_SETS",
+    "SPLITS",
+    "Episodes",
+    "ImageTable",
+    "evaluation_episodes",
+    "load_images",
+    "partition",
+    "training_episodes",
+]

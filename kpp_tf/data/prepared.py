@@ -1,0 +1,191 @@
+"""Reads data sets that TFDS has prepared, without ever touching the network.
+
+`tfds.builder(name)` may ask a public bucket for metadata even with
+`download=False`; `tfds.builder_from_directory` reads nothing but the folder.
+"""
+
+from __future__ import annotations
+
+import os
+import pathlib
+from collections.abc import Callable
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_datasets as tfds
+
+
+def data_root(data_dir: str | None) -> pathlib.Path:
+    """The folder of prepared data sets.
+
+    It is `data_dir`, else the environment's TFDS_DATA_DIR, else TFDS's own default.
+    """
+    chosen = data_dir or os.environ.get("TFDS_DATA_DIR") or tfds.core.constants.DATA_DIR
+    return pathlib.Path(chosen).expanduser()
+
+
+def find(name: str, data_dir: str | None, *, how_to_get: str = "") -> pathlib.Path:
+    """Finds the newest prepared version of a data set.
+
+    Args:
+      name: the data set, with its TFDS config where it has one:
+        "mnist" or "downsampled_imagenet/32x32".
+      data_dir: see `data_root`.
+      how_to_get: the sentence that tells how to get the data; by default the
+        `tfds build` command.
+
+    Returns:
+      The folder of the version, which holds `dataset_info.json`.
+
+    Raises:
+      FileNotFoundError: if no whole prepared version is there.
+    """
+    root = data_root(data_dir)
+    folder = root / name
+    versions = []
+    if folder.is_dir():
+        for path in folder.iterdir():
+            if path.is_dir() and tfds.core.Version.is_valid(path.name):
+                versions.append(path)
+    versions.sort(key=lambda path: tfds.core.Version(path.name))
+    if not versions:
+        how_to_get = how_to_get or (
+            f"On a machine with a network run: tfds build {name} --data_dir={root}"
+        )
+        raise FileNotFoundError(
+            f"The data set {name!r} is not prepared in {root} (looked for "
+            f"{folder}{os.sep}<version>{os.sep}dataset_info.json). {how_to_get} "
+            "Data elsewhere: pass --data_dir or set TFDS_DATA_DIR. "
+            "Nothing was downloaded."
+        )
+    for needed in ("dataset_info.json", "features.json"):
+        if not (versions[-1] / needed).is_file():
+            raise FileNotFoundError(
+                f"{versions[-1] / needed} is missing, so the preparation of {name!r} "
+                "was not finished. Remove that folder and prepare the data again."
+            )
+    return versions[-1]
+
+
+def open_folder(folder: pathlib.Path) -> tfds.core.DatasetBuilder:
+    """A read-only builder over a prepared folder whose files are all there.
+
+    Raises:
+      ValueError: if the metadata cannot be read, naming the folder.
+      FileNotFoundError: if a shard that the metadata lists is missing, naming it.
+    """
+    try:
+        builder = tfds.builder_from_directory(folder)
+    except Exception as error:  # TFDS lets JSON and protobuf errors through.
+        raise ValueError(
+            f"The metadata in {folder} cannot be read ({error}). "
+            "Remove that folder and prepare the data again."
+        ) from error
+    for info in builder.info.splits.values():
+        for shard in info.filepaths:
+            if not os.path.isfile(shard):
+                raise FileNotFoundError(
+                    f"{shard} is missing, so {builder.info.full_name} is not whole. "
+                    "Remove the folder and prepare the data again."
+                )
+    return builder
+
+
+def read(
+    folder: pathlib.Path,
+    split: str,
+    keys: tuple[str, ...],
+    transform: Callable[[dict[str, tf.Tensor]], dict[str, tf.Tensor]] | None = None,
+    into: Callable[[int], dict[str, np.ndarray]] | None = None,
+    batch_size: int = 512,
+) -> dict[str, np.ndarray]:
+    """Decodes a split into arrays, in the order of the files.
+
+    Args:
+      folder: what `find` returned.
+      split: in TFDS's language, for example "train[:-10000]".
+      keys: the features to keep.
+      transform: applied to every example (a dictionary with `keys`), in parallel.
+      into: given the number of examples, returns the arrays to write into. Default:
+        arrays in memory.
+      batch_size: examples decoded at a time; few where an example is large.
+
+    Returns:
+      A dictionary of arrays [N, ...].
+
+    Raises:
+      ValueError: if the split or a feature does not exist, or a file is damaged;
+        the message names it.
+    """
+    builder = open_folder(folder)
+    missing = [key for key in keys if key not in builder.info.features]
+    if missing:
+        raise ValueError(
+            f"{folder / 'features.json'} has no feature {missing}; "
+            f"it has {sorted(builder.info.features)}."
+        )
+    try:
+        count = builder.info.splits[split].num_examples
+    except (KeyError, ValueError, AssertionError) as error:
+        raise ValueError(
+            f"{folder} has no split {split!r}; it has "
+            + ", ".join(
+                f"{name} ({info.num_examples})"
+                for name, info in builder.info.splits.items()
+            )
+            + "."
+        ) from error
+
+    def select(example):
+        example = {key: example[key] for key in keys}
+        return transform(example) if transform else example
+
+    dataset = builder.as_dataset(
+        split=split,
+        shuffle_files=False,
+        read_config=tfds.ReadConfig(
+            interleave_cycle_length=1, try_autocache=False, skip_prefetch=True
+        ),
+    )
+    dataset = dataset.map(select, num_parallel_calls=tf.data.AUTOTUNE)
+    dataset = dataset.batch(batch_size).prefetch(2)
+    arrays, done = None, 0
+    try:
+        for batch in dataset.as_numpy_iterator():
+            size = len(next(iter(batch.values())))
+            if arrays is None:
+                arrays = into(count) if into else {}
+                for key, value in batch.items():
+                    if key not in arrays:
+                        arrays[key] = np.empty((count, *value.shape[1:]), value.dtype)
+            if done + size > count:
+                break
+            for key, value in batch.items():
+                arrays[key][done : done + size] = value
+            done += size
+    except tf.errors.OpError as error:
+        raise ValueError(
+            f"{_damaged_file(builder)} cannot be read: {error.message.splitlines()[0]} "
+            "Remove the folder it is in and prepare the data again."
+        ) from error
+    if done != count:
+        raise ValueError(
+            f"{_damaged_file(builder)} does not hold the examples that "
+            f"{folder / 'dataset_info.json'} lists: {done} of {count} found in "
+            f"{split!r}. Remove the folder and prepare the data again."
+        )
+    return arrays or {}
+
+
+def _damaged_file(builder: tfds.core.DatasetBuilder) -> str:
+    """The first file whose records do not decode, or the folder if all do."""
+    for info in builder.info.splits.values():
+        for path, length in zip(info.filepaths, info.shard_lengths):
+            records = tf.data.TFRecordDataset(path)
+            records = records.map(builder.info.features.deserialize_example)
+            try:
+                if sum(1 for _ in records) != length:
+                    return str(path)
+            except tf.errors.OpError:
+                return str(path)
+    return str(builder.data_dir)

@@ -1,0 +1,141 @@
+"""The data sets, by name: each as one table of images a split."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import numpy as np
+from ml_collections import ConfigDict
+
+from kpp_tf.data import glyphs, omniglot28, prepared
+from kpp_tf.data.table import ImageTable
+
+SPLITS = ("train", "validation", "test")
+
+# An image of a grey data set is binarized "fixed" by this: ink from the middle up.
+_FIXED_THRESHOLD = 128
+
+
+class _Prepared(NamedTuple):
+    """A data set that TFDS's own files hold in the form that we use.
+
+    Attributes:
+      tfds_name: the builder, with its config where it has one.
+      splits: our split -> the split in TFDS's language.
+      label: the feature that labels the images, if any.
+      scale: what a pixel is multiplied by to lie in [0, 255].
+    """
+
+    tfds_name: str
+    splits: Mapping[str, str]
+    label: str | None = None
+    scale: int = 1
+
+
+def _held_out(count: int) -> dict[str, str]:
+    """Splits of a data set that has no validation split: the last of train."""
+    return {
+        "train": f"train[:-{count}]",
+        "validation": f"train[-{count}:]",
+        "test": "test",
+    }
+
+
+_PREPARED = {
+    "binarized_mnist": _Prepared(
+        "binarized_mnist", {split: split for split in SPLITS}, scale=255
+    ),
+    "mnist": _Prepared("mnist", _held_out(10_000), "label"),
+    "fashion_mnist": _Prepared("fashion_mnist", _held_out(10_000), "label"),
+    "cifar10": _Prepared("cifar10", _held_out(5_000), "label"),
+}
+_BINARY = ("binarized_mnist",)
+
+
+def _load_prepared(
+    data_config: ConfigDict, split: str, data_dir: str | None
+) -> ImageTable:
+    name = data_config.name
+    source = _PREPARED[name]
+    keys = ("image",) + ((source.label,) if source.label else ())
+    folder = prepared.find(source.tfds_name, data_dir)
+    tfds_split = "+".join(source.splits[part] for part in split.split("+"))
+    arrays = prepared.read(folder, tfds_split, keys)
+    return ImageTable(
+        images=arrays["image"] * np.uint8(source.scale),
+        labels=arrays[source.label].astype(np.int64) if source.label else None,
+        levels=2 if name in _BINARY else 256,
+        name=name,
+        split=split,
+    )
+
+
+_LOADERS: dict[str, Callable[[ConfigDict, str, str | None], ImageTable]] = {
+    "glyphs": lambda data_config, split, data_dir: glyphs.load(split),
+    "omniglot28": lambda data_config, split, data_dir: omniglot28.load(split, data_dir),
+    **dict.fromkeys(_PREPARED, _load_prepared),
+}
+DATA_SETS = tuple(sorted(_LOADERS))
+
+
+def load_images(
+    data_config: ConfigDict, split: str, data_dir: str | None = None
+) -> ImageTable:
+    """Loads all images of a split. Never uses the network.
+
+    Args:
+      data_config: `config.data`; uses `name`, `image_shape` and `binarize`:
+        "none" leaves the images as they are, "fixed" makes pixels from 128 up
+        white and the others black, once, and "dynamic" leaves the table grey while
+        the episodes made from it hold fresh Bernoulli draws of its pixels.
+      split: "train", "validation" or "test", or several joined by "+".
+      data_dir: folder of prepared TFDS data sets; default: the environment's
+        TFDS_DATA_DIR, else TFDS's own default.
+
+    Returns:
+      The table.
+
+    Raises:
+      ValueError: if the config is wrong or a file damaged.
+      FileNotFoundError: if the data is not there; says how to get it.
+    """
+    name = data_config.name
+    if name not in _LOADERS:
+        raise ValueError(
+            f"config.data.name knows {list(DATA_SETS)}. Received: {name!r}"
+        )
+    parts = split.split("+")
+    if not set(parts) <= set(SPLITS) or len(set(parts)) < len(parts):
+        raise ValueError(
+            f"A split is one of {list(SPLITS)}, or several joined by '+'. "
+            f"Received: {split!r}"
+        )
+    table = _LOADERS[name](data_config, split, data_dir)
+    if table.image_shape != tuple(data_config.image_shape):
+        raise ValueError(
+            f"Images of {name!r} are {table.image_shape}; set config.data.image_shape "
+            f"so. Received: {tuple(data_config.image_shape)}"
+        )
+    return _binarized(table, data_config.binarize)
+
+
+def _binarized(table: ImageTable, binarize: str) -> ImageTable:
+    if binarize not in ("none", "fixed", "dynamic"):
+        raise ValueError(
+            "config.data.binarize is 'none', 'fixed' or 'dynamic'. "
+            f"Received: {binarize!r}"
+        )
+    if binarize == "none" or table.levels == 2:
+        return table
+    if table.image_shape[-1] != 1:
+        raise ValueError(
+            f"Only grey images are binarized; those of {table.name!r} have "
+            f"{table.image_shape[-1]} channels. "
+            f"Received: config.data.binarize={binarize!r}"
+        )
+    images = table.images
+    if binarize == "fixed":
+        images = (images >= _FIXED_THRESHOLD) * np.uint8(255)
+    return dataclasses.replace(table, images=images, levels=2)
