@@ -1,0 +1,105 @@
+"""The memory of the Kanerva Machine: a key table turns keys into weights.
+
+Reference:
+  [1] Wu, Wayne, Graves, Lillicrap. The Kanerva Machine: A Generative Distributed
+      Memory. ICLR 2018. arXiv:1804.01756.
+"""
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from kpp_tf.layers.gaussian_memory import GaussianMemoryLayer
+from kpp_tf.layers.linear_gaussian import GaussianMemory
+
+
+@keras.saving.register_keras_serializable(package="kpp_tf")
+class KanervaMachineMemory(GaussianMemoryLayer):
+    """Linear-Gaussian memory addressed through a table of keys [1].
+
+        y_t ~ N(0, I)                    key
+        w_t = A b(y_t)                   weights, no softmax; rows of A have length 1
+        M   ~ MN(R0, U0, I)              memory
+        z_t ~ N(M^T w_t, sigma^2 I)      code: the prior p(z | y, M) of a latent
+
+    b is a perceptron of one hidden layer. Weights follow from keys alone, so the
+    posterior of M given all keys and codes of an episode has a closed form, which is
+    what a write computes.
+
+    Args:
+      slots: S, rows of the memory and of the key table.
+      code_size: D, columns of the memory.
+      address_size: columns of the key table A.
+      hidden: units of the hidden layer of b.
+      noise_scale: sigma at the start, over 0.01.
+      **kwargs: passed to `keras.layers.Layer`.
+    """
+
+    def __init__(
+        self,
+        slots: int = 32,
+        code_size: int = 100,
+        address_size: int = 64,
+        hidden: int = 128,
+        noise_scale: float = 1.0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(slots, code_size, noise_scale, **kwargs)
+        self.address_size = address_size
+        self.hidden_size = hidden
+        self._table = self.add_weight(
+            shape=(slots, address_size), initializer="random_normal", name="table"
+        )
+        self.hidden = keras.layers.Dense(
+            hidden, activation="relu", dtype="float32", name="hidden"
+        )
+        self.project = keras.layers.Dense(address_size, dtype="float32", name="project")
+
+    def weights_of(self, keys: tf.Tensor) -> tf.Tensor:
+        """Weights w = A b(y).
+
+        Args:
+          keys: y, float32 [B, T, K].
+
+        Returns:
+          float32 [B, T, S].
+        """
+        table = tf.math.l2_normalize(tf.convert_to_tensor(self._table), axis=-1)
+        address = self.project(self.hidden(keys))
+        return tf.einsum("bta,sa->bts", address, table)
+
+    def read(self, matrix: tf.Tensor, keys: tf.Tensor) -> tf.Tensor:
+        """Mean of p(z | y, M): M^T w(y).
+
+        Args:
+          matrix: M, a sample or the mean of the memory, float32 [B, S, D].
+          keys: float32 [B, T, K].
+
+        Returns:
+          float32 [B, T, D].
+        """
+        return tf.matmul(self.weights_of(keys), matrix)
+
+    def call(
+        self, keys: tf.Tensor, codes: tf.Tensor, frame_mask: tf.Tensor | None = None
+    ) -> GaussianMemory:
+        """Writes an episode by Bayes' rule.
+
+        Args:
+          keys: float32 [B, T, K].
+          codes: float32 [B, T, D].
+          frame_mask: float32 [B, T], 1 for a real frame, 0 for padding. None: all real.
+
+        Returns:
+          The posterior p(M | keys, codes).
+        """
+        return self.write_batch(self.weights_of(keys), codes, frame_mask)
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor arguments."""
+        return {
+            **super().get_config(),
+            "address_size": self.address_size,
+            "hidden": self.hidden_size,
+        }

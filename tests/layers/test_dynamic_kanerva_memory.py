@@ -1,0 +1,260 @@
+"""The DKM's memory: write, address, read and both KLs against independent figures."""
+
+import keras
+import numpy as np
+import pytest
+import scipy.integrate
+import scipy.special
+import scipy.stats
+import tensorflow as tf
+
+from kpp_tf.layers.dynamic_kanerva_memory import (
+    DynamicKanervaMemory,
+    write_and_read_gradients,
+)
+from kpp_tf.layers.linear_gaussian import sample
+
+SLOTS, SIZE, FRAMES, BATCH = 8, 12, 7, 3
+
+
+def _layer(**kwargs):
+    keras.utils.set_random_seed(0)
+    return DynamicKanervaMemory(**{"slots": SLOTS, "code_size": SIZE, **kwargs})
+
+
+def _codes(seed=0, batch=BATCH, frames=FRAMES):
+    rng = np.random.default_rng(seed)
+    return tf.constant(rng.normal(size=[batch, frames, SIZE]), tf.float32)
+
+
+def _prior(layer):
+    prior = layer.prior(1)
+    return prior.mean[0].numpy().astype(float), prior.covariance[0].numpy().astype(
+        float
+    )
+
+
+@pytest.mark.parametrize("form", ["batch", "sequential"])
+def test_write_given_weights_is_the_closed_form_posterior(form):
+    layer = _layer()
+    layer._prior_log_variance.assign(np.linspace(-1, 1, SLOTS))
+    weights = np.random.default_rng(1).normal(size=[BATCH, FRAMES, SLOTS])
+    write = layer.write_batch if form == "batch" else layer.write_sequential
+    memory = write(tf.constant(weights, tf.float32), _codes())
+    mean, covariance = _prior(layer)
+    noise_variance = float(layer.noise_variance)
+    for b in range(BATCH):
+        precision = np.linalg.inv(covariance) + weights[b].T @ weights[b] / (
+            noise_variance
+        )
+        information = np.linalg.inv(covariance) @ mean
+        information += weights[b].T @ _codes()[b].numpy() / noise_variance
+        expected = np.linalg.inv(precision)
+        np.testing.assert_allclose(memory.covariance[b], expected, atol=1e-5)
+        np.testing.assert_allclose(memory.mean[b], expected @ information, atol=1e-5)
+
+
+def test_sequential_write_addresses_in_the_memory_so_far():
+    layer = _layer(write_form="sequential")
+    codes = _codes()
+    memory = layer(codes)
+    noise_variance = float(layer.noise_variance)
+    for b in range(BATCH):
+        mean, covariance = _prior(layer)
+        for code in codes[b].numpy().astype(float):
+            gram = mean @ mean.T + noise_variance * np.eye(SLOTS)
+            weight = np.linalg.solve(gram, mean @ code)
+            spread = weight @ covariance @ weight + noise_variance
+            gain = covariance @ weight / spread
+            mean = mean + np.outer(gain, code - mean.T @ weight)
+            covariance = covariance - np.outer(gain, covariance @ weight)
+        np.testing.assert_allclose(memory.mean[b], mean, atol=2e-5)
+        np.testing.assert_allclose(memory.covariance[b], covariance, atol=2e-5)
+
+
+def test_one_pass_over_one_frame_is_the_sequential_write():
+    codes = _codes(frames=1)
+    batch = _layer(write_passes=1)(codes)
+    sequential = _layer(write_form="sequential")(codes)
+    np.testing.assert_allclose(batch.mean, sequential.mean, atol=1e-5)
+    np.testing.assert_allclose(batch.covariance, sequential.covariance, atol=1e-5)
+
+
+def test_batch_write_ignores_the_order_of_frames_and_sequential_does_not():
+    codes = _codes()
+    order = np.random.default_rng(2).permutation(FRAMES)
+    shuffled = tf.gather(codes, order, axis=1)
+    batch = _layer()
+    np.testing.assert_allclose(batch(codes).mean, batch(shuffled).mean, atol=1e-5)
+    sequential = _layer(write_form="sequential")
+    difference = sequential(codes).mean - sequential(shuffled).mean
+    assert np.abs(difference).max() > 1e-3
+
+
+@pytest.mark.parametrize("form", ["batch", "sequential"])
+def test_padding_does_not_change_the_memory(form):
+    layer = _layer(write_form=form)
+    codes = _codes()
+    padded = tf.concat([codes, 100.0 * tf.ones([BATCH, 3, SIZE])], axis=1)
+    mask = tf.concat([tf.ones([BATCH, FRAMES]), tf.zeros([BATCH, 3])], axis=1)
+    whole, masked = layer(codes), layer(padded, frame_mask=mask)
+    np.testing.assert_allclose(whole.mean, masked.mean, atol=1e-5)
+    np.testing.assert_allclose(whole.covariance, masked.covariance, atol=1e-5)
+    np.testing.assert_allclose(
+        layer.kl_memory(whole), layer.kl_memory(masked), rtol=1e-5
+    )
+
+
+@pytest.mark.parametrize("form", ["batch", "sequential"])
+def test_an_empty_episode_leaves_the_prior(form):
+    layer = _layer(write_form=form)
+    memory = layer(_codes(), frame_mask=tf.zeros([BATCH, FRAMES]))
+    np.testing.assert_array_equal(memory.mean, layer.prior(BATCH).mean)
+    np.testing.assert_allclose(layer.kl_memory(memory), np.zeros(BATCH), atol=1e-5)
+
+
+def test_episodes_do_not_see_each_other():
+    layer, codes = _layer(), _codes()
+    permuted = layer(tf.gather(codes, [2, 0, 1]))
+    expected = tf.gather(layer(codes).mean, [2, 0, 1])
+    np.testing.assert_allclose(permuted.mean, expected, atol=1e-6)
+
+
+def test_weight_kl_matches_monte_carlo():
+    layer = _layer()
+    mean = np.random.default_rng(3).normal(size=SLOTS)
+    scale = float(layer.weight_scale)
+    draws = 20_000
+    samples = mean + scale * np.random.default_rng(4).normal(size=[draws, SLOTS])
+    ratios = scipy.stats.norm.logpdf(samples, mean, scale).sum(-1)
+    ratios -= scipy.stats.norm.logpdf(samples).sum(-1)
+    error = ratios.std() / np.sqrt(draws)
+    kl = float(layer.kl_weights(tf.constant(mean, tf.float32)))
+    assert abs(kl - ratios.mean()) < 4 * error
+
+
+def test_bound_with_a_sampled_memory_is_below_the_exact_likelihood():
+    """S = D = 1: x_t | M ~ N(0, M^2 + s^2), so ln p(X) is an integral over one M."""
+    layer = _layer(slots=1, code_size=1)
+    episode = np.array([0.9, -1.3, 1.1, 0.4])
+    mean, variance = (float(x[0, 0]) for x in _prior(layer))
+    likelihood_scale = 0.5
+
+    def joint(m):
+        spread = np.sqrt(m**2 + likelihood_scale**2)
+        log_prob = scipy.stats.norm.logpdf(episode, 0, spread).sum()
+        return np.exp(log_prob + scipy.stats.norm.logpdf(m, mean, np.sqrt(variance)))
+
+    exact = np.log(scipy.integrate.quad(joint, -12, 12)[0])
+    draws = 4_000
+    codes = tf.constant(np.tile(episode[None, :, None], [draws, 1, 1]), tf.float32)
+    rng = np.random.default_rng(5)
+    memory = layer(codes)
+    matrix = sample(memory, tf.constant(rng.normal(size=[draws, 1, 1]), tf.float32))
+    weights = layer.address(matrix, codes)
+    noise = rng.normal(size=weights.shape)
+    drawn = weights.numpy() + float(layer.weight_scale) * noise
+    read = (drawn @ matrix.numpy())[..., 0]
+    bounds = scipy.stats.norm.logpdf(episode, read, likelihood_scale).sum(-1)
+    bounds -= (
+        layer.kl_weights(weights).numpy().sum(-1) + layer.kl_memory(memory).numpy()
+    )
+    error = bounds.std() / np.sqrt(draws)
+    assert bounds.mean() < exact + 3 * error
+    # Not vacuously: the bound's integrand averages to p(X) as importance weights do
+    # only if every term is right, KLs included; so estimate ln p(X) from samples.
+    drawn_scale = float(layer.weight_scale)
+    ratio = scipy.stats.norm.logpdf(episode, read, likelihood_scale).sum(-1)
+    ratio += scipy.stats.norm.logpdf(drawn[..., 0]).sum(-1)
+    ratio -= scipy.stats.norm.logpdf(drawn, weights, drawn_scale)[..., 0].sum(-1)
+    ratio += scipy.stats.norm.logpdf(matrix[:, 0, 0], mean, np.sqrt(variance))
+    posterior_scale = np.sqrt(memory.covariance[:, 0, 0])
+    ratio -= scipy.stats.norm.logpdf(
+        matrix[:, 0, 0], memory.mean[:, 0, 0], posterior_scale
+    )
+    combined = np.sqrt(bounds.var() + ratio.var()) / np.sqrt(draws)
+    assert abs(ratio.mean() - bounds.mean()) < 4 * combined
+    assert scipy.special.logsumexp(ratio) - np.log(draws) <= exact + 0.3
+
+
+def test_a_second_pass_rebuilds_codes_better():
+    codes = _codes()
+
+    def error(layer):
+        read, _ = layer.read(layer(codes).mean, codes)
+        return float(tf.reduce_mean((read - codes) ** 2))
+
+    assert error(_layer(write_passes=2)) < error(_layer(write_passes=1))
+
+
+def test_iterated_reading_cleans_a_noisy_cue():
+    """Few, well separated codes: iterating moves a noisy cue towards what is stored."""
+    layer = _layer(noise_scale=0.1)
+    codes = 3.0 * _codes(frames=4)
+    matrix = layer(codes).mean
+    # As many rows as stored codes would be: project on their span alone.
+    noise = np.random.default_rng(6).normal(size=codes.shape)
+    cue = codes + tf.constant(noise, tf.float32)
+    read, _ = layer.read(matrix, cue)
+    again, _ = layer.read(matrix, cue, iterations=3)
+    by_hand, _ = layer.read(matrix, layer.read(matrix, read)[0])
+    np.testing.assert_allclose(again, by_hand, atol=1e-5)
+    before = float(tf.reduce_mean((cue - codes) ** 2))
+    assert float(tf.reduce_mean((read - codes) ** 2)) < before
+
+
+@pytest.mark.parametrize("form", ["batch", "sequential"])
+@pytest.mark.parametrize("size", [0.0, 1.0, 1e3])
+def test_constant_episodes_give_finite_terms_and_gradients(form, size):
+    layer = _layer(write_form=form, noise_scale=0.02)
+    for gradient in write_and_read_gradients(layer, tf.fill([2, 32, SIZE], size)):
+        assert np.isfinite(gradient).all()
+    memory = layer(tf.fill([2, 32, SIZE], size))
+    assert np.isfinite(layer.kl_memory(memory)).all()
+
+
+def test_a_singular_prior_gives_finite_terms():
+    layer = _layer(noise_scale=0.02)
+    layer._prior_mean.assign(np.full([SLOTS, SIZE], 50.0))
+    for gradient in write_and_read_gradients(layer, _codes()):
+        assert np.isfinite(gradient).all()
+
+
+def test_every_weight_has_a_gradient():
+    layer = _layer()
+    gradients = write_and_read_gradients(layer, _codes())
+    assert len(gradients) == 1 + len(layer.trainable_variables) == 5
+    for gradient in gradients:
+        assert np.abs(gradient).max() > 0
+
+
+def test_config_round_trip_and_weights(tmp_path):
+    layer = _layer(write_form="sequential", write_passes=3, weight_scale=0.2)
+    config = keras.saving.serialize_keras_object(layer)
+    copy = keras.saving.deserialize_keras_object(config)
+    assert copy.get_config() == layer.get_config()
+    copy.set_weights(layer.get_weights())
+    np.testing.assert_array_equal(copy(_codes()).mean, layer(_codes()).mean)
+
+
+def test_float32_under_a_half_precision_policy():
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        memory = _layer()(_codes())
+    finally:
+        keras.config.set_dtype_policy(policy)
+    assert all(part.dtype == tf.float32 for part in memory)
+
+
+def test_wrong_arguments_are_named():
+    with pytest.raises(ValueError, match="Received: 'parallel'"):
+        _layer(write_form="parallel")
+    with pytest.raises(ValueError, match="Received: 0"):
+        _layer(write_passes=0)
+    with pytest.raises(ValueError, match="noise must start over"):
+        _layer(noise_scale=0.0)
+    layer = _layer(write_form="sequential")
+    signature = [tf.TensorSpec([None, None, SIZE], tf.float32)]
+    with pytest.raises(ValueError, match="static episode"):
+        tf.function(layer.call, input_signature=signature).get_concrete_function()
