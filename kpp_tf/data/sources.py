@@ -9,7 +9,16 @@ from typing import NamedTuple
 import numpy as np
 from ml_collections import ConfigDict
 
-from kpp_tf.data import glyphs, omniglot28, prepared
+from kpp_tf.data import (
+    celeb_a,
+    glyphs,
+    gqn_mazes,
+    imagenet32,
+    omniglot28,
+    prepared,
+)
+from kpp_tf.data.burda_omniglot.load import load as load_burda_omniglot
+from kpp_tf.data.mazes.load import load_mazes
 from kpp_tf.data.table import ImageTable
 
 SPLITS = ("train", "validation", "test")
@@ -19,19 +28,17 @@ _FIXED_THRESHOLD = 128
 
 
 class _Prepared(NamedTuple):
-    """A data set that TFDS's own files hold in the form that we use.
+    """A data set whose prepared images are used as they are.
 
     Attributes:
-      tfds_name: the builder, with its config where it has one.
       splits: our split -> the split in TFDS's language.
-      label: the feature that labels the images, if any.
-      scale: what a pixel is multiplied by to lie in [0, 255].
+      labelled: whether it has the feature "label".
+      binary: whether its pixels are 0 and 1.
     """
 
-    tfds_name: str
     splits: Mapping[str, str]
-    label: str | None = None
-    scale: int = 1
+    labelled: bool = True
+    binary: bool = False
 
 
 def _held_out(count: int) -> dict[str, str]:
@@ -45,13 +52,12 @@ def _held_out(count: int) -> dict[str, str]:
 
 _PREPARED = {
     "binarized_mnist": _Prepared(
-        "binarized_mnist", {split: split for split in SPLITS}, scale=255
+        {split: split for split in SPLITS}, labelled=False, binary=True
     ),
-    "mnist": _Prepared("mnist", _held_out(10_000), "label"),
-    "fashion_mnist": _Prepared("fashion_mnist", _held_out(10_000), "label"),
-    "cifar10": _Prepared("cifar10", _held_out(5_000), "label"),
+    "mnist": _Prepared(_held_out(10_000)),
+    "fashion_mnist": _Prepared(_held_out(10_000)),
+    "cifar10": _Prepared(_held_out(5_000)),
 }
-_BINARY = ("binarized_mnist",)
 
 
 def _load_prepared(
@@ -59,23 +65,49 @@ def _load_prepared(
 ) -> ImageTable:
     name = data_config.name
     source = _PREPARED[name]
-    keys = ("image",) + ((source.label,) if source.label else ())
-    folder = prepared.find(source.tfds_name, data_dir)
+    keys = ("image", "label") if source.labelled else ("image",)
+    folder = prepared.find(name, data_dir)
     tfds_split = "+".join(source.splits[part] for part in split.split("+"))
     arrays = prepared.read(folder, tfds_split, keys)
+    images = arrays["image"]
+    if source.binary:
+        if images.max() > 1:
+            raise ValueError(
+                f"{folder} must hold pixels that are 0 or 1. "
+                f"Received: {images.max()} in the split {split!r}"
+            )
+        images = images * np.uint8(255)
     return ImageTable(
-        images=arrays["image"] * np.uint8(source.scale),
-        labels=arrays[source.label].astype(np.int64) if source.label else None,
-        levels=2 if name in _BINARY else 256,
+        images=images,
+        labels=arrays["label"].astype(np.int64) if source.labelled else None,
+        levels=2 if source.binary else 256,
         name=name,
         split=split,
     )
 
 
+def _load_walks(
+    data_config: ConfigDict, split: str, data_dir: str | None
+) -> ImageTable:
+    """Frames of mazes, labelled with the number of their walk."""
+    load = {"mazes": load_mazes, "gqn_mazes": gqn_mazes.load_gqn_mazes}
+    name = data_config.name
+    frames, walks = load[name](split, int(data_config.image_shape[0]), data_dir)
+    return ImageTable(images=frames, labels=walks, levels=256, name=name, split=split)
+
+
+def _by_split(load: Callable[[str, str | None], ImageTable]):
+    return lambda data_config, split, data_dir: load(split, data_dir)
+
+
 _LOADERS: dict[str, Callable[[ConfigDict, str, str | None], ImageTable]] = {
     "glyphs": lambda data_config, split, data_dir: glyphs.load(split),
-    "omniglot28": lambda data_config, split, data_dir: omniglot28.load(split, data_dir),
+    "omniglot28": _by_split(omniglot28.load),
+    "burda_omniglot": _by_split(load_burda_omniglot),
+    "celeb_a": _by_split(celeb_a.load),
+    "imagenet32": _by_split(imagenet32.load),
     **dict.fromkeys(_PREPARED, _load_prepared),
+    **dict.fromkeys(("mazes", "gqn_mazes"), _load_walks),
 }
 DATA_SETS = tuple(sorted(_LOADERS))
 

@@ -1,0 +1,200 @@
+"""Reads the mazes of GQN (Eslami et al., 2018), as DeepMind published them.
+
+They are TFRecord files in the public bucket gs://gqn-dataset, which the repository
+google-deepmind/gqn-datasets describes:
+
+    mazes/train/0001-of-1080.tfrecord ... 1080-of-1080.tfrecord
+    mazes/test/001-of-120.tfrecord ... 120-of-120.tfrecord
+
+A record is a `tf.train.Example` of one walk of 300 frames, and each file has 100:
+
+    frames   bytes list [300], JPEG, 84 x 84 x 3
+    cameras  float list [300 * 5], for each frame x, y, z, yaw, pitch (radians)
+
+Nothing here downloads. Copy the files, or only some of them, to
+`<data_dir>/downloads/manual/gqn_mazes/`, where TFDS looks for what is fetched by hand:
+
+    gsutil -m cp -r gs://gqn-dataset/mazes/train gs://gqn-dataset/mazes/test \
+        <data_dir>/downloads/manual/gqn_mazes/
+
+GQN has no validation split. Here it is every training file whose number is a multiple
+of 20, so that it is the same whichever files are there.
+"""
+
+import pathlib
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from kpp_tf.data import large_array, prepared
+
+BUCKET = "gs://gqn-dataset/mazes"
+CAMERA_NUMBERS = 5
+HELD_OUT_EVERY = 20
+SPLITS = ("train", "validation", "test")
+
+_FILE_NAME = re.compile(r"(\d+)-of-\d+\.tfrecord")
+
+
+class Walk(NamedTuple):
+    """One record.
+
+    Attributes:
+      frames: uint8 [F, H, W, 3].
+      cameras: float32 [F, 5]: x, y, z, yaw, pitch.
+    """
+
+    frames: np.ndarray
+    cameras: np.ndarray
+
+
+def _parse(record: tf.Tensor, size: int | None) -> tuple[tf.Tensor, tf.Tensor]:
+    features = {
+        "frames": tf.io.FixedLenSequenceFeature([], tf.string, allow_missing=True),
+        "cameras": tf.io.FixedLenSequenceFeature(
+            [CAMERA_NUMBERS], tf.float32, allow_missing=True
+        ),
+    }
+    example = tf.io.parse_single_example(record, features)
+    frames = tf.map_fn(
+        lambda jpeg: tf.io.decode_jpeg(jpeg, channels=3),
+        example["frames"],
+        fn_output_signature=tf.TensorSpec([None, None, 3], tf.uint8),
+    )
+    if size is not None:
+        frames = tf.image.resize(frames, [size, size], tf.image.ResizeMethod.AREA)
+        frames = tf.cast(tf.round(frames), tf.uint8)
+    return frames, example["cameras"]
+
+
+def read_walks(path: str | pathlib.Path, size: int | None = None) -> Iterator[Walk]:
+    """Reads one file.
+
+    Args:
+      path: A TFRecord file in GQN's format.
+      size: Pixels a side to shrink frames to, each the mean of the area that it
+        covers; None leaves them as they are.
+
+    Yields:
+      Its walks, in order.
+
+    Raises:
+      ValueError: If a record cannot be read, or has no frames, or not one camera a
+        frame; names the file.
+    """
+    dataset = tf.data.TFRecordDataset(str(path))
+    dataset = dataset.map(
+        lambda record: _parse(record, size), num_parallel_calls=tf.data.AUTOTUNE
+    )
+    try:
+        for number, (frames, cameras) in enumerate(dataset.as_numpy_iterator()):
+            if not len(frames) or len(frames) != len(cameras):
+                raise ValueError(
+                    f"Record {number} of {path} must have as many cameras as frames, "
+                    f"and some. Received: {len(frames)} frames, {len(cameras)} cameras."
+                )
+            yield Walk(frames, cameras)
+    except tf.errors.OpError as error:
+        raise ValueError(
+            f"{path} cannot be read as a file of GQN's mazes; copy it again from "
+            f"{BUCKET}. Received: {error.message.splitlines()[0]}"
+        ) from error
+
+
+def find_files(split: str, data_dir: str | None = None) -> list[pathlib.Path]:
+    """Lists the files of a split that are there.
+
+    Args:
+      split: "train", "validation" or "test", or several joined by "+".
+      data_dir: Folder of data sets; see `prepared.data_root`.
+
+    Returns:
+      Paths, in the order of their numbers.
+
+    Raises:
+      ValueError: If there is no such split.
+      FileNotFoundError: If there are none; says what to copy and where to.
+    """
+    folder = prepared.data_root(data_dir) / "downloads" / "manual" / "gqn_mazes"
+    found = []
+    for part in split.split("+"):
+        if part not in SPLITS:
+            raise ValueError(f"A split is one of {SPLITS}. Received: {part!r}")
+        source = folder / ("test" if part == "test" else "train")
+        numbered = [
+            (int(match[1]), path)
+            for path in (source.iterdir() if source.is_dir() else ())
+            if (match := _FILE_NAME.fullmatch(path.name))
+        ]
+        if part != "test":
+            held_out = part == "validation"
+            numbered = [p for p in numbered if (p[0] % HELD_OUT_EVERY == 0) == held_out]
+        if not numbered:
+            wanted = {
+                "train": "0001-of-1080.tfrecord",
+                "validation": f"{HELD_OUT_EVERY:04}-of-1080.tfrecord",
+                "test": "001-of-120.tfrecord",
+            }[part]
+            raise FileNotFoundError(
+                f"No files of the {part} split of GQN's mazes are in {source} (such as "
+                f"{wanted}). Copy some or all of them there, for example with: gsutil "
+                f"-m cp {BUCKET}/{source.name}/{wanted} {source}/ "
+                "Data elsewhere: pass --data_dir or set TFDS_DATA_DIR. "
+                "Nothing was downloaded."
+            )
+        found += [path for _, path in sorted(numbered)]
+    return found
+
+
+def load_gqn_mazes(
+    split: str, size: int = 64, data_dir: str | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Reads the frames of a split in order: walk by walk, frame by frame.
+
+    A whole file is 30,000 frames, 0.4 GB at 64 x 64: copy as many as you can use.
+
+    Args:
+      split: "train", "validation" or "test", or several joined by "+".
+      size: Pixels a side.
+      data_dir: Folder of data sets; see `prepared.data_root`.
+
+    Returns:
+      frames: uint8 [N, size, size, 3], memory-mapped where large.
+      episodes: int64 [N], the number of each frame's walk.
+
+    Raises:
+      FileNotFoundError: If the files are not there; says what to copy and where to.
+      ValueError: If a file is damaged, or is empty; names it.
+    """
+    paths = find_files(split, data_dir)
+    lengths = []
+    for path in paths:
+        lengths.append(_walk_lengths(path))
+        if not lengths[-1]:
+            raise ValueError(f"{path} has no records; copy it again from {BUCKET}.")
+    counts = np.concatenate(lengths)
+    frames = large_array.empty((int(counts.sum()), size, size, 3))
+    done = 0
+    for path in paths:
+        for walk in read_walks(path, size):
+            frames[done : done + len(walk.frames)] = walk.frames
+            done += len(walk.frames)
+    return frames, np.repeat(np.arange(len(counts)), counts)
+
+
+def _walk_lengths(path: pathlib.Path) -> list[int]:
+    """Frames in each record of a file, without decoding them."""
+    lengths = []
+    try:
+        for record in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
+            features = tf.train.Example.FromString(record).features.feature
+            lengths.append(len(features["frames"].bytes_list.value))
+    except (tf.errors.OpError, ValueError) as error:
+        raise ValueError(
+            f"{path} cannot be read as a file of GQN's mazes; copy it again from "
+            f"{BUCKET}. Received: {error}"
+        ) from error
+    return lengths

@@ -1,0 +1,1 @@
+"""First-person walks through DeepMind Lab mazes, drawn without DeepMind Lab."""

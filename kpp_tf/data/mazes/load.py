@@ -1,0 +1,48 @@
+"""Frames of the prepared mazes data set as one array."""
+
+import numpy as np
+
+from kpp_tf.data import large_array, prepared
+from kpp_tf.data.mazes import episode as episode_lib
+
+SIZES = (64, 32)
+
+
+def load_mazes(
+    split: str, size: int = 64, data_dir: str | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Reads the frames of a split in order: walk by walk, frame by frame.
+
+    Args:
+      split: "train", "validation" or "test", or TFDS's language: "train[:10]".
+      size: Pixels a side, one of `SIZES`.
+      data_dir: Folder of prepared data sets; see `prepared.data_root`.
+
+    Returns:
+      frames: uint8 [E * 300, size, size, 3], memory-mapped where large.
+      episodes: int64 [E * 300], the number of each frame's walk.
+
+    Raises:
+      FileNotFoundError: If the data set is not prepared; says how to.
+      ValueError: If the size is not one of `SIZES` or a file is damaged.
+    """
+    if size not in SIZES:
+        raise ValueError(f"Mazes come in sizes {SIZES}. Received: {size}")
+    root = prepared.data_root(data_dir)
+    folder = prepared.find(
+        f"mazes/{size}x{size}",
+        data_dir,
+        how_to_get=(
+            "Draw it (minutes, no download) with: "
+            f"python tools/make_mazes.py --size={size} --data_dir={root}"
+        ),
+    )
+    length = episode_lib.FRAMES
+
+    def empty(count: int) -> dict[str, np.ndarray]:
+        return {"frames": large_array.empty((count, length, size, size, 3))}
+
+    arrays = prepared.read(folder, split, ("frames",), into=empty, batch_size=4)
+    frames = arrays["frames"]
+    frames = frames.reshape(-1, size, size, 3)
+    return frames, np.repeat(np.arange(len(frames) // length), length)
