@@ -256,7 +256,7 @@ class DifferentiableNeuralComputer(keras.layers.Layer):
     Example (8 episodes of 32 embeddings of 256 numbers, 32 slots of 64):
 
     >>> dnc = DifferentiableNeuralComputer(num_slots=32, slot_size=64)
-    >>> written = dnc.write(embeddings, mask)        # [8, 32, 64] and [8, 32, 32]
+    >>> written = dnc(embeddings, mask)              # [8, 32, 64] and [8, 32, 32]
     >>> reads = dnc.read(written, queries)           # [8, 32, 4 * 64]
 
     Args:
@@ -303,22 +303,44 @@ class DifferentiableNeuralComputer(keras.layers.Layer):
         self.read_head.build((None, self.controller_size))
         self.write_head.build((None, self.controller_size))
 
-    def call(self, inputs: tf.Tensor, mask: tf.Tensor | None = None) -> WrittenMemory:
-        """Writes an episode: the same as `write`."""
-        return self._written(tf.cast(inputs, tf.float32), mask)
-
-    def write(self, inputs: tf.Tensor, mask: tf.Tensor | None = None) -> WrittenMemory:
+    def call(
+        self, inputs: tf.Tensor, frame_mask: tf.Tensor | None = None
+    ) -> WrittenMemory:
         """Writes `inputs` one after another.
 
         Args:
           inputs: float [B, T, E].
-          mask: float [B, T], 1 for a frame, 0 for padding, which leaves memory,
-            links and controller as they were. None: all frames are real.
+          frame_mask: [B, T], 1 for a real frame, 0 for padding, which leaves memory,
+            links and controller as they were. None: all real.
 
         Returns:
           WrittenMemory: what queries are answered from.
         """
-        return self(inputs, mask=mask)
+        inputs = tf.cast(inputs, tf.float32)
+        batch, length = tf.shape(inputs)[0], tf.shape(inputs)[1]
+        if frame_mask is None:
+            frame_mask = tf.ones([batch, length])
+        real = tf.cast(frame_mask, tf.float32) > 0
+
+        def body(step, access, controller):
+            new_access, new_controller = self._step(inputs[:, step], access, controller)
+            frame = real[:, step]
+
+            def keep(new, old):
+                shape = [-1] + [1] * (new.shape.rank - 1)
+                return tf.where(tf.reshape(frame, shape), new, old)
+
+            access = tf.nest.map_structure(keep, new_access, access)
+            controller = tf.nest.map_structure(keep, new_controller, controller)
+            return step + 1, access, controller
+
+        _, access, _ = tf.while_loop(
+            lambda step, *_: step < length,
+            body,
+            (0, self._fresh_access(batch), self._fresh_controller(batch)),
+            maximum_iterations=length,
+        )
+        return WrittenMemory(access.memory, access.link)
 
     def read(self, written: WrittenMemory, queries: tf.Tensor) -> tf.Tensor:
         """Answers queries, each by itself.
@@ -348,32 +370,6 @@ class DifferentiableNeuralComputer(keras.layers.Layer):
             weights = read_weighting(memory, link, weights, interface)
             reads = tf.reshape(read_vectors(memory, weights), [rows, heads * width])
         return tf.reshape(reads, [batch, num_queries, heads * width])
-
-    def _written(self, inputs: tf.Tensor, mask: tf.Tensor | None) -> WrittenMemory:
-        batch, length = tf.shape(inputs)[0], tf.shape(inputs)[1]
-        if mask is None:
-            mask = tf.ones([batch, length])
-        real = tf.cast(mask, tf.float32) > 0
-
-        def body(step, access, controller):
-            new_access, new_controller = self._step(inputs[:, step], access, controller)
-            frame = real[:, step]
-
-            def keep(new, old):
-                shape = [-1] + [1] * (new.shape.rank - 1)
-                return tf.where(tf.reshape(frame, shape), new, old)
-
-            access = tf.nest.map_structure(keep, new_access, access)
-            controller = tf.nest.map_structure(keep, new_controller, controller)
-            return step + 1, access, controller
-
-        _, access, _ = tf.while_loop(
-            lambda step, *_: step < length,
-            body,
-            (0, self._fresh_access(batch), self._fresh_controller(batch)),
-            maximum_iterations=length,
-        )
-        return WrittenMemory(access.memory, access.link)
 
     def _step(
         self, inputs: tf.Tensor, access: AccessState, controller: list[tf.Tensor]
@@ -438,10 +434,7 @@ class DifferentiableNeuralComputer(keras.layers.Layer):
     def _fresh_controller(self, batch: tf.Tensor) -> list[tf.Tensor]:
         return [tf.zeros([batch, self.controller_size]) for _ in range(2)]
 
-    def compute_mask(self, inputs, previous_mask):
-        return None  # A memory has no frames to mask.
-
-    def compute_output_spec(self, inputs, mask=None):
+    def compute_output_spec(self, inputs, frame_mask=None):
         batch, slots = inputs.shape[0], self.num_slots
         return WrittenMemory(
             keras.KerasTensor((batch, slots, self.slot_size), dtype="float32"),

@@ -16,6 +16,7 @@ References:
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import keras
@@ -40,27 +41,28 @@ class AddressedTerms(NamedTuple):
     kl_address: tf.Tensor
 
 
-def address_support(mask: tf.Tensor, leave_one_out: bool = False) -> tf.Tensor:
+def address_support(
+    occupied: tf.Tensor, length: int | tf.Tensor, leave_one_out: bool = False
+) -> tf.Tensor:
     """Says which slots the address of each image may name.
 
     Args:
-      mask: float [B, T], 1 where a slot holds an item, 0 where it is padding.
+      occupied: float [B, S], 1 where a slot holds an item, 0 where it is padding.
+      length: T, how many images ask.
       leave_one_out: if True, image t may not name slot t, where its own item lies.
         An image with no other item in its episode keeps its own, so that its bound
         stays finite.
 
     Returns:
-      bool [B, T, T]: image, slot. An episode that is all padding may name every
-      slot (its terms are masked later; here they need only be finite).
+      bool [B, T, S]: image, slot. A memory without any item may be named anywhere
+      (its terms are masked later; here they need only be finite).
     """
-    occupied = mask > 0
-    occupied = tf.logical_or(
-        occupied, tf.logical_not(tf.reduce_any(occupied, -1, keepdims=True))
-    )
-    length = tf.shape(mask)[1]
-    support = tf.repeat(occupied[:, tf.newaxis, :], length, axis=1)
+    named = occupied > 0
+    empty = tf.logical_not(tf.reduce_any(named, -1, keepdims=True))
+    named = tf.logical_or(named, empty)
+    support = tf.repeat(named[:, tf.newaxis, :], length, axis=1)
     if leave_one_out:
-        own = tf.eye(length, dtype=tf.bool)
+        own = tf.eye(length, tf.shape(occupied)[1], dtype=tf.bool)
         others = tf.logical_and(support, tf.logical_not(own))
         alone = tf.logical_not(tf.reduce_any(others, -1, keepdims=True))
         support = tf.where(alone, support, others)
@@ -239,9 +241,7 @@ class VariationalAddressing(keras.layers.Layer):
             name="log_scale",
             shape=(),
             dtype="float32",
-            initializer=keras.initializers.Constant(
-                float(keras.ops.log(self.initial_scale))
-            ),
+            initializer=keras.initializers.Constant(math.log(self.initial_scale)),
         )
 
     def call(

@@ -2,11 +2,15 @@
 
 from collections.abc import Callable, Mapping
 
+from kpp_tf.models.differentiable_neural_computer import GenerativeDNC
 from kpp_tf.models.kanerva_plus_plus import KanervaPlusPlus
 from kpp_tf.models.memory_model import Elbo, Memory, MemoryModel
+from kpp_tf.models.variational_memory_addressing import VariationalMemoryAddressing
 
 _BY_NAME: dict[str, Callable[..., MemoryModel]] = {
+    "differentiable_neural_computer": GenerativeDNC,
     "kanerva_plus_plus": KanervaPlusPlus,
+    "variational_memory_addressing": VariationalMemoryAddressing,
 }
 
 
@@ -41,4 +45,12 @@ def build_model(config: Mapping) -> MemoryModel:
     return model
 
 
-__all__ = ["Elbo", "KanervaPlusPlus", "Memory", "MemoryModel", "build_model"]
+__all__ = [
+    "Elbo",
+    "GenerativeDNC",
+    "KanervaPlusPlus",
+    "Memory",
+    "MemoryModel",
+    "VariationalMemoryAddressing",
+    "build_model",
+]

@@ -247,7 +247,7 @@ def test_write_and_read_match_the_equations():
     random = np.random.default_rng(3)
     inputs = random.standard_normal((2, 9, 5))
     queries = random.standard_normal((2, 4, 5))
-    written = layer.write(tf.constant(inputs, tf.float32))
+    written = layer(tf.constant(inputs, tf.float32))
     reads = layer.read(written, tf.constant(queries, tf.float32))
     for b in range(2):
         memory, link = _np_write(layer, inputs[b])
@@ -274,8 +274,8 @@ def test_padding_leaves_everything_untouched():
     padding = tf.fill([1, 1, 5], 1e3)
     # Padding in the middle and at the end.
     padded = tf.concat([frames[:, :2], padding, frames[:, 2:], padding], axis=1)
-    with_padding = layer.write(padded, tf.constant([[1.0, 1.0, 0.0, 1.0, 1.0, 0.0]]))
-    without = layer.write(frames)
+    with_padding = layer(padded, tf.constant([[1.0, 1.0, 0.0, 1.0, 1.0, 0.0]]))
+    without = layer(frames)
     np.testing.assert_array_equal(with_padding.memory, without.memory)
     np.testing.assert_array_equal(with_padding.link, without.link)
 
@@ -287,7 +287,7 @@ def test_gradients_are_finite_in_a_compiled_step(jit_compile):
     @tf.function(jit_compile=jit_compile)
     def gradients(inputs, mask):
         with tf.GradientTape() as tape:
-            written = layer.write(inputs, mask)
+            written = layer(inputs, mask)
             loss = tf.reduce_sum(tf.square(layer.read(written, inputs)))
         return loss, tape.gradient(loss, layer.trainable_variables)
 

@@ -15,9 +15,9 @@ def _log_softmax(x):
 
 def test_support_leaves_out_padding_and_self():
     mask = tf.constant([[1.0, 1.0, 0.0]])
-    everyone = va.address_support(mask)
+    everyone = va.address_support(mask, 3)
     np.testing.assert_array_equal(everyone[0], [[True, True, False]] * 3)
-    others = va.address_support(mask, leave_one_out=True)
+    others = va.address_support(mask, 3, leave_one_out=True)
     np.testing.assert_array_equal(
         others[0, :2], [[False, True, False], [True, False, False]]
     )
@@ -26,7 +26,7 @@ def test_support_leaves_out_padding_and_self():
 def test_lonely_images_keep_an_address():
     mask = tf.constant([[1.0, 0.0], [0.0, 0.0]])
     for leave_one_out in (False, True):
-        support = va.address_support(mask, leave_one_out)
+        support = va.address_support(mask, 2, leave_one_out)
         assert np.all(np.any(support, axis=-1))
         assert support[0, 0, 0]
         assert np.all(np.isfinite(va.uniform_log_prob(support)))

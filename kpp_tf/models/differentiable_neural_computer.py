@@ -1,0 +1,182 @@
+"""DNC as a generative memory: written step by step, read at keys from a prior."""
+
+from collections.abc import Sequence
+
+import keras
+import tensorflow as tf
+
+from kpp_tf import noise
+from kpp_tf.layers.decoder import ImageDecoder
+from kpp_tf.layers.differentiable_neural_computer import DifferentiableNeuralComputer
+from kpp_tf.layers.gaussian_head import GaussianHead
+from kpp_tf.layers.tsm_resnet import TSMResNet
+from kpp_tf.models import gaussians
+from kpp_tf.models.memory_model import Elbo, MemoryModel
+
+KEY_SALT, LATENT_SALT = 1, 2
+
+
+@keras.saving.register_keras_serializable(package="kpp_tf")
+class GenerativeDNC(MemoryModel):
+    """A differentiable neural computer that generates.
+
+    Write:    E = f_enc(X); the DNC is fed e_1, ..., e_T and keeps slots and links M.
+    Generate: y ~ p(y) = N(0, I),  r = read(M, y),  z ~ p(z|r),  x ~ p(x|z, r).
+    Infer:    q(y|x) and q(z|x), Gaussian.
+    Bound:    E_q ln p(x|z, r) - E_q KL[q(z|x) || p(z|r)] - KL[q(y|x) || p(y)]
+              <= ln p(x|M).
+
+    A DNC alone has no distribution to sample from. As in the comparison of the Kanerva
+    Machine's authors it gets the encoder and decoder of the other models, writing is
+    kept apart from reading, and reads feed the decoder through a latent variable; the
+    key with its prior stands where their systems have an address. The memory is
+    deterministic, so it has no KL; it is written from the very images that are scored.
+
+    References:
+      * Graves et al., "Hybrid computing using a neural network with dynamic external
+        memory", Nature 538, 2016.
+      * Wu, Wayne, Graves, Lillicrap, "The Kanerva Machine: A Generative Distributed
+        Memory", ICLR 2018.
+
+    Args:
+      image_shape, likelihood, episode_length: see `MemoryModel`.
+      num_slots, slot_size, num_read_heads, controller_size, read_steps: see
+        `DifferentiableNeuralComputer`.
+      input_size: numbers that the DNC sees at a step, of an embedding or of a key.
+      key_size: of y.
+      latent_size: L.
+      encoder: arguments of `TSMResNet`. A DNC sees frames one by one: shift="none".
+      decoder: arguments of `ImageDecoder`.
+    """
+
+    def __init__(
+        self,
+        image_shape: Sequence[int] = (28, 28, 1),
+        likelihood: str = "bernoulli",
+        episode_length: int = 32,
+        num_slots: int = 32,
+        slot_size: int = 64,
+        num_read_heads: int = 2,
+        controller_size: int = 256,
+        read_steps: int = 2,
+        input_size: int = 128,
+        key_size: int = 16,
+        latent_size: int = 16,
+        encoder: dict | None = None,
+        decoder: dict | None = None,
+        **kwargs,
+    ):
+        super().__init__(image_shape, likelihood, episode_length, **kwargs)
+        self.input_size = input_size
+        self.key_size = key_size
+        self.latent_size = latent_size
+        self.encoder_config = dict(encoder or {})
+        self.decoder_config = dict(decoder or {})
+        self.encoder = TSMResNet(**self.encoder_config, name="encoder")
+        self.computer = DifferentiableNeuralComputer(
+            num_slots,
+            slot_size,
+            num_read_heads,
+            controller_size,
+            read_steps,
+            name="computer",
+        )
+        self.write_input = keras.layers.Dense(input_size, name="write_input")
+        self.query_input = keras.layers.Dense(input_size, name="query_input")
+        self.key_posterior = GaussianHead(
+            key_size, initial_stddev=0.1, name="key_posterior"
+        )
+        self.latent_posterior = GaussianHead(latent_size, name="latent_posterior")
+        self.latent_prior = GaussianHead(latent_size, name="latent_prior")
+        self.decoder = ImageDecoder(
+            self.image_shape,
+            self.likelihood.num_parameters(self.image_shape[-1]),
+            **self.decoder_config,
+            name="decoder",
+        )
+
+    @property
+    def memory_floats(self) -> int:
+        slots = self.computer.num_slots
+        return slots * self.computer.slot_size + slots * slots
+
+    def write(self, episode, mask=None):
+        """Writes an episode frame by frame: slots [B, N, W] and links [B, N, N]."""
+        return self._write(self._embed(episode, mask), mask)
+
+    def elbo(self, episode, seeds, mask=None, memory=None, analytic=True):
+        embeddings = self._embed(episode, mask)
+        if memory is None:
+            memory = self._write(embeddings, mask)
+        key_posterior = gaussians.diagonal(*self.key_posterior(embeddings))
+        keys = gaussians.draw(key_posterior, seeds, KEY_SALT)
+        reads = self._read(memory, keys)
+        posterior = gaussians.diagonal(*self.latent_posterior(embeddings))
+        latents = gaussians.draw(posterior, seeds, LATENT_SALT)
+        prior = gaussians.diagonal(*self.latent_prior(reads))
+        log_likelihood = self.likelihood.log_prob(self._decode(latents, reads), episode)
+        kl_latents = gaussians.kl(posterior, prior, latents, analytic)
+        kl_keys = gaussians.kl(
+            key_posterior, gaussians.standard(self.key_size), keys, analytic
+        )
+        terms = log_likelihood, kl_latents, kl_keys, tf.zeros_like(kl_keys)
+        if mask is not None:
+            terms = (term * mask for term in terms)
+        return Elbo(*terms)
+
+    def generate(self, memory, num_samples, seeds, temperature=None):
+        keys = noise.normal(seeds, (num_samples, self.key_size), KEY_SALT)
+        reads = self._read(memory, gaussians.tempered(keys, temperature))
+        prior = gaussians.diagonal(*self.latent_prior(reads))
+        return self._picture(
+            gaussians.draw(prior, seeds, LATENT_SALT, temperature), reads
+        )
+
+    def reconstruct(self, memory, queries, seeds, mask=None):
+        embeddings = self._embed(queries, mask)
+        posterior = gaussians.diagonal(*self.key_posterior(embeddings))
+        return self._likeliest(memory, gaussians.draw(posterior, seeds, KEY_SALT))
+
+    def refine(self, memory, images, seeds):
+        del seeds  # the likeliest keys: nothing is drawn
+        mean, _ = self.key_posterior(self._embed(images, mask=None))
+        return self._likeliest(memory, mean)
+
+    def _embed(self, episode, mask):
+        return self.encoder(self.check_episode(episode), frame_mask=mask)
+
+    def _write(self, embeddings, mask):
+        return self.computer(self.write_input(embeddings), mask)
+
+    def _read(self, memory, keys):
+        """Reads float32 [B, N, R * W] at keys [B, N, key_size]."""
+        return self.computer.read(memory, self.query_input(keys))
+
+    def _likeliest(self, memory, keys):
+        """Mean images at the mean of p(z|r)."""
+        reads = self._read(memory, keys)
+        mean, _ = self.latent_prior(reads)
+        return self._picture(mean, reads)
+
+    def _picture(self, latents, reads):
+        return self.likelihood.mean(self._decode(latents, reads), self.image_shape[-1])
+
+    def _decode(self, latents, reads):
+        code = tf.concat([latents, reads], axis=-1)
+        return self.decoder(tf.cast(code, self.compute_dtype))
+
+    def get_config(self):
+        computer = self.computer
+        return {
+            **super().get_config(),
+            "num_slots": computer.num_slots,
+            "slot_size": computer.slot_size,
+            "num_read_heads": computer.num_read_heads,
+            "controller_size": computer.controller_size,
+            "read_steps": computer.read_steps,
+            "input_size": self.input_size,
+            "key_size": self.key_size,
+            "latent_size": self.latent_size,
+            "encoder": self.encoder_config,
+            "decoder": self.decoder_config,
+        }
