@@ -84,8 +84,9 @@ def draw(characters: np.ndarray) -> np.ndarray:
     Returns:
       uint8 [N * 20, 28, 28, 1] in {0, 255}, drawers varying fastest.
     """
-    controls, used = zip(*(_character(int(number)) for number in characters))
-    controls, used = np.stack(controls), np.stack(used)  # [N, S, K, 2], [N, S]
+    drawn = [_character(int(number)) for number in characters]
+    controls = np.stack([controls for controls, _ in drawn])  # [N, S, K, 2]
+    used = np.stack([used for _, used in drawn])  # [N, S]
     controls, radius = _written(controls, used, np.asarray(characters))
     curves = _b_spline(controls)  # [N, D, S, P, 2]
     visible = np.broadcast_to(used[:, None, :, None], curves.shape[:-1])
@@ -163,10 +164,10 @@ def _written(
     unsteady = 0.05 + 0.1 * style[:, 3]
     radius = 0.8 + 0.4 * style[:, 4]
 
-    shape = (DRAWERS,) + controls.shape[1:]
+    shape = (DRAWERS, *controls.shape[1:])
     noise = np.stack([_uniform(3, int(n), shape) for n in characters]) - 0.5
     # Strokes move as a whole, too: letters are never put together twice alike.
-    whole = np.stack([_uniform(4, int(n), shape[:2] + (1, 2)) for n in characters])
+    whole = np.stack([_uniform(4, int(n), (*shape[:2], 1, 2)) for n in characters])
     moved = controls[:, None] + unsteady[:, None, None, None] * (
         1.6 * noise + 1.4 * (whole - 0.5)
     )

@@ -91,6 +91,29 @@ def open_folder(folder: pathlib.Path) -> tfds.core.DatasetBuilder:
     return builder
 
 
+def count(folder: pathlib.Path, split: str) -> int:
+    """Number of examples of a split (in TFDS's language) of a prepared folder."""
+    return _split_size(open_folder(folder), folder, split)
+
+
+def fingerprint(folder: pathlib.Path) -> str:
+    """What tells a prepared folder's contents from another's: its metadata."""
+    return (folder / "dataset_info.json").read_text()
+
+
+def _split_size(
+    builder: tfds.core.DatasetBuilder, folder: pathlib.Path, split: str
+) -> int:
+    try:
+        size = builder.info.splits[split].num_examples
+    except (KeyError, ValueError, AssertionError) as error:
+        sizes = {name: info.num_examples for name, info in builder.info.splits.items()}
+        raise ValueError(f"{folder} has no split {split!r}; it has {sizes}.") from error
+    if not size:
+        raise ValueError(f"The split {split!r} of {folder} is empty.")
+    return size
+
+
 def read(
     folder: pathlib.Path,
     split: str,
@@ -124,17 +147,7 @@ def read(
             f"{folder / 'features.json'} has no feature {missing}; "
             f"it has {sorted(builder.info.features)}."
         )
-    try:
-        count = builder.info.splits[split].num_examples
-    except (KeyError, ValueError, AssertionError) as error:
-        raise ValueError(
-            f"{folder} has no split {split!r}; it has "
-            + ", ".join(
-                f"{name} ({info.num_examples})"
-                for name, info in builder.info.splits.items()
-            )
-            + "."
-        ) from error
+    size = _split_size(builder, folder, split)
 
     def select(example):
         example = {key: example[key] for key in keys}
@@ -152,35 +165,35 @@ def read(
     arrays, done = None, 0
     try:
         for batch in dataset.as_numpy_iterator():
-            size = len(next(iter(batch.values())))
             if arrays is None:
-                arrays = into(count) if into else {}
+                arrays = into(size) if into else {}
                 for key, value in batch.items():
                     if key not in arrays:
-                        arrays[key] = np.empty((count, *value.shape[1:]), value.dtype)
-            if done + size > count:
+                        arrays[key] = np.empty((size, *value.shape[1:]), value.dtype)
+            end = done + len(next(iter(batch.values())))
+            if end > size:
                 break
             for key, value in batch.items():
-                arrays[key][done : done + size] = value
-            done += size
+                arrays[key][done:end] = value
+            done = end
     except tf.errors.OpError as error:
         raise ValueError(
             f"{_damaged_file(builder)} cannot be read: {error.message.splitlines()[0]} "
             "Remove the folder it is in and prepare the data again."
         ) from error
-    if done != count:
+    if done != size:
         raise ValueError(
             f"{_damaged_file(builder)} does not hold the examples that "
-            f"{folder / 'dataset_info.json'} lists: {done} of {count} found in "
+            f"{folder / 'dataset_info.json'} lists: {done} of {size} found in "
             f"{split!r}. Remove the folder and prepare the data again."
         )
-    return arrays or {}
+    return arrays
 
 
 def _damaged_file(builder: tfds.core.DatasetBuilder) -> str:
     """The first file whose records do not decode, or the folder if all do."""
     for info in builder.info.splits.values():
-        for path, length in zip(info.filepaths, info.shard_lengths):
+        for path, length in zip(info.filepaths, info.shard_lengths, strict=True):
             records = tf.data.TFRecordDataset(path)
             records = records.map(builder.info.features.deserialize_example)
             try:
