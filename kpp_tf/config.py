@@ -71,6 +71,41 @@ def kanerva_plus_plus() -> ml_collections.ConfigDict:
     return model
 
 
+def variational_memory_addressing() -> ml_collections.ConfigDict:
+    """`config.model` of VMA: 100 floats an image, as many as DKM's memory has."""
+    model = ml_collections.ConfigDict()
+    model.name = "variational_memory_addressing"
+    model.likelihood = "bernoulli"
+    model.item_size = 100
+    model.latent_size = 16
+    model.key_size = 32
+    model.address_samples = 4  # 0: sum over all slots, each image decoded T times
+    model.leave_one_out = False
+    model.encoder = encoder()
+    model.encoder.shift = "none"
+    model.decoder = decoder()
+    return model
+
+
+def differentiable_neural_computer() -> ml_collections.ConfigDict:
+    """`config.model` of DNC: 32 slots of 64 and 32 x 32 links, 3,072 floats."""
+    model = ml_collections.ConfigDict()
+    model.name = "differentiable_neural_computer"
+    model.likelihood = "bernoulli"
+    model.num_slots = 32
+    model.slot_size = 64
+    model.num_read_heads = 2
+    model.controller_size = 256
+    model.read_steps = 2
+    model.input_size = 128
+    model.key_size = 16
+    model.latent_size = 16
+    model.encoder = encoder()
+    model.encoder.shift = "none"
+    model.decoder = decoder()
+    return model
+
+
 def encoder() -> ml_collections.ConfigDict:
     """Arguments of `TSMResNet` for 28x28 images; shared by every model."""
     config = ml_collections.ConfigDict()
