@@ -64,8 +64,15 @@ def block_weights(
         distance = tf.abs(position[..., None] - cells)
         return tf.clip_by_value(0.5 + sharpness * (0.5 - distance), 0.0, 1.0)
 
-    columns, rows = along(keys[..., 1]), along(keys[..., 2])
-    return rows[..., :, None, :, None] * columns[..., None, :, None, :]
+    # The product has rank 5, whatever the keys' rank: TFLite slices no higher ones.
+    size, side = block_size, memory_size
+    columns = tf.reshape(along(keys[..., 1]), [-1, 1, size, 1, side])
+    rows = tf.reshape(along(keys[..., 2]), [-1, size, 1, side, 1])
+    block = [size, size, side, side]
+    weights = tf.reshape(
+        rows * columns, tf.concat([tf.shape(keys)[:-1], block], axis=0)
+    )
+    return tf.ensure_shape(weights, [*keys.shape[:-1], *block])
 
 
 @keras.saving.register_keras_serializable(package="kpp_tf")
@@ -92,7 +99,9 @@ class BlockReader(keras.layers.Layer):
         scale_gain: float = 0.25,
         **kwargs,
     ):
-        super().__init__(**kwargs)
+        # Keys and memory keep float32 under mixed precision: bfloat16 has 8 bits,
+        # which would move a key by a good part of a cell.
+        super().__init__(autocast=False, **kwargs)
         if not 1 <= block_size <= memory_size:
             raise ValueError(
                 "block_size must lie between 1 and memory_size. Received: "
