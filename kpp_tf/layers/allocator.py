@@ -77,6 +77,7 @@ class Allocator(keras.layers.Layer):
             shape=centres.shape,
             initializer=lambda shape, dtype=None: tf.constant(centres, dtype),
             dtype="float32",
+            autocast=False,
             name="slots",
         )
         self.place.build(input_shape)

@@ -28,7 +28,7 @@ class AllocatedWriter(keras.layers.Layer):
     def __init__(
         self, reader: BlockReader, depth: int, blocks_per_frame: int = 1, **kwargs
     ):
-        super().__init__(**kwargs)
+        super().__init__(autocast=False, **kwargs)  # keys stay float32
         self.reader = reader
         self.depth = depth
         self.blocks_per_frame = blocks_per_frame
@@ -42,11 +42,11 @@ class AllocatedWriter(keras.layers.Layer):
         self.built = True
 
     def contents(self, embeddings: tf.Tensor) -> tf.Tensor:
-        """The blocks F that the frames want to store: [B, T, K, P, P, D]."""
+        """The blocks F that the frames want to store: float32 [B, T, K, P, P, D]."""
         batch, length = tf.unstack(tf.shape(embeddings)[:2])
         size = self.reader.block_size
         return tf.reshape(
-            self.content(embeddings),
+            tf.cast(self.content(embeddings), tf.float32),
             [batch, length, self.blocks_per_frame, size, size, self.depth],
         )
 
@@ -64,7 +64,7 @@ class AllocatedWriter(keras.layers.Layer):
           frame_mask: [B, T], 1 for a real frame; a padded frame writes nothing.
 
         Returns:
-          memory: [B, S, S, D].
+          memory: float32 [B, S, S, D].
         """
         blocks = self.contents(embeddings)
         written = tf.ones_like(blocks[..., :1])
@@ -125,7 +125,7 @@ class PooledWriter(keras.layers.Layer):
           frame_mask: [B, T], 1 for a real frame.
 
         Returns:
-          memory: [B, S, S, D].
+          memory: float32 [B, S, S, D].
         """
         if frame_mask is None:
             pooled = tf.reduce_mean(embeddings, axis=1)
@@ -137,7 +137,8 @@ class PooledWriter(keras.layers.Layer):
         features = tf.reshape(self.base(pooled), [-1, size, size, width])
         for convolution in self.up:
             features = tf.nn.relu(tf.nn.depth_to_space(convolution(features), 2))
-        return self.last(features)[:, : self.memory_size, : self.memory_size]
+        memory = self.last(features)[:, : self.memory_size, : self.memory_size]
+        return tf.cast(memory, tf.float32)
 
     def get_config(self):
         return {

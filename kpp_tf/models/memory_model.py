@@ -58,7 +58,8 @@ class MemoryModel(keras.Model, abc.ABC):
         episode_length: int = 32,
         **kwargs,
     ):
-        super().__init__(**kwargs)
+        # Images and masks stay float32; each layer casts what it takes.
+        super().__init__(autocast=False, **kwargs)
         self.image_shape = tuple(image_shape)
         self.likelihood_name = likelihood
         self.likelihood = likelihoods.get(likelihood)
