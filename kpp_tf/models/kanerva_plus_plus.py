@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 import keras
 import tensorflow as tf
-import tensorflow_probability as tfp
 
 from kpp_tf import noise
 from kpp_tf.layers.allocator import Allocator
@@ -14,9 +13,8 @@ from kpp_tf.layers.decoder import ImageDecoder
 from kpp_tf.layers.gaussian_head import GaussianHead
 from kpp_tf.layers.memory_writers import AllocatedWriter, PooledWriter
 from kpp_tf.layers.tsm_resnet import TSMResNet
+from kpp_tf.models import gaussians
 from kpp_tf.models.memory_model import Elbo, MemoryModel
-
-tfd = tfp.distributions
 
 WRITERS = ("allocated", "pooled")
 KEY_SALT, LATENT_SALT = 1, 2
@@ -136,17 +134,17 @@ class KanervaPlusPlus(MemoryModel):
         if memory is None:
             memory = self._write(embeddings, mask)
         key_posterior = self._key_posterior(embeddings)
-        keys = self._draw(key_posterior, seeds, KEY_SALT)
+        keys = gaussians.draw(key_posterior, seeds, KEY_SALT)
         reading = self.read(memory, keys)
-        latent_posterior = _normal(*self.latent_posterior(embeddings))
-        latents = self._draw(latent_posterior, seeds, LATENT_SALT)
-        latent_prior = _normal(*self.latent_prior(reading.code))
+        latent_posterior = gaussians.diagonal(*self.latent_posterior(embeddings))
+        latents = gaussians.draw(latent_posterior, seeds, LATENT_SALT)
+        latent_prior = gaussians.diagonal(*self.latent_prior(reading.code))
         parameters = self.decode(latents, reading.blocks)
         log_likelihood = self.likelihood.log_prob(parameters, episode)
         kl_keys = tf.reduce_sum(
-            _kl(key_posterior, self._key_prior(), keys, analytic), axis=-1
+            gaussians.kl(key_posterior, gaussians.standard(3), keys, analytic), axis=-1
         )
-        kl_latents = _kl(latent_posterior, latent_prior, latents, analytic)
+        kl_latents = gaussians.kl(latent_posterior, latent_prior, latents, analytic)
         terms = log_likelihood, kl_latents, kl_keys, tf.zeros_like(kl_keys)
         if mask is not None:
             terms = (term * mask for term in terms)
@@ -161,7 +159,7 @@ class KanervaPlusPlus(MemoryModel):
     ) -> tf.Tensor:
         """Keys from the prior p(Y) = N(0, I): float32 [B, N, K, 3]."""
         shape = (num_samples, self.blocks_per_frame, 3)
-        return _tempered(noise.normal(seeds, shape, KEY_SALT), temperature)
+        return gaussians.tempered(noise.normal(seeds, shape, KEY_SALT), temperature)
 
     def generate_from_keys(
         self,
@@ -186,7 +184,7 @@ class KanervaPlusPlus(MemoryModel):
         if seeds is not None:
             shape = (tf.shape(keys)[1], self.latent_size)
             drawn = noise.normal(seeds, shape, LATENT_SALT)
-            mean += stddev * _tempered(drawn, temperature)
+            mean += stddev * gaussians.tempered(drawn, temperature)
         parameters = self.decode(mean, reading.blocks)
         return self.likelihood.mean(parameters, self.image_shape[-1])
 
@@ -265,22 +263,13 @@ class KanervaPlusPlus(MemoryModel):
 
     def _key_posterior(self, embeddings):
         if self.writer_name == "allocated":
-            return _normal(*self.allocator(embeddings))
+            return gaussians.diagonal(*self.allocator(embeddings))
         shape = [*tf.unstack(tf.shape(embeddings)[:2]), self.blocks_per_frame, 3]
         mean, stddev = self.key_head(embeddings)
-        return _normal(tf.reshape(mean, shape), tf.reshape(stddev, shape))
-
-    def _key_prior(self):
-        return _normal(tf.zeros([3]), tf.ones([3]))
+        return gaussians.diagonal(tf.reshape(mean, shape), tf.reshape(stddev, shape))
 
     def _key_shape(self, embeddings):
         return (tf.shape(embeddings)[1], self.blocks_per_frame, 3)
-
-    def _draw(self, distribution, seeds, salt):
-        """A reparametrised sample whose noise depends on each episode's own seed."""
-        mean = distribution.mean()
-        shape = tuple(tf.unstack(tf.shape(mean)[1:]))
-        return mean + distribution.stddev() * noise.normal(seeds, shape, salt)
 
     def _nearest_slots(self, memory, contents):
         slots = self.allocator.slot_keys()  # [N, 3]
@@ -315,20 +304,3 @@ class KanervaPlusPlus(MemoryModel):
             "encoder": self.encoder_config,
             "decoder": self.decoder_config,
         }
-
-
-def _normal(mean, stddev):
-    return tfd.MultivariateNormalDiag(loc=mean, scale_diag=stddev)
-
-
-def _kl(posterior, prior, value, analytic):
-    if analytic:
-        return tfd.kl_divergence(posterior, prior)
-    return posterior.log_prob(value) - prior.log_prob(value)
-
-
-def _tempered(drawn, temperature):
-    if temperature is None:
-        return drawn
-    ones = [1] * (len(drawn.shape) - 1)
-    return drawn * tf.reshape(tf.cast(temperature, drawn.dtype), [-1, *ones])
