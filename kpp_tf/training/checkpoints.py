@@ -1,0 +1,294 @@
+"""Checkpoints of a run: written whole, checked on reading, one before if damaged."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import keras
+import ml_collections
+import numpy as np
+import tensorflow as tf
+from absl import logging
+
+from kpp_tf.models import MemoryModel, build_model
+from kpp_tf.training import workdirs
+from kpp_tf.training.weight_average import WeightAverage
+
+FOLDER, BEST_FOLDER, PREFIX = "checkpoints", "best", "ckpt"
+
+
+class ArchitectureError(ValueError):
+    """The checkpoint's weights are not those of this model."""
+
+
+def weight_names(model: keras.Model) -> dict[str, tf.Variable]:
+    """The model's weights by path, without the model's own name.
+
+    Raises:
+      ValueError: if two weights share a path.
+    """
+    named = {}
+    for weight in model.weights:
+        name = weight.path.partition("/")[2]
+        if name in named:
+            raise ValueError(f"two weights are called {name}: name the layers")
+        named[name] = weight.value
+    return named
+
+
+class Checkpointer:
+    """Saves and restores weights, optimiser slots, average, step and data position.
+
+    Files lie in `workdir/checkpoints`; beside each checkpoint a JSON file holds the
+    SHA-256 of its files and what was measured. The data need no state: a batch is a
+    function of (seed, step), and `skipped` batches were passed over.
+
+    Args:
+      workdir: the run's folder.
+      model: weights created.
+      optimizer: built.
+      average: of the weights, or None.
+      keep: newest checkpoints to keep.
+    """
+
+    def __init__(
+        self,
+        workdir: Path,
+        model: MemoryModel,
+        optimizer: keras.optimizers.Optimizer,
+        average: WeightAverage | None = None,
+        keep: int = 2,
+    ):
+        self.folder = Path(workdir) / FOLDER
+        self.best_folder = Path(workdir) / BEST_FOLDER
+        self.model = model
+        names = weight_names(model)
+        self.step = tf.Variable(0, dtype=tf.int64, trainable=False)
+        self.skipped = tf.Variable(0, dtype=tf.int64, trainable=False)
+        slots = {f"{i:04d}": v.value for i, v in enumerate(optimizer.variables)}
+        parts = {
+            "model": names,
+            "optimizer": slots,
+            "step": self.step,
+            "skipped": self.skipped,
+        }
+        if average is not None:
+            parts["average"] = dict(zip(names, average.averages, strict=True))
+        self.checkpoint = tf.train.Checkpoint(**parts)
+        self.manager = self._manager(self.folder, keep)
+        self.best_manager = self._manager(self.best_folder, 1)
+
+    def save(self, step: int, skipped: int = 0, results: Mapping | None = None) -> str:
+        """Writes a checkpoint of step `step`; returns its path."""
+        return self._save(self.manager, step, skipped, results)
+
+    def save_best(self, step: int, skipped: int, results: Mapping) -> str:
+        """Writes the checkpoint that `load_model(which="best")` reads."""
+        return self._save(self.best_manager, step, skipped, results)
+
+    def restore(self) -> tuple[int, int] | None:
+        """Restores the newest checkpoint that is whole.
+
+        Returns:
+          (step, skipped), or None if there is no checkpoint.
+
+        Raises:
+          ArchitectureError: if its weights are not this model's.
+          RuntimeError: if there are checkpoints and every one is damaged.
+        """
+        for path in whole_checkpoints(self.folder):
+            check_architecture(path, self.model)
+            status = self.checkpoint.restore(str(path))
+            status.assert_existing_objects_matched()
+            return int(self.step), int(self.skipped)
+        return None
+
+    def _manager(self, folder, keep):
+        return tf.train.CheckpointManager(
+            self.checkpoint, str(folder), max_to_keep=keep, checkpoint_name=PREFIX
+        )
+
+    def _save(self, manager, step, skipped, results):
+        self.step.assign(step)
+        self.skipped.assign(skipped)
+        path = Path(manager.save(checkpoint_number=step))
+        files = {file.name: _digest(file) for file in _files(path)}
+        record = {"step": step, "files": files, "results": dict(results or {})}
+        workdirs.write_json(_sidecar(path), record)
+        kept = {Path(other).name for other in manager.checkpoints}
+        for sidecar in path.parent.glob(f"{PREFIX}-*.json"):
+            if sidecar.stem not in kept:
+                sidecar.unlink()
+        return str(path)
+
+
+def load_model(
+    workdir: str | Path, ema: bool = True, which: str = "newest"
+) -> tuple[MemoryModel, ml_collections.ConfigDict]:
+    """Rebuilds a run's model and restores its weights.
+
+    Args:
+      workdir: the run's folder, with `config.json` in it.
+      ema: whether to take the weights' moving average, where the run has one.
+      which: "newest" checkpoint or the "best" on the validation split.
+
+    Returns:
+      (model, config). The model's weights are float32.
+
+    Raises:
+      FileNotFoundError: if the folder has no config or no such checkpoint.
+      ArchitectureError: if the checkpoint's weights are not that model's.
+      RuntimeError: if every checkpoint is damaged.
+    """
+    folders = {"newest": FOLDER, "best": BEST_FOLDER}
+    if which not in folders:
+        raise ValueError(f"which must be one of {sorted(folders)}. Received: {which!r}")
+    config = workdirs.read_config(workdir)
+    path = next(whole_checkpoints(Path(workdir) / folders[which]), None)
+    if path is None:
+        raise FileNotFoundError(
+            f"There is no {which} checkpoint. Received: workdir={workdir}"
+        )
+    model = build_model(config)
+    load_weights(path, model, ema)
+    return model, config
+
+
+def load_weights(path: str | Path, model: MemoryModel, ema: bool = True) -> None:
+    """Restores the weights of one checkpoint; arguments as in `load_model`."""
+    check_architecture(path, model)
+    reader = tf.train.load_checkpoint(str(path))
+    part = "average" if ema and _shapes(reader, "average") else "model"
+    for name, variable in weight_names(model).items():
+        variable.assign(reader.get_tensor(_key(part, name)))
+
+
+def newest_checkpoint(workdir: str | Path) -> Path | None:
+    """Path of the newest whole checkpoint of a run, or None if it has none."""
+    return next(whole_checkpoints(Path(workdir) / FOLDER), None)
+
+
+def checkpoint_step(path: str | Path) -> int:
+    """The step in a checkpoint's file name."""
+    return int(str(path).rpartition("-")[2])
+
+
+def whole_checkpoints(folder: Path) -> Iterator[Path]:
+    """Checkpoints of a folder that pass their checks, newest first.
+
+    A damaged one is named in a warning and passed over.
+
+    Raises:
+      RuntimeError: when the last is reached, if every one is damaged.
+    """
+    found = [
+        path.with_suffix("")
+        for path in Path(folder).glob(f"{PREFIX}-*.index")
+        if re.fullmatch(rf"{PREFIX}-\d+", path.stem)
+    ]
+    damaged = []
+    for path in sorted(found, key=checkpoint_step, reverse=True):
+        problem = damage(path)
+        if problem is None:
+            yield path
+        else:
+            logging.warning("Passing over damaged checkpoint %s: %s", path, problem)
+            damaged.append(path.name)
+    if found and len(damaged) == len(found):
+        raise RuntimeError(
+            f"Every checkpoint in {folder} is damaged: {', '.join(damaged)}. Move the "
+            "folder away to start over."
+        )
+
+
+def damage(path: Path) -> str | None:
+    """What is wrong with a checkpoint's files, or None."""
+    sidecar = _sidecar(path)
+    if sidecar.exists():
+        try:
+            files = json.loads(sidecar.read_text())["files"]
+        except (ValueError, KeyError):
+            return f"{sidecar.name} cannot be read"
+        for name, digest in files.items():
+            file = path.parent / name
+            if not file.exists():
+                return f"{name} is missing"
+            if _digest(file) != digest:
+                return f"{name} has changed since it was written"
+        return None
+    # Killed between writing the checkpoint and its sidecar. Each tensor has a checksum
+    # of its own, which reading compares.
+    try:
+        reader = tf.train.load_checkpoint(str(path))
+        for name in reader.get_variable_to_shape_map():
+            reader.get_tensor(name)
+    except (tf.errors.OpError, RuntimeError, ValueError) as error:
+        return str(error).partition("\n")[0]
+    return None
+
+
+def check_architecture(path: str | Path, model: MemoryModel) -> None:
+    """Compares a checkpoint's weights with the model's by name and shape.
+
+    Raises:
+      ArchitectureError: if they differ; the message lists the differences.
+    """
+    saved = _shapes(tf.train.load_checkpoint(str(path)), "model")
+    wanted = {
+        _key("model", name): tuple(variable.shape)
+        for name, variable in weight_names(model).items()
+    }
+    lines = []
+    for key in sorted(saved.keys() | wanted.keys()):
+        if saved.get(key) != wanted.get(key):
+            name = key.split("/")[1].replace(".S", "/")
+            lines.append(
+                f"  {name}: {saved.get(key, 'absent')} in the checkpoint, "
+                f"{wanted.get(key, 'absent')} in the model"
+            )
+    if lines:
+        shown = lines[:10] + [f"  and {len(lines) - 10} more"] * (len(lines) > 10)
+        raise ArchitectureError(
+            f"The checkpoint {path} is of another architecture:\n" + "\n".join(shown)
+        )
+
+
+def _shapes(reader, part: str) -> dict[str, tuple[int, ...]]:
+    shapes = reader.get_variable_to_shape_map()
+    return {k: tuple(s) for k, s in shapes.items() if k.startswith(f"{part}/")}
+
+
+def _key(part: str, name: str) -> str:
+    # How TensorFlow's object graph spells the entry `name` of a dictionary.
+    escaped = name.replace(".", "..").replace("/", ".S")
+    return f"{part}/{escaped}/.ATTRIBUTES/VARIABLE_VALUE"
+
+
+def _sidecar(path: Path) -> Path:
+    return path.with_name(f"{path.name}.json")
+
+
+def _files(path: Path) -> list[Path]:
+    return sorted(
+        file
+        for file in path.parent.glob(f"{path.name}.*")
+        if file.suffix != ".json" and "tempstate" not in file.name
+    )
+
+
+def _digest(file: Path) -> str:
+    with file.open("rb") as stream:
+        digest = hashlib.sha256()
+        while block := stream.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def as_arrays(path: str | Path, part: str = "model") -> dict[str, np.ndarray]:
+    """One part of a checkpoint as arrays by key: model, optimizer or average."""
+    reader = tf.train.load_checkpoint(str(path))
+    return {key: reader.get_tensor(key) for key in sorted(_shapes(reader, part))}

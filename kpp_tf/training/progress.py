@@ -1,0 +1,79 @@
+"""What a person sees of a run in the terminal."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Mapping
+
+from rich import progress
+
+SHOWN = ("bound", "log_likelihood", "kl_latents", "kl_keys", "kl_memory")
+
+
+class Progress:
+    """A progress bar on a terminal; a line every `write` elsewhere.
+
+    Args:
+      total: steps of the run.
+      step: steps made before.
+      visible: whether to show anything (one of many workers does).
+    """
+
+    def __init__(self, total: int, step: int, visible: bool = True):
+        self.total = total
+        self.visible = visible
+        self._started = (time.monotonic(), step)
+        self._bar = None
+        if visible and sys.stderr.isatty():
+            self._bar = progress.Progress(
+                progress.TextColumn("step {task.completed:,}/{task.total:,}"),
+                progress.BarColumn(bar_width=20),
+                progress.TimeRemainingColumn(),
+                progress.TextColumn("{task.description}"),
+                speed_estimate_period=120,
+            )
+            self._task = self._bar.add_task("", total=total, completed=step)
+
+    def __enter__(self) -> Progress:
+        if self._bar is not None:
+            self._bar.start()
+        return self
+
+    def __exit__(self, *_) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def update(self, step: int) -> None:
+        """Moves the bar."""
+        if self._bar is not None:
+            self._bar.update(self._task, completed=step)
+
+    def write(self, step: int, metrics: Mapping[str, float]) -> None:
+        """Shows metrics: nats an image, and images a second."""
+        terms = "  ".join(f"{name} {metrics[name]:.2f}" for name in SHOWN)
+        text = f"{metrics['images_per_second']:,.0f} images/s  {terms}"
+        if self._bar is not None:
+            self._bar.update(self._task, completed=step, description=text)
+        else:
+            left = _duration(self._seconds_left(step))
+            self.say(f"step {step:,}/{self.total:,}  {left} left  {text}")
+
+    def say(self, line: str) -> None:
+        """Prints a line, above the bar."""
+        if not self.visible:
+            return
+        if self._bar is not None:
+            self._bar.console.print(line, highlight=False)
+        else:
+            print(line, file=sys.stderr, flush=True)
+
+    def _seconds_left(self, step):
+        began, first = self._started
+        return (time.monotonic() - began) / max(step - first, 1) * (self.total - step)
+
+
+def _duration(seconds: float) -> str:
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{seconds:02d}"

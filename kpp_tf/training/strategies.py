@@ -1,0 +1,152 @@
+"""tf.distribute strategies by name, and how a global batch reaches the replicas."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+
+import tensorflow as tf
+
+from kpp_tf.data import Episodes
+
+NAMES = ("one", "mirrored", "multi_worker", "tpu")
+
+
+def make_strategy(
+    name: str = "one", num_cpus: int = 0, tpu: str = ""
+) -> tf.distribute.Strategy:
+    """Creates a strategy. Call this before TensorFlow does anything else.
+
+    Args:
+      name: "one": one device (the first GPU if there is one); "mirrored": all GPUs of
+        this machine, or `num_cpus` logical CPU devices; "multi_worker": one process
+        a worker, which are named in the environment variable TF_CONFIG; "tpu".
+      num_cpus: logical CPU devices for "mirrored"; 0 takes the GPUs.
+      tpu: name or address of the TPU; "" finds the local one.
+
+    Returns:
+      The strategy; for "one" TensorFlow's default strategy.
+
+    Raises:
+      ValueError: if the machine or the environment lacks what the strategy needs.
+    """
+    if name not in NAMES:
+        raise ValueError(f"--strategy must be one of {NAMES}. Received: {name!r}")
+    if num_cpus and name != "mirrored":
+        raise ValueError(
+            f"--num_cpus goes with --strategy=mirrored. Received: --strategy={name}"
+        )
+    if name == "one":
+        return tf.distribute.get_strategy()
+    if name == "mirrored":
+        return _mirrored(num_cpus)
+    if name == "multi_worker":
+        return _multi_worker()
+    resolver = tf.distribute.cluster_resolver.TPUClusterResolver(tpu=tpu)
+    tf.config.experimental_connect_to_cluster(resolver)
+    tf.tpu.experimental.initialize_tpu_system(resolver)
+    return tf.distribute.TPUStrategy(resolver)
+
+
+def _mirrored(num_cpus):
+    if not num_cpus:
+        gpus = tf.config.list_logical_devices("GPU")
+        if not gpus:
+            raise ValueError(
+                "--strategy=mirrored found no GPU; --num_cpus=N makes N logical CPU "
+                "devices instead. Received: --num_cpus=0"
+            )
+        return tf.distribute.MirroredStrategy([gpu.name for gpu in gpus])
+    cpu = tf.config.list_physical_devices("CPU")[0]
+    logical = [tf.config.LogicalDeviceConfiguration()] * num_cpus
+    tf.config.set_logical_device_configuration(cpu, logical)
+    return tf.distribute.MirroredStrategy([f"CPU:{k}" for k in range(num_cpus)])
+
+
+def _multi_worker():
+    text = os.environ.get("TF_CONFIG", "")
+    example = (
+        '{"cluster": {"worker": ["host:port", ...]}, '
+        '"task": {"type": "worker", "index": 0}}'
+    )
+    try:
+        config = json.loads(text)
+        workers = config["cluster"]["worker"]
+        index = config["task"]["index"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(
+            "--strategy=multi_worker reads the workers from the environment variable "
+            f"TF_CONFIG, such as {example}; tools/launch_workers.py sets it for "
+            f"workers on this machine. Received: TF_CONFIG={text!r}"
+        ) from error
+    if not 0 <= index < len(workers):
+        raise ValueError(
+            f"TF_CONFIG's task index must be below {len(workers)}, the number of "
+            f"workers. Received: {index}"
+        )
+    return tf.distribute.MultiWorkerMirroredStrategy()
+
+
+def is_chief(strategy: tf.distribute.Strategy) -> bool:
+    """Whether this process writes the run's files: worker 0, or the only one."""
+    resolver = strategy.cluster_resolver
+    if resolver is None or not resolver.cluster_spec().as_dict():
+        return True
+    return resolver.task_type in (None, "", "worker", "chief") and not resolver.task_id
+
+
+def num_workers(strategy: tf.distribute.Strategy) -> int:
+    """Processes that train together."""
+    if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
+        return 1
+    return len(strategy.cluster_resolver.cluster_spec().as_dict()["worker"])
+
+
+def distribute_episodes(
+    strategy: tf.distribute.Strategy,
+    shard_of: Callable[[int, int], tf.data.Dataset],
+    episodes_per_batch: int,
+) -> tf.data.Dataset | tf.distribute.DistributedDataset:
+    """Splits a global batch over the replicas, in order.
+
+    Replica r of n gets rows r B/n to (r + 1) B/n, on whichever machine it is, so that
+    what becomes of an episode does not depend on the number of replicas.
+
+    Args:
+      strategy: the strategy.
+      shard_of: function of (shard, num_shards) to a dataset of `Episodes`: a worker's
+        part of every global batch.
+      episodes_per_batch: B, the global batch.
+
+    Returns:
+      A dataset of `Episodes`; under a strategy its elements are per replica.
+
+    Raises:
+      ValueError: if B is not a multiple of the number of replicas.
+    """
+    replicas = strategy.num_replicas_in_sync
+    if episodes_per_batch % replicas:
+        raise ValueError(
+            "episodes_per_batch must be a multiple of the number of replicas. "
+            f"Received: episodes_per_batch={episodes_per_batch}, replicas={replicas}"
+        )
+    if replicas == 1:
+        return shard_of(0, 1)
+
+    def of_worker(context: tf.distribute.InputContext) -> tf.data.Dataset:
+        workers = context.num_input_pipelines
+        dataset = shard_of(context.input_pipeline_id, workers)
+        local = replicas // workers
+        if local == 1:
+            return dataset
+
+        def by_replica(*parts):
+            rows = episodes_per_batch // replicas
+            return Episodes(
+                *(tf.reshape(p, [local, rows, *p.shape[1:]]) for p in parts)
+            )
+
+        return dataset.map(by_replica).unbatch().prefetch(local)
+
+    return strategy.distribute_datasets_from_function(of_worker)

@@ -1,0 +1,229 @@
+"""The trainer: what one call of the training and evaluation loops does.
+
+The shape is Orbit's: a loop has a beginning, steps inside one `tf.function`, and an
+end; an evaluation also reduces what its steps return.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import tensorflow as tf
+from ml_collections import ConfigDict
+
+from kpp_tf.data import ImageTable, evaluation_episodes, training_episodes
+from kpp_tf.models import Elbo, build_model
+from kpp_tf.training import strategies
+from kpp_tf.training.optimizers import make_optimizer
+from kpp_tf.training.train_step import METRICS, make_train_step
+from kpp_tf.training.weight_average import WeightAverage
+
+
+class Trainer:
+    """Model, optimiser and data of a run, and the compiled loops over them.
+
+    Args:
+      config: the run's config.
+      table: the training split.
+      strategy: of `make_strategy`; None for one device.
+
+    Attributes:
+      model, optimizer, average: what is trained (`average` is None without EMA).
+      step: steps made, an int; also the position in the data, with `skipped`.
+      skipped: batches that were passed over.
+    """
+
+    def __init__(
+        self,
+        config: ConfigDict,
+        table: ImageTable,
+        strategy: tf.distribute.Strategy | None = None,
+    ):
+        self.config = config
+        self.table = table
+        self.strategy = strategy or tf.distribute.get_strategy()
+        self.step, self.skipped = 0, 0
+        train = config.train
+        with self.strategy.scope():
+            self.model = build_model(config)
+            self.optimizer = make_optimizer(train, self.model.trainable_variables)
+            self.average = None
+            if train.ema_decay:
+                self.average = WeightAverage(self.model.weights, train.ema_decay)
+        self.replica_step = make_train_step(
+            self.model,
+            self.optimizer,
+            train,
+            self.average,
+            self.strategy.num_replicas_in_sync,
+        )
+        self._many_workers = strategies.num_workers(self.strategy) > 1
+        self._train_loop = tf.function(self._make_train_loop())
+        self._eval_loop = None
+        self._iterator = None
+
+    @property
+    def images_per_step(self) -> int:
+        """Images of the global batch."""
+        data = self.config.data
+        return data.episodes_per_batch * data.episode_length
+
+    def move_to(self, step: int, skipped: int = 0) -> None:
+        """Sets the step, and the data to the batch that it sees."""
+        self.step, self.skipped = step, skipped
+        data = self.config.data
+
+        def shard_of(shard, num_shards):
+            return training_episodes(
+                self.table,
+                data,
+                seed=self.config.seed,
+                first_step=step + skipped,
+                shard=shard,
+                num_shards=num_shards,
+            )
+
+        self._iterator = iter(
+            strategies.distribute_episodes(
+                self.strategy, shard_of, data.episodes_per_batch
+            )
+        )
+
+    def train(self, num_steps: int, stop: bool = False) -> tuple[np.ndarray, bool]:
+        """Makes `num_steps` steps.
+
+        Args:
+          num_steps: at least 1; the steps run inside one `tf.function`.
+          stop: this process wishes to stop.
+
+        Returns:
+          (metrics, stop): float32 [num_steps, len(METRICS)], and whether any process
+          wishes to stop; the same in each of them.
+        """
+        self.train_loop_begin()
+        rows, stops = self._train_loop(
+            self._iterator,
+            tf.constant(self.step, tf.int64),
+            tf.constant(num_steps),
+            tf.constant(float(stop)),
+        )
+        return self.train_loop_end(rows, stops)
+
+    def train_loop_begin(self) -> None:
+        """Starts the data at the current step, if they are not running."""
+        if self._iterator is None:
+            self.move_to(self.step, self.skipped)
+
+    def train_loop_end(self, rows, stops) -> tuple[np.ndarray, bool]:
+        """Waits for the loop's results and counts its steps."""
+        rows = rows.numpy()
+        self.step += len(rows)
+        return rows, bool(stops.numpy() > 0)
+
+    def _make_train_loop(self):
+        strategy, replica_step = self.strategy, self.replica_step
+        many_workers = self._many_workers
+
+        def local(per_replica):
+            return strategy.experimental_local_results(per_replica)[0]
+
+        def wishes(stop):
+            replica = tf.distribute.get_replica_context()
+            return replica.all_reduce("SUM", stop)
+
+        def train_loop(iterator, first_step, num_steps, stop):
+            rows = tf.TensorArray(
+                tf.float32, size=num_steps, element_shape=[len(METRICS)]
+            )
+            for i in tf.range(num_steps):
+                episodes = next(iterator)
+                row = strategy.run(
+                    replica_step,
+                    args=(
+                        episodes.images,
+                        episodes.mask,
+                        episodes.seeds,
+                        first_step + tf.cast(i, tf.int64),
+                    ),
+                )
+                rows = rows.write(i, local(row))
+            if many_workers:
+                stop = local(strategy.run(wishes, args=(stop,)))
+            return rows.stack(), stop
+
+        return train_loop
+
+    def evaluate(self, table: ImageTable) -> dict[str, float]:
+        """The bound of a split, one sample an image: see `eval_end`."""
+        totals = self.eval_begin()
+        for episodes in self._evaluation_data(table):
+            totals = self.eval_reduce(totals, self.eval_step(episodes))
+        return self.eval_end(totals)
+
+    def eval_begin(self) -> np.ndarray:
+        """Totals before the first batch."""
+        if self._eval_loop is None:
+            self._eval_loop = tf.function(self._make_eval_step())
+        return np.zeros(len(Elbo._fields) + 3)
+
+    def eval_step(self, episodes) -> np.ndarray:
+        """Sums over one global batch."""
+        return self._eval_loop(episodes).numpy()
+
+    def eval_reduce(self, totals: np.ndarray, sums: np.ndarray) -> np.ndarray:
+        """Adds a batch's sums, in float64."""
+        return totals + sums
+
+    def eval_end(self, totals: np.ndarray) -> dict[str, float]:
+        """Means over images.
+
+        Returns:
+          The terms of `Elbo` and `bound`, nats/image, with `bound_standard_error` (of
+          the mean over independent images) and `images`.
+        """
+        *sums, squares, bound, count = totals
+        mean = bound / count
+        variance = max(squares / count - mean**2, 0.0)
+        return {
+            **{
+                name: total / count
+                for name, total in zip(Elbo._fields, sums, strict=True)
+            },
+            "bound": mean,
+            "bound_standard_error": math.sqrt(variance / count),
+            "images": int(count),
+        }
+
+    def _evaluation_data(self, table):
+        settings = self.config.eval
+
+        def shard_of(shard, num_shards):
+            return evaluation_episodes(
+                table,
+                self.config.data,
+                episodes_per_batch=settings.episodes_per_batch,
+                seed=settings.seed,
+                shard=shard,
+                num_shards=num_shards,
+            )
+
+        return strategies.distribute_episodes(
+            self.strategy, shard_of, settings.episodes_per_batch
+        )
+
+    def _make_eval_step(self):
+        strategy, model = self.strategy, self.model
+
+        def sums(episodes):
+            elbo = model.elbo(episodes.images, episodes.seeds, mask=episodes.mask)
+            bound = elbo.bound
+            columns = [*elbo, bound**2, bound, episodes.mask]
+            return tf.stack([tf.reduce_sum(column) for column in columns])
+
+        def eval_step(episodes):
+            return strategy.reduce(
+                tf.distribute.ReduceOp.SUM, strategy.run(sums, (episodes,)), axis=None
+            )
+
+        return eval_step

@@ -1,0 +1,174 @@
+"""The folder of a run: its config, its metrics, its summary."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import os
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import ml_collections
+
+CONFIG, METRICS, SUMMARY = "config.json", "metrics.csv", "summary.json"
+
+# A run may go on with other values of these: none changes a step that was made, but
+# for `train.steps`, which the schedule of the steps to come depends on.
+FREE = (
+    "eval.",
+    "train.steps",
+    "train.steps_per_loop",
+    "train.checkpoint_every",
+    "train.keep_checkpoints",
+    "train.log_every",
+    "train.summary_every",
+    "train.validate_every",
+    "train.jit_compile",
+)
+
+
+class WorkdirError(ValueError):
+    """The work directory cannot serve this run."""
+
+
+def open_workdir(workdir: str | Path, config: ml_collections.ConfigDict) -> Path:
+    """Creates or reopens a run's folder, and writes the config into it.
+
+    Args:
+      workdir: the folder.
+      config: of the run.
+
+    Returns:
+      The folder.
+
+    Raises:
+      WorkdirError: if it cannot be written, or holds a run of another config.
+    """
+    folder = Path(workdir)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if (folder / CONFIG).exists():
+            _check_same(folder, config)
+        write_json(folder / CONFIG, config.to_dict())
+    except OSError as error:
+        raise WorkdirError(
+            f"The work directory cannot be written: {error.strerror}. "
+            f"Received: --workdir={workdir}"
+        ) from error
+    return folder
+
+
+def read_config(workdir: str | Path) -> ml_collections.ConfigDict:
+    """The config of a run.
+
+    Raises:
+      FileNotFoundError: if the folder is not that of a run.
+    """
+    path = Path(workdir) / CONFIG
+    if not path.exists():
+        raise FileNotFoundError(
+            f"This is no folder of a training run: it has no {CONFIG}. "
+            f"Received: {workdir}"
+        )
+    return ml_collections.ConfigDict(json.loads(path.read_text()))
+
+
+def config_hash(config: ml_collections.ConfigDict) -> str:
+    """The first 12 hexadecimal digits of the config's SHA-256."""
+    text = json.dumps(config.to_dict(), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def git_revision() -> str | None:
+    """The source tree's commit, "+changes" if it differs; None without git."""
+
+    def git(*arguments):
+        return subprocess.run(
+            ["git", *arguments],
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=10,
+        ).stdout.strip()
+
+    try:
+        changed = git("status", "--porcelain", "--untracked-files=no")
+        return git("rev-parse", "HEAD") + ("+changes" if changed else "")
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Writes a JSON file whole: to a temporary name first, then renamed."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    with temporary.open("w") as stream:
+        json.dump(content, stream, indent=1, sort_keys=True)
+        stream.write("\n")
+        stream.flush()
+        os.fsync(stream.fileno())
+    os.replace(temporary, path)
+
+
+class MetricsFile:
+    """`metrics.csv`: a row of numbers every `log_every` steps.
+
+    Args:
+      folder: of the run.
+      names: columns after `step`.
+      step: the run goes on here; later rows, of steps that are made again, go away.
+    """
+
+    def __init__(self, folder: Path, names: Sequence[str], step: int):
+        self.path = folder / METRICS
+        self.names = ("step", *names)
+        rows = []
+        if self.path.exists():
+            with self.path.open(newline="") as stream:
+                for row in csv.DictReader(stream):
+                    # A row that a kill cut short has None in its last columns.
+                    if None not in row.values() and int(row["step"]) <= step:
+                        rows.append(row)
+        temporary = self.path.with_name(f".{METRICS}.{os.getpid()}")
+        with temporary.open("w", newline="") as stream:
+            writer = csv.DictWriter(
+                stream, self.names, restval="", extrasaction="ignore"
+            )
+            writer.writeheader()
+            writer.writerows(rows)
+        os.replace(temporary, self.path)
+
+    def write(self, step: int, values: Mapping[str, float]) -> None:
+        """Appends a row."""
+        with self.path.open("a", newline="") as stream:
+            row = [step, *(f"{values[name]:.6g}" for name in self.names[1:])]
+            csv.writer(stream).writerow(row)
+
+
+def _check_same(folder: Path, config: ml_collections.ConfigDict) -> None:
+    saved = _flat(json.loads((folder / CONFIG).read_text()))
+    given = _flat(json.loads(json.dumps(config.to_dict())))
+    lines = []
+    # A field that the folder's config does not know is newer than the run.
+    for name in sorted(saved):
+        if name.startswith(FREE) or saved[name] == given.get(name):
+            continue
+        lines.append(f"  {name}: {saved[name]!r} there, {given.get(name)!r} given")
+    if lines:
+        raise WorkdirError(
+            f"{folder} holds a run of another config; choose another --workdir, or "
+            "give the same config to go on. Different:\n" + "\n".join(lines)
+        )
+
+
+def _flat(config: Mapping, prefix: str = "") -> dict[str, Any]:
+    flat = {}
+    for name, value in config.items():
+        if isinstance(value, Mapping):
+            flat.update(_flat(value, f"{prefix}{name}."))
+        else:
+            flat[prefix + name] = value
+    return flat
