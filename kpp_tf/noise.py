@@ -57,3 +57,12 @@ def _by_row(seeds, shape, salt, draw):
         tf.cast(seeds, tf.int32),
         fn_output_signature=tf.TensorSpec(static, tf.float32),
     )
+
+
+def fold_in(seeds: tf.Tensor, data: int | tf.Tensor) -> tf.Tensor:
+    """New seeds from old ones and a number, row by row: int32 [B, 2] to [B, 2]."""
+    return tf.map_fn(
+        lambda seed: tf.random.experimental.stateless_fold_in(seed, data),
+        tf.cast(seeds, tf.int32),
+        fn_output_signature=tf.TensorSpec([2], tf.int32),
+    )

@@ -1,0 +1,1 @@
+"""What a trained memory is worth: bounds, pictures, diagnostics."""

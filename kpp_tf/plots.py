@@ -1,0 +1,132 @@
+"""Pictures: grids of images, the memory's occupancy, curves. Written whole or not."""
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+
+def image_grid(images: np.ndarray, pad: int = 2, zoom: int = 1) -> np.ndarray:
+    """Lays images out in rows and columns.
+
+    Args:
+      images: [rows, columns, H, W, C] in [0, 1], C of 1 or 3.
+      pad: grey pixels between images.
+      zoom: each pixel becomes zoom x zoom.
+
+    Returns:
+      uint8 [h, w, 3].
+
+    Raises:
+      ValueError: for another shape.
+    """
+    images = np.asarray(images, np.float32)
+    if images.ndim != 5 or images.shape[-1] not in (1, 3):
+        raise ValueError(
+            "a grid takes images [rows, columns, H, W, 1 or 3]. Received: shape "
+            f"{images.shape}"
+        )
+    rows, columns, height, width, _ = images.shape
+    shades = np.clip(np.rint(images * 255), 0, 255).astype(np.uint8)
+    shades = np.broadcast_to(shades, (*images.shape[:-1], 3))
+    shades = shades.repeat(zoom, axis=2).repeat(zoom, axis=3)
+    height, width = height * zoom, width * zoom
+    grid = np.full(
+        (rows * (height + pad) + pad, columns * (width + pad) + pad, 3), 128, np.uint8
+    )
+    for r in range(rows):
+        for c in range(columns):
+            y, x = pad + r * (height + pad), pad + c * (width + pad)
+            grid[y : y + height, x : x + width] = shades[r, c]
+    return grid
+
+
+def save_png(path: str | Path, pixels: np.ndarray) -> Path:
+    """Writes uint8 [h, w, 3] as PNG, to a temporary name first; returns the path."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    Image.fromarray(pixels).save(temporary, format="PNG")
+    os.replace(temporary, path)
+    return path
+
+
+def save_figure(path: str | Path, figure) -> Path:
+    """Writes a matplotlib figure as PNG, to a temporary name first, and closes it."""
+    from matplotlib import pyplot
+
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    figure.savefig(temporary, format="png", dpi=110, bbox_inches="tight")
+    pyplot.close(figure)
+    os.replace(temporary, path)
+    return path
+
+
+def new_figure(rows: int = 1, columns: int = 1, width: float = 5.0, height: float = 4):
+    """A matplotlib figure and its axes, drawn without a screen."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    return pyplot.subplots(
+        rows, columns, figsize=(width * columns, height * rows), squeeze=False
+    )
+
+
+def curves(
+    lines: Mapping[str, Sequence[float]], xlabel: str, ylabel: str, title: str = ""
+):
+    """A figure of named lines over 0, 1, 2, ..."""
+    figure, axes = new_figure()
+    for name, values in lines.items():
+        axes[0, 0].plot(range(len(values)), values, marker="o", label=name)
+    axes[0, 0].set(xlabel=xlabel, ylabel=ylabel, title=title)
+    axes[0, 0].grid(alpha=0.3)
+    if len(lines) > 1:
+        axes[0, 0].legend()
+    return figure
+
+
+def occupancy(weights: np.ndarray, places: np.ndarray, title: str = ""):
+    """The heap picture: which frame owns which cells, and the keys on them.
+
+    Args:
+      weights: [T, S, S], the weight with which each frame wrote each cell.
+      places: [T, K, 2], keys' places (x, y) in [0, 1]^2 of the memory.
+      title: of the figure.
+
+    Returns:
+      A figure: each cell in the colour of the frame with most weight, paler where
+      the cell is shared, white where nobody wrote.
+    """
+    from matplotlib import colormaps
+
+    length, size = weights.shape[:2]
+    colours = colormaps["hsv"](np.arange(length) / length)[:, :3]
+    total = weights.sum(axis=0)
+    share = weights.max(axis=0) / np.maximum(total, 1e-9)
+    written = np.clip(total, 0, 1)[..., None] * share[..., None]
+    picture = 1 - written * (1 - colours[weights.argmax(axis=0)])
+    figure, axes = new_figure(width=5.5, height=5.0)
+    axis = axes[0, 0]
+    axis.imshow(picture, extent=(0, size, size, 0), interpolation="nearest")
+    for frame in range(length):
+        x, y = places[frame].T * size
+        axis.scatter(x, y, s=18, color=colours[frame], edgecolor="black", linewidth=0.6)
+        axis.annotate(
+            str(frame),
+            (x[0], y[0]),
+            fontsize=6,
+            xytext=(2, 2),
+            textcoords="offset points",
+        )
+    axis.set(xlabel="x, cells", ylabel="y, cells", title=title)
+    axis.set_xticks(range(size + 1), minor=True)
+    axis.set_yticks(range(size + 1), minor=True)
+    axis.grid(which="minor", color="black", alpha=0.15)
+    return figure
