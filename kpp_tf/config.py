@@ -35,7 +35,7 @@ def default() -> ml_collections.ConfigDict:
     config.train.clip_norm = 1.0  # 0: no clipping
     config.train.kl_warmup_steps = 500
     config.train.free_bits = 0.0  # nats of each KL an image that cost nothing
-    config.train.ema_decay = 0.0  # 0: no average
+    config.train.ema_decay = 0.999  # 0: no average
     config.train.precision = "float32"  # float32, mixed_bfloat16, mixed_float16
     config.train.jit_compile = False
     config.train.steps_per_loop = 20
@@ -62,9 +62,9 @@ def kanerva_plus_plus() -> ml_collections.ConfigDict:
     model.blocks_per_frame = 1
     model.latent_size = 16
     model.writer = "allocated"
-    model.sharpness = 1.0
+    model.sharpness = 3.0
     model.scale_gain = 0.25
-    model.key_stddev = 0.02
+    model.key_stddev = 0.04
     model.decode_blocks = True
     model.encoder = encoder()
     model.decoder = decoder()
@@ -109,8 +109,8 @@ def differentiable_neural_computer() -> ml_collections.ConfigDict:
 def encoder() -> ml_collections.ConfigDict:
     """Arguments of `TSMResNet` for 28x28 images; shared by every model."""
     config = ml_collections.ConfigDict()
-    config.widths = (64, 128, 256)
-    config.blocks = (2, 2, 2)
+    config.widths = (64, 128)
+    config.blocks = (2, 2)
     config.stem_stride = 4
     config.shift = "bidirectional"
     config.embedding_size = 512
@@ -120,7 +120,7 @@ def encoder() -> ml_collections.ConfigDict:
 def decoder() -> ml_collections.ConfigDict:
     """Arguments of `ImageDecoder` for 28x28 images; shared by every model."""
     config = ml_collections.ConfigDict()
-    config.widths = (96,)
+    config.widths = (64,)
     config.blocks = (2,)
     config.head_stride = 4
     config.hidden = 512
