@@ -57,7 +57,7 @@ def evaluate(
         real = np.flatnonzero(np.any(mask.numpy() > 0, axis=1))
         seeds = noise.fold_in(batch.seeds, seed_salt)
         elbo = score(images, seeds, mask)
-        for name, term in zip(TERMS, elbo):
+        for name, term in zip(TERMS, elbo, strict=True):
             add(name, tf.reduce_sum(term, axis=1), real)
         add("bound", tf.reduce_sum(elbo.bound, axis=1), real)
         add("count", tf.reduce_sum(mask, axis=1), real)

@@ -125,6 +125,10 @@ class BlockReader(keras.layers.Layer):
         )
         return tf.reshape(weights, [tf.shape(keys)[0], -1, self.memory_size**2])
 
+    def places(self, coordinates: tf.Tensor) -> tf.Tensor:
+        """Where keys (x, y) point, as shares of the memory's sides, in (0, 1)."""
+        return normal_cdf(coordinates)
+
     def call(self, memory: tf.Tensor, keys: tf.Tensor) -> tf.Tensor:
         """Reads.
 

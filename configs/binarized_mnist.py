@@ -1,0 +1,16 @@
+"""Kanerva++ on binarized MNIST (Larochelle): 3,168 memory floats for 32 images.
+
+    python tools/train.py --config=configs/binarized_mnist.py --workdir=runs/mnist \\
+        --data_dir=DIR
+"""
+
+from kpp_tf.config import default
+
+
+def get_config():
+    """Returns the config."""
+    config = default()
+    config.data.name = "binarized_mnist"
+    config.data.augment = ("shift",)
+    config.train.steps = 12_000
+    return config

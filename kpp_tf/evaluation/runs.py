@@ -1,0 +1,57 @@
+"""Trained models and evaluation data by the flags that tools share."""
+
+from pathlib import Path
+
+import ml_collections
+import tensorflow as tf
+
+from kpp_tf import pretrained
+from kpp_tf.data import evaluation_episodes, load_images
+from kpp_tf.models import MemoryModel
+from kpp_tf.training import checkpoints
+
+
+def load_model(
+    workdir: str | None,
+    name: str | None,
+    ema: bool = True,
+    which: str = "newest",
+) -> tuple[MemoryModel, ml_collections.ConfigDict]:
+    """A model from a training run's folder or from the pretrained ones.
+
+    Args:
+      workdir: of a run of `tools/train.py`, or None.
+      name: of a pretrained model, or None.
+      ema: whether to take the weights' moving average where there is one.
+      which: checkpoint of the run, "newest" or "best".
+
+    Raises:
+      ValueError: unless exactly one of `workdir` and `name` is given.
+    """
+    if (workdir is None) == (name is None):
+        raise ValueError(
+            "Give either --workdir (a training run) or --pretrained (a name). "
+            f"Received: workdir={workdir}, pretrained={name}"
+        )
+    if name is not None:
+        return pretrained.load(name)
+    return checkpoints.load_model(Path(workdir), ema=ema, which=which)
+
+
+def test_episodes(
+    config: ml_collections.ConfigDict,
+    split: str | None,
+    data_dir: str | None,
+    shard: int = 0,
+    num_shards: int = 1,
+) -> tf.data.Dataset:
+    """The fixed partition of a split into episodes, by `config.eval.seed`."""
+    table = load_images(config.data, split or config.data.test_split, data_dir)
+    return evaluation_episodes(
+        table,
+        config.data,
+        episodes_per_batch=config.eval.episodes_per_batch,
+        seed=config.eval.seed,
+        shard=shard,
+        num_shards=num_shards,
+    )

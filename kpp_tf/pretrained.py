@@ -1,0 +1,87 @@
+"""Weights that ship with the project: `pretrained/<name>/` in the source tree.
+
+A folder holds `config.json` and `weights.npz`, arrays of half precision under the
+weights' paths; no code and no pickle.
+"""
+
+import json
+import os
+from pathlib import Path
+
+import ml_collections
+import numpy as np
+
+from kpp_tf.models import MemoryModel, build_model
+from kpp_tf.training.checkpoints import weight_names
+
+FOLDER = Path(__file__).resolve().parent.parent / "pretrained"
+CONFIG, WEIGHTS = "config.json", "weights.npz"
+
+
+def names(folder: Path = FOLDER) -> list[str]:
+    """Names of the models that can be loaded."""
+    return sorted(path.parent.name for path in folder.glob(f"*/{WEIGHTS}"))
+
+
+def load(
+    name: str, folder: Path = FOLDER
+) -> tuple[MemoryModel, ml_collections.ConfigDict]:
+    """Loads a pretrained model.
+
+    Args:
+      name: e.g. "binarized_mnist"; see `names`.
+      folder: that holds the models.
+
+    Returns:
+      (model, config); weights are float32, rounded to half precision as stored.
+
+    Raises:
+      ValueError: for an unknown name, or weights that are not the config's.
+    """
+    if name not in names(folder):
+        raise ValueError(
+            f"There is no pretrained model of that name; there are {names(folder)}. "
+            f"Received: {name!r}"
+        )
+    config = ml_collections.ConfigDict(
+        json.loads((folder / name / CONFIG).read_text(encoding="utf-8"))
+    )
+    model = build_model(config)
+    with np.load(folder / name / WEIGHTS, allow_pickle=False) as stored:
+        weights = weight_names(model)
+        if sorted(stored.files) != sorted(weights):
+            odd = sorted(set(stored.files) ^ set(weights))
+            raise ValueError(
+                f"{name}/{WEIGHTS} holds other weights than its config describes. "
+                f"Received in one of both only: {odd[:5]}"
+            )
+        for path, variable in weights.items():
+            variable.assign(stored[path].astype(np.float32))
+    return model, config
+
+
+def save(
+    name: str,
+    model: MemoryModel,
+    config: ml_collections.ConfigDict,
+    folder: Path = FOLDER,
+) -> Path:
+    """Stores a model in half precision; returns its folder.
+
+    Raises:
+      FileExistsError: if there is a model of that name.
+    """
+    target = folder / name
+    if target.exists():
+        raise FileExistsError(
+            f"{target} exists; move it away to store another model under its name"
+        )
+    aside = folder / f".{name}.{os.getpid()}"
+    aside.mkdir(parents=True)
+    (aside / CONFIG).write_text(
+        json.dumps(config.to_dict(), indent=1, sort_keys=True) + "\n"
+    )
+    halves = {k: v.numpy().astype(np.float16) for k, v in weight_names(model).items()}
+    np.savez_compressed(aside / WEIGHTS, **halves)
+    os.rename(aside, target)
+    return target

@@ -1,0 +1,96 @@
+r"""Everything once, on data that the program draws itself: a few minutes on two cores.
+
+    python tools/demo.py --out=runs/demo
+
+Trains Kanerva++ on the glyphs, evaluates it, writes the pictures, exports the
+generator, reloads the export and reports: on screen and in report.json. Each step is
+the command that one would type, and is printed as such; a demo that was interrupted
+goes on where it stopped.
+"""
+
+import json
+import shlex
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from absl import app, flags
+
+OUT = flags.DEFINE_string("out", "runs/demo", "Folder of the demo.")
+STEPS = flags.DEFINE_integer("steps", 1200, "Training steps of 256 images.", 1)
+
+TOOLS = Path(__file__).resolve().parent
+CONFIG = TOOLS.parent / "configs" / "glyphs.py"
+EVALUATED = (
+    "bound",
+    "bits_per_dim",
+    "log_likelihood",
+    "kl_latents",
+    "kl_keys",
+    "bound_standard_error",
+    "importance_weighted_bound",
+    "bound_swapped_memory",
+    "memory_floats_per_image",
+    "parameters",
+)
+
+
+def run(tool: str, *arguments: str) -> None:
+    """Runs one of the tools, showing the command.
+
+    Raises:
+      SystemExit: with the tool's exit code, if it fails.
+    """
+    command = [sys.executable, str(TOOLS / f"{tool}.py"), *arguments]
+    print(f"\n$ {shlex.join(['python', f'tools/{tool}.py', *arguments])}", flush=True)
+    code = subprocess.run(command, check=False).returncode
+    if code:
+        raise SystemExit(code)
+
+
+def main(argv: list[str]) -> None:
+    """Runs the demo."""
+    if len(argv) > 1:
+        raise app.UsageError(f"Expected flags only. Received: {argv[1:]}")
+    started = time.monotonic()
+    out = Path(OUT.value)
+    model, pictures = out / "model", out / "pictures"
+    bound, export = out / "bound.json", out / "export"
+    run(
+        "train",
+        f"--config={CONFIG}",
+        f"--config.train.steps={STEPS.value}",
+        f"--workdir={model}",
+    )
+    run("evaluate", f"--workdir={model}", "--num_samples=8", f"--json={bound}")
+    run("generate", f"--workdir={model}", f"--out={pictures}")
+    run("export", f"--workdir={model}", f"--out={export}")
+
+    results = json.loads(bound.read_text())
+    summary = json.loads((model / "summary.json").read_text())
+    report = {name: results[name] for name in EVALUATED}
+    report["images_per_second"] = summary["images_per_second"]
+    report["seconds"] = round(time.monotonic() - started, 1)
+    folders = (pictures.glob("*.png"), export.rglob("saved_model.pb"))
+    report["files"] = sorted(str(file) for found in folders for file in found)
+    target = out / "report.json"
+    target.write_text(json.dumps(report, indent=1) + "\n")
+
+    print(f"""
+The bound of -ln p(X|M) on {results["images"]} test glyphs, of characters never seen:
+  {report["bound"]:8.2f} nats/image +- {report["bound_standard_error"]:.2f} \
+({report["bits_per_dim"]:.3f} bits/dim), of which
+  {-report["log_likelihood"]:8.2f} for the pixels, {report["kl_keys"]:.2f} for the keys, \
+{report["kl_latents"]:.2f} for the latents;
+  {report["importance_weighted_bound"]:8.2f} importance-weighted;
+  {report["bound_swapped_memory"]:8.2f} with the memory of another episode.
+The memory was written from the images that are scored: \
+{report["memory_floats_per_image"]:.0f} floats an image.
+{report["parameters"]:,} weights, trained at \
+{report["images_per_second"]:.0f} images/s; {report["seconds"]:.0f} s in all.
+Look at {pictures}; serve {export}; the figures are in {target}.""")
+
+
+if __name__ == "__main__":
+    app.run(main)
