@@ -66,8 +66,8 @@ class GaussianMemoryLayer(keras.layers.Layer):
 
     @property
     def memory_floats(self) -> int:
-        """Floats of the memory's mean; the covariance has S (S + 1) / 2 more."""
-        return self.slots * self.code_size
+        """Numbers that one memory holds: mean, root of the covariance, determinant."""
+        return self.slots * (self.code_size + self.slots) + 1
 
     def prior(self, batch: tf.Tensor | int) -> GaussianMemory:
         """The memory before anything is written, for `batch` episodes."""

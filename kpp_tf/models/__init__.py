@@ -3,13 +3,19 @@
 from collections.abc import Callable, Mapping
 
 from kpp_tf.models.differentiable_neural_computer import GenerativeDNC
+from kpp_tf.models.dynamic_kanerva_machine import DynamicKanervaMachine
+from kpp_tf.models.kanerva_machine import KanervaMachine
 from kpp_tf.models.kanerva_plus_plus import KanervaPlusPlus
 from kpp_tf.models.memory_model import Elbo, Memory, MemoryModel
+from kpp_tf.models.vae import VariationalAutoencoder
 from kpp_tf.models.variational_memory_addressing import VariationalMemoryAddressing
 
 _BY_NAME: dict[str, Callable[..., MemoryModel]] = {
     "differentiable_neural_computer": GenerativeDNC,
+    "dynamic_kanerva_machine": DynamicKanervaMachine,
+    "kanerva_machine": KanervaMachine,
     "kanerva_plus_plus": KanervaPlusPlus,
+    "vae": VariationalAutoencoder,
     "variational_memory_addressing": VariationalMemoryAddressing,
 }
 
@@ -46,11 +52,14 @@ def build_model(config: Mapping) -> MemoryModel:
 
 
 __all__ = [
+    "DynamicKanervaMachine",
     "Elbo",
     "GenerativeDNC",
+    "KanervaMachine",
     "KanervaPlusPlus",
     "Memory",
     "MemoryModel",
+    "VariationalAutoencoder",
     "VariationalMemoryAddressing",
     "build_model",
 ]

@@ -1,0 +1,156 @@
+"""DKM: a Gaussian memory, addressed by least squares and read by attraction."""
+
+from collections.abc import Sequence
+
+import keras
+import tensorflow as tf
+
+from kpp_tf import noise
+from kpp_tf.layers.decoder import ImageDecoder
+from kpp_tf.layers.dynamic_kanerva_memory import DynamicKanervaMemory
+from kpp_tf.layers.tsm_resnet import TSMResNet
+from kpp_tf.models import gaussian_memories, gaussians
+from kpp_tf.models.memory_model import Elbo, MemoryModel
+
+KEY_SALT = 1
+
+
+@keras.saving.register_keras_serializable(package="kpp_tf")
+class DynamicKanervaMachine(MemoryModel):
+    """The Dynamic Kanerva Machine; with a shifting encoder, "DKM with TSM".
+
+    Write:    e_t = f_enc(X)_t;  q(M|X), the posterior of M given codes e and the
+              weights that they are addressed with (see `DynamicKanervaMemory`).
+    Generate: M ~ p(M),  w_t ~ p(w) = N(0, I),  x_t ~ p(x | M^T w_t).
+    Infer:    q(w_t|X, M) = N(argmin_w |e_t - M^T w|^2 + sigma^2 |w|^2, sigma_w^2 I).
+    Bound:    E_q(M) sum_t { E_q(w) ln p(x_t | M^T w) - KL[q(w_t|X, M) || p(w)] }
+              - KL[q(M|X) || p(M)]  <=  ln p(X).
+
+    `elbo` draws one M from q(M|X) an episode and infers weights given that M, so that
+    the bound holds whatever wrote the memory. Its terms: the KL of the weights is
+    `kl_keys`, the KL of the memory `kl_memory`, shared evenly among an episode's real
+    images; there are no other latents. So `bound` is of ln p(X), a stricter figure
+    than the ln p(X|M) of a model with a deterministic memory; `bound - kl_memory`
+    bounds -E_q(M|X) ln p(X|M). With `memory_kl=False` the latter is what is trained.
+
+    With `analytic=False` memory is read at its mean R, as images must be independent
+    given the memory for importance weights of each: a bound of ln p(X|R), from which
+    the KL of the memory (never negative) is subtracted still.
+
+    The published objective adds the log-likelihood of an autoencoder, so that decoder
+    and encoder agree. Here gradients reach the encoder through the least squares; the
+    objective is the bound alone. Training noise sigma, fixed there, is learned here.
+
+    Reference: Wu, Wayne, Gregor, Lillicrap, "Learning Attractor Dynamics for
+    Generative Memory", NeurIPS 2018, arXiv:1811.09556 (32 slots of 100 numbers).
+
+    Args:
+      image_shape, likelihood, episode_length: see `MemoryModel`.
+      slots, code_size, write_form, write_passes: see `DynamicKanervaMemory`.
+      memory_kl: whether `elbo` counts the KL of the memory.
+      encoder: arguments of `TSMResNet`. shift="none" is DKM, "bidirectional" is DKM
+        with TSM.
+      decoder: arguments of `ImageDecoder`.
+    """
+
+    def __init__(
+        self,
+        image_shape: Sequence[int] = (28, 28, 1),
+        likelihood: str = "bernoulli",
+        episode_length: int = 32,
+        slots: int = 32,
+        code_size: int = 100,
+        write_form: str = "batch",
+        write_passes: int = 2,
+        memory_kl: bool = True,
+        encoder: dict | None = None,
+        decoder: dict | None = None,
+        **kwargs,
+    ):
+        super().__init__(image_shape, likelihood, episode_length, **kwargs)
+        self.memory_kl = memory_kl
+        self.encoder_config = dict(encoder or {})
+        self.decoder_config = dict(decoder or {})
+        self.encoder = TSMResNet(**self.encoder_config, name="encoder")
+        self.code = keras.layers.Dense(code_size, name="code")
+        self.memory = DynamicKanervaMemory(
+            slots, code_size, write_form, write_passes, name="memory"
+        )
+        self.decoder = ImageDecoder(
+            self.image_shape,
+            self.likelihood.num_parameters(self.image_shape[-1]),
+            **self.decoder_config,
+            name="decoder",
+        )
+
+    @property
+    def memory_floats(self) -> int:
+        return self.memory.memory_floats
+
+    def write(self, episode, mask=None):
+        """The posterior q(M|X), a `GaussianMemory`."""
+        return self.memory(self._codes(episode, mask), frame_mask=mask)
+
+    def elbo(self, episode, seeds, mask=None, memory=None, analytic=True):
+        codes = self._codes(episode, mask)
+        if memory is None:
+            memory = self.memory(codes, frame_mask=mask)
+        matrix = gaussian_memories.draw(memory, seeds) if analytic else memory.mean
+        posterior = self._weights(matrix, codes)
+        weights = gaussians.draw(posterior, seeds, KEY_SALT)
+        parameters = self._decode(tf.matmul(weights, matrix))
+        log_likelihood = self.likelihood.log_prob(parameters, episode)
+        prior = gaussians.standard(self.memory.slots)
+        kl_keys = gaussians.kl(posterior, prior, weights, analytic)
+        if mask is not None:
+            log_likelihood, kl_keys = log_likelihood * mask, kl_keys * mask
+        kl_memory = tf.zeros_like(kl_keys)
+        if self.memory_kl:
+            kl_memory = gaussian_memories.kl_per_image(
+                self.memory.kl_memory(memory), episode, mask
+            )
+        return Elbo(log_likelihood, tf.zeros_like(kl_keys), kl_keys, kl_memory)
+
+    def generate(self, memory, num_samples, seeds, temperature=None):
+        """See `MemoryModel`; M is drawn once an episode, weights once an image."""
+        matrix = gaussian_memories.draw(memory, seeds, temperature)
+        drawn = noise.normal(seeds, (num_samples, self.memory.slots), KEY_SALT)
+        weights = gaussians.tempered(drawn, temperature)
+        return self._picture(tf.matmul(weights, matrix))
+
+    def reconstruct(self, memory, queries, seeds, mask=None):
+        posterior = self._weights(memory.mean, self._codes(queries, mask))
+        weights = gaussians.draw(posterior, seeds, KEY_SALT)
+        return self._picture(tf.matmul(weights, memory.mean))
+
+    def refine(self, memory, images, seeds):
+        """One step of the attractor dynamics: encode, address, read, decode."""
+        del seeds  # the likeliest weights: nothing is drawn
+        read, _ = self.memory.read(memory.mean, self._codes(images, mask=None))
+        return self._picture(read)
+
+    def _codes(self, episode, mask):
+        embeddings = self.encoder(self.check_episode(episode), frame_mask=mask)
+        return tf.cast(self.code(embeddings), tf.float32)
+
+    def _weights(self, matrix, codes):
+        mean = self.memory.address(matrix, codes)
+        return gaussians.diagonal(mean, self.memory.weight_scale * tf.ones_like(mean))
+
+    def _decode(self, read):
+        return self.decoder(tf.cast(read, self.compute_dtype))
+
+    def _picture(self, read):
+        return self.likelihood.mean(self._decode(read), self.image_shape[-1])
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "slots": self.memory.slots,
+            "code_size": self.memory.code_size,
+            "write_form": self.memory.write_form,
+            "write_passes": self.memory.write_passes,
+            "memory_kl": self.memory_kl,
+            "encoder": self.encoder_config,
+            "decoder": self.decoder_config,
+        }

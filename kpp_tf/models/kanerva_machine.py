@@ -1,0 +1,173 @@
+"""KM: a Gaussian memory, addressed through a key table."""
+
+from collections.abc import Sequence
+
+import keras
+import tensorflow as tf
+
+from kpp_tf import noise
+from kpp_tf.layers.decoder import ImageDecoder
+from kpp_tf.layers.gaussian_head import GaussianHead
+from kpp_tf.layers.kanerva_machine_memory import KanervaMachineMemory
+from kpp_tf.layers.tsm_resnet import TSMResNet
+from kpp_tf.models import gaussian_memories, gaussians
+from kpp_tf.models.memory_model import Elbo, MemoryModel
+
+KEY_SALT, LATENT_SALT = 1, 2
+
+
+@keras.saving.register_keras_serializable(package="kpp_tf")
+class KanervaMachine(MemoryModel):
+    """The Kanerva Machine.
+
+    Write:    e_t = f_enc(X)_t;  q(M|X) = p(M | keys, codes) by Bayes' rule, with the
+              means of q(y_t|x_t) as keys and a linear map of e_t as codes.
+    Generate: M ~ p(M),  y_t ~ p(y) = N(0, I),  z_t ~ p(z|y, M) = N(M^T w(y), sigma^2),
+              x_t ~ p(x|z).
+    Infer:    q(y_t|x_t);  q(z_t|x_t, y_t, M), whose mean is the top-down reading
+              M^T w(y) plus a correction that is computed from it and from e_t.
+    Bound:    E_q { ln p(x|z) - KL[q(z|x, y, M) || p(z|y, M)] } - KL[q(y|x) || p(y)]
+              <=  E_q(M|X) ln p(X|M).
+
+    `elbo` draws one M from q(M|X) an episode. As in the source, M conditions the
+    likelihood and its KL is not counted, so that the figure is of ln p(X|M), as that of
+    a deterministic memory is. With `memory_kl=True`, KL[q(M|X) || p(M)] is counted, in
+    equal shares for an episode's real images, and the bound is of ln p(X). Any q(M|X)
+    is admissible; the source draws the keys and codes that it writes, here they are
+    means, as a write takes no seed.
+
+    With `analytic=False` memory is read at its mean R, as images must be independent
+    given the memory for importance weights of each: a bound of ln p(X|R).
+
+    Reference: Wu, Wayne, Graves, Lillicrap, "The Kanerva Machine: A Generative
+    Distributed Memory", ICLR 2018, arXiv:1804.01756. The sizes here are ours.
+
+    Args:
+      image_shape, likelihood, episode_length: see `MemoryModel`.
+      slots: S, rows of the memory and of the key table.
+      code_size: D, columns of the memory and size of z.
+      key_size: of y.
+      address_size: columns of the key table.
+      memory_kl: whether `elbo` counts the KL of the memory.
+      encoder: arguments of `TSMResNet`. A KM sees each image by itself: shift="none".
+      decoder: arguments of `ImageDecoder`.
+    """
+
+    def __init__(
+        self,
+        image_shape: Sequence[int] = (28, 28, 1),
+        likelihood: str = "bernoulli",
+        episode_length: int = 32,
+        slots: int = 32,
+        code_size: int = 100,
+        key_size: int = 32,
+        address_size: int = 64,
+        memory_kl: bool = False,
+        encoder: dict | None = None,
+        decoder: dict | None = None,
+        **kwargs,
+    ):
+        super().__init__(image_shape, likelihood, episode_length, **kwargs)
+        self.key_size = key_size
+        self.memory_kl = memory_kl
+        self.encoder_config = dict(encoder or {})
+        self.decoder_config = dict(decoder or {})
+        self.encoder = TSMResNet(**self.encoder_config, name="encoder")
+        self.code = keras.layers.Dense(code_size, name="code")
+        self.key_posterior = GaussianHead(
+            key_size, initial_stddev=0.1, name="key_posterior"
+        )
+        self.correction = GaussianHead(code_size, name="correction")
+        self.memory = KanervaMachineMemory(
+            slots, code_size, address_size, name="memory"
+        )
+        self.decoder = ImageDecoder(
+            self.image_shape,
+            self.likelihood.num_parameters(self.image_shape[-1]),
+            **self.decoder_config,
+            name="decoder",
+        )
+
+    @property
+    def memory_floats(self) -> int:
+        return self.memory.memory_floats
+
+    def write(self, episode, mask=None):
+        """The posterior q(M|X), a `GaussianMemory`."""
+        embeddings = self._embed(episode, mask)
+        keys, _ = self.key_posterior(embeddings)
+        return self._write(embeddings, keys, mask)
+
+    def elbo(self, episode, seeds, mask=None, memory=None, analytic=True):
+        embeddings = self._embed(episode, mask)
+        key_posterior = gaussians.diagonal(*self.key_posterior(embeddings))
+        if memory is None:
+            memory = self._write(embeddings, key_posterior.mean(), mask)
+        matrix = gaussian_memories.draw(memory, seeds) if analytic else memory.mean
+        keys = gaussians.draw(key_posterior, seeds, KEY_SALT)
+        top_down = self.memory.read(matrix, keys)
+        prior = self._latent_prior(top_down)
+        bottom_up = tf.cast(embeddings, tf.float32)
+        change, stddev = self.correction(tf.concat([bottom_up, top_down], axis=-1))
+        posterior = gaussians.diagonal(top_down + change, stddev)
+        latents = gaussians.draw(posterior, seeds, LATENT_SALT)
+        log_likelihood = self.likelihood.log_prob(self._decode(latents), episode)
+        kl_latents = gaussians.kl(posterior, prior, latents, analytic)
+        key_prior = gaussians.standard(self.key_size)
+        kl_keys = gaussians.kl(key_posterior, key_prior, keys, analytic)
+        terms = log_likelihood, kl_latents, kl_keys
+        if mask is not None:
+            terms = (term * mask for term in terms)
+        kl_memory = tf.zeros_like(kl_keys)
+        if self.memory_kl:
+            kl_memory = gaussian_memories.kl_per_image(
+                self.memory.kl_memory(memory), episode, mask
+            )
+        return Elbo(*terms, kl_memory)
+
+    def generate(self, memory, num_samples, seeds, temperature=None):
+        """See `MemoryModel`; M is drawn once an episode, y and z once an image."""
+        matrix = gaussian_memories.draw(memory, seeds, temperature)
+        drawn = noise.normal(seeds, (num_samples, self.key_size), KEY_SALT)
+        keys = gaussians.tempered(drawn, temperature)
+        prior = self._latent_prior(self.memory.read(matrix, keys))
+        return self._picture(gaussians.draw(prior, seeds, LATENT_SALT, temperature))
+
+    def reconstruct(self, memory, queries, seeds, mask=None):
+        posterior = self.key_posterior(self._embed(queries, mask))
+        keys = gaussians.draw(gaussians.diagonal(*posterior), seeds, KEY_SALT)
+        return self._picture(self.memory.read(memory.mean, keys))
+
+    def refine(self, memory, images, seeds):
+        del seeds  # the likeliest keys: nothing is drawn
+        keys, _ = self.key_posterior(self._embed(images, mask=None))
+        return self._picture(self.memory.read(memory.mean, keys))
+
+    def _embed(self, episode, mask):
+        return self.encoder(self.check_episode(episode), frame_mask=mask)
+
+    def _write(self, embeddings, keys, mask):
+        codes = tf.cast(self.code(embeddings), tf.float32)
+        return self.memory(keys, codes, frame_mask=mask)
+
+    def _latent_prior(self, top_down):
+        stddev = tf.sqrt(self.memory.noise_variance) * tf.ones_like(top_down)
+        return gaussians.diagonal(top_down, stddev)
+
+    def _decode(self, latents):
+        return self.decoder(tf.cast(latents, self.compute_dtype))
+
+    def _picture(self, latents):
+        return self.likelihood.mean(self._decode(latents), self.image_shape[-1])
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "slots": self.memory.slots,
+            "code_size": self.memory.code_size,
+            "key_size": self.key_size,
+            "address_size": self.memory.address_size,
+            "memory_kl": self.memory_kl,
+            "encoder": self.encoder_config,
+            "decoder": self.decoder_config,
+        }
