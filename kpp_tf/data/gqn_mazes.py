@@ -29,13 +29,15 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from kpp_tf.data import large_array, prepared
+from kpp_tf.data import cache, prepared
 
 BUCKET = "gs://gqn-dataset/mazes"
 CAMERA_NUMBERS = 5
 HELD_OUT_EVERY = 20
 SPLITS = ("train", "validation", "test")
 
+# TensorFlow quotes a record that it cannot parse, and fails where that is no text.
+_READ_ERRORS = (tf.errors.OpError, UnicodeDecodeError)
 _FILE_NAME = re.compile(r"(\d+)-of-\d+\.tfrecord")
 
 
@@ -51,16 +53,20 @@ class Walk(NamedTuple):
     cameras: np.ndarray
 
 
-def _parse(record: tf.Tensor, size: int | None) -> tuple[tf.Tensor, tf.Tensor]:
+def _parse(record: tf.Tensor) -> dict[str, tf.Tensor]:
     features = {
         "frames": tf.io.FixedLenSequenceFeature([], tf.string, allow_missing=True),
         "cameras": tf.io.FixedLenSequenceFeature(
             [CAMERA_NUMBERS], tf.float32, allow_missing=True
         ),
     }
-    example = tf.io.parse_single_example(record, features)
+    return tf.io.parse_single_example(record, features)
+
+
+def _decode(record: tf.Tensor, size: int | None) -> tuple[tf.Tensor, tf.Tensor]:
+    example = _parse(record)
     frames = tf.map_fn(
-        lambda jpeg: tf.io.decode_jpeg(jpeg, channels=3),
+        lambda jpeg: tf.io.decode_jpeg(jpeg, channels=3, dct_method="INTEGER_ACCURATE"),
         example["frames"],
         fn_output_signature=tf.TensorSpec([None, None, 3], tf.uint8),
     )
@@ -87,7 +93,7 @@ def read_walks(path: str | pathlib.Path, size: int | None = None) -> Iterator[Wa
     """
     dataset = tf.data.TFRecordDataset(str(path))
     dataset = dataset.map(
-        lambda record: _parse(record, size), num_parallel_calls=tf.data.AUTOTUNE
+        lambda record: _decode(record, size), num_parallel_calls=tf.data.AUTOTUNE
     )
     try:
         for number, (frames, cameras) in enumerate(dataset.as_numpy_iterator()):
@@ -97,11 +103,12 @@ def read_walks(path: str | pathlib.Path, size: int | None = None) -> Iterator[Wa
                     f"and some. Received: {len(frames)} frames, {len(cameras)} cameras."
                 )
             yield Walk(frames, cameras)
-    except tf.errors.OpError as error:
-        raise ValueError(
-            f"{path} cannot be read as a file of GQN's mazes; copy it again from "
-            f"{BUCKET}. Received: {error.message.splitlines()[0]}"
-        ) from error
+    except _READ_ERRORS as error:
+        raise _damaged(path, error) from error
+
+
+def _manual_dir(data_dir: str | None) -> pathlib.Path:
+    return prepared.data_root(data_dir) / "downloads" / "manual" / "gqn_mazes"
 
 
 def find_files(split: str, data_dir: str | None = None) -> list[pathlib.Path]:
@@ -118,7 +125,7 @@ def find_files(split: str, data_dir: str | None = None) -> list[pathlib.Path]:
       ValueError: If there is no such split.
       FileNotFoundError: If there are none; says what to copy and where to.
     """
-    folder = prepared.data_root(data_dir) / "downloads" / "manual" / "gqn_mazes"
+    folder = _manual_dir(data_dir)
     found = []
     for part in split.split("+"):
         if part not in SPLITS:
@@ -154,7 +161,8 @@ def load_gqn_mazes(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Reads the frames of a split in order: walk by walk, frame by frame.
 
-    A whole file is 30,000 frames, 0.4 GB at 64 x 64: copy as many as you can use.
+    They are decoded the first time and kept in a file. Each of GQN's files is 30,000
+    frames, 0.4 GB of it at 64 x 64: copy as many as you can use.
 
     Args:
       split: "train", "validation" or "test", or several joined by "+".
@@ -162,7 +170,7 @@ def load_gqn_mazes(
       data_dir: Folder of data sets; see `prepared.data_root`.
 
     Returns:
-      frames: uint8 [N, size, size, 3], memory-mapped where large.
+      frames: uint8 [N, size, size, 3], memory-mapped.
       episodes: int64 [N], the number of each frame's walk.
 
     Raises:
@@ -176,25 +184,37 @@ def load_gqn_mazes(
         if not lengths[-1]:
             raise ValueError(f"{path} has no records; copy it again from {BUCKET}.")
     counts = np.concatenate(lengths)
-    frames = large_array.empty((int(counts.sum()), size, size, 3))
-    done = 0
-    for path in paths:
-        for walk in read_walks(path, size):
-            frames[done : done + len(walk.frames)] = walk.frames
-            done += len(walk.frames)
+
+    def fill(array: np.ndarray) -> None:
+        done = 0
+        for path in paths:
+            for walk in read_walks(path, size):
+                array[done : done + len(walk.frames)] = walk.frames
+                done += len(walk.frames)
+
+    stats = [(path.name, path.stat()) for path in paths]
+    frames = cache.memory_mapped(
+        _manual_dir(data_dir) / "kpp_tf_cache",
+        f"gqn_mazes_{size}_{split}",
+        str([(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats]),
+        (int(counts.sum()), size, size, 3),
+        fill,
+    )
     return frames, np.repeat(np.arange(len(counts)), counts)
 
 
 def _walk_lengths(path: pathlib.Path) -> list[int]:
     """Frames in each record of a file, without decoding them."""
-    lengths = []
+    dataset = tf.data.TFRecordDataset(str(path))
+    dataset = dataset.map(lambda record: tf.size(_parse(record)["frames"]))
     try:
-        for record in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
-            features = tf.train.Example.FromString(record).features.feature
-            lengths.append(len(features["frames"].bytes_list.value))
-    except (tf.errors.OpError, ValueError) as error:
-        raise ValueError(
-            f"{path} cannot be read as a file of GQN's mazes; copy it again from "
-            f"{BUCKET}. Received: {error}"
-        ) from error
-    return lengths
+        return [int(length) for length in dataset.as_numpy_iterator()]
+    except _READ_ERRORS as error:
+        raise _damaged(path, error) from error
+
+
+def _damaged(path: str | pathlib.Path, error: Exception) -> ValueError:
+    return ValueError(
+        f"{path} cannot be read as a file of GQN's mazes; copy it again from "
+        f"{BUCKET}. Received: {str(error).splitlines()[0]}"
+    )

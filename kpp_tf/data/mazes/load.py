@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from kpp_tf.data import large_array, prepared
+from kpp_tf.data import cache, prepared
 from kpp_tf.data.mazes import episode as episode_lib
 
 SIZES = (64, 32)
@@ -13,13 +13,15 @@ def load_mazes(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Reads the frames of a split in order: walk by walk, frame by frame.
 
+    They are decoded the first time, some thousand a second, and kept in a file.
+
     Args:
       split: "train", "validation" or "test", or TFDS's language: "train[:10]".
       size: Pixels a side, one of `SIZES`.
       data_dir: Folder of prepared data sets; see `prepared.data_root`.
 
     Returns:
-      frames: uint8 [E * 300, size, size, 3], memory-mapped where large.
+      frames: uint8 [E * 300, size, size, 3], memory-mapped.
       episodes: int64 [E * 300], the number of each frame's walk.
 
     Raises:
@@ -38,11 +40,19 @@ def load_mazes(
         ),
     )
     length = episode_lib.FRAMES
+    count = prepared.count(folder, split)
 
-    def empty(count: int) -> dict[str, np.ndarray]:
-        return {"frames": large_array.empty((count, length, size, size, 3))}
+    def fill(array: np.ndarray) -> None:
+        walks = array.reshape(count, length, size, size, 3)
+        prepared.read(
+            folder, split, ("frames",), into=lambda _: {"frames": walks}, batch_size=4
+        )
 
-    arrays = prepared.read(folder, split, ("frames",), into=empty, batch_size=4)
-    frames = arrays["frames"]
-    frames = frames.reshape(-1, size, size, 3)
-    return frames, np.repeat(np.arange(len(frames) // length), length)
+    frames = cache.memory_mapped(
+        folder / "kpp_tf_cache",
+        f"mazes_{size}_{split}",
+        prepared.fingerprint(folder) + (folder / "metadata.json").read_text(),
+        (count * length, size, size, 3),
+        fill,
+    )
+    return frames, np.repeat(np.arange(count), length)

@@ -117,8 +117,9 @@ def sky_panorama(style: str) -> np.ndarray:
     x = np.where(on_top, np.sin(azimuth) / safe_rise, across)
     y = np.where(on_top, np.cos(azimuth) / safe_rise, up)
     side = box.shape[1]
-    column = np.clip((x + 1) / 2 * side, 0, side - 1).astype(int)
-    row = np.clip((1 - y) / 2 * side, 0, side - 1).astype(int)
+    # Some faces have outermost lines of another colour: keep off them.
+    column = np.clip((x + 1) / 2 * side, 4, side - 5).astype(int)
+    row = np.clip((1 - y) / 2 * side, 4, side - 5).astype(int)
     return pack(box[face, row, column])
 
 

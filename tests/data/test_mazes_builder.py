@@ -1,0 +1,158 @@
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow_datasets as tfds
+
+from kpp_tf import config as config_lib
+from kpp_tf import data
+from kpp_tf.data.mazes import episode, load
+from kpp_tf.data.mazes.mazes_dataset_builder import Builder
+
+ROOT = Path(__file__).resolve().parents[2]
+EPISODES = {"train": 2, "validation": 1, "test": 1}
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    """A small prepared data set."""
+    data_dir = tmp_path_factory.mktemp("data")
+    builder = Builder(data_dir=data_dir, config="32x32", episodes=EPISODES)
+    builder.download_and_prepare()
+    return data_dir
+
+
+def _folder(data_dir):
+    return data_dir / "mazes" / "32x32" / "1.0.0"
+
+
+def test_prepared_examples_are_the_episodes_bit_for_bit(written):
+    builder = tfds.builder_from_directory(_folder(written))
+    assert {k: s.num_examples for k, s in builder.info.splits.items()} == EPISODES
+    assert builder.info.metadata == {"seed": 0}
+    for split, count in EPISODES.items():
+        examples = list(tfds.as_numpy(builder.as_dataset(split=split)))
+        assert len(examples) == count
+        for index, example in enumerate(examples):
+            want = episode.make_episode(episode.maze_seed(0, split, index), 32)
+            for name, value in want._asdict().items():
+                np.testing.assert_array_equal(example[name], value)
+
+
+def test_load_mazes_streams_frames_in_order(written):
+    frames, episodes = load.load_mazes("train", 32, str(written))
+    assert frames.shape == (600, 32, 32, 3) and frames.dtype == np.uint8
+    np.testing.assert_array_equal(episodes, [0] * 300 + [1] * 300)
+    assert episodes.dtype == np.int64
+    for index in range(2):
+        want = episode.make_episode(episode.maze_seed(0, "train", index), 32)
+        np.testing.assert_array_equal(frames[episodes == index], want.frames)
+
+
+def test_frames_are_decoded_once_but_never_those_of_another_data_set(written, tmp_path):
+    load.load_mazes("test", 32, str(written))
+    before = {p: p.stat().st_mtime_ns for p in _folder(written).rglob("*.npy")}
+    first, _ = load.load_mazes("test", 32, str(written))
+    assert before == {p: p.stat().st_mtime_ns for p in _folder(written).rglob("*.npy")}
+    assert isinstance(first, np.memmap) and not first.flags.writeable
+
+    builder = Builder(data_dir=tmp_path, config="32x32", episodes=EPISODES, seed=1)
+    builder.download_and_prepare()
+    shutil.copytree(
+        _folder(written) / "kpp_tf_cache", _folder(tmp_path) / "kpp_tf_cache"
+    )
+    other, _ = load.load_mazes("test", 32, str(tmp_path))
+    want = episode.make_episode(episode.maze_seed(1, "test", 0), 32)
+    np.testing.assert_array_equal(other, want.frames)
+
+
+def test_mazes_are_a_data_set_of_the_config(written):
+    config = config_lib.default().data
+    config.name, config.image_shape = "mazes", (32, 32, 3)
+    table = data.load_images(config, "train+validation", str(written))
+    assert table.images.shape == (900, 32, 32, 3) and table.levels == 256
+    np.testing.assert_array_equal(np.bincount(table.labels), [300] * 3)
+
+
+def test_missing_data_says_what_to_run(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"make_mazes\.py --size=64"):
+        load.load_mazes("train", 64, str(tmp_path))
+
+
+def test_unknown_size(tmp_path):
+    with pytest.raises(ValueError, match="Received: 48"):
+        load.load_mazes("train", 48, str(tmp_path))
+
+
+def test_a_half_written_folder_is_not_taken_for_a_whole_one(tmp_path, monkeypatch):
+    def fail(seed, size, done=[]):  # noqa: B006 counts the calls
+        done.append(seed)
+        if len(done) == 2:
+            raise KeyboardInterrupt
+        return episode.Episode(
+            np.zeros((300, size, size, 3), np.uint8),
+            np.zeros((300, 3), np.float32),
+            np.zeros((156, 156, 3), np.uint8),
+        )
+
+    monkeypatch.setattr(episode, "make_episode", fail)
+    builder = Builder(data_dir=tmp_path, config="32x32", episodes=EPISODES)
+    with pytest.raises(KeyboardInterrupt):
+        builder.download_and_prepare()
+    assert not _folder(tmp_path).exists()
+    # What a killed process leaves behind: TFDS's folder for unfinished work.
+    left = _folder(tmp_path).parent / "incomplete.ABC_1.0.0"
+    left.mkdir(parents=True)
+    (left / "mazes-train.tfrecord-00000-of-00001").write_bytes(b"half")
+    with pytest.raises(FileNotFoundError, match="make_mazes"):
+        load.load_mazes("train", 32, str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    "episodes", [{"train": 1}, {"train": 1, "validation": 0, "test": 1}]
+)
+def test_builder_refuses_counts(tmp_path, episodes):
+    with pytest.raises(ValueError, match="one episode or more"):
+        Builder(data_dir=tmp_path, config="32x32", episodes=episodes)
+
+
+def _make_mazes(*arguments):
+    return subprocess.run(
+        [sys.executable, str(ROOT / "tools" / "make_mazes.py"), *arguments],
+        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.slow
+def test_the_command_writes_the_same_data_set_and_overwrites_nothing(written, tmp_path):
+    arguments = ("--size=32", "--episodes=2,1,1", f"--data_dir={tmp_path}")
+    done = _make_mazes(*arguments)
+    assert done.returncode == 0, done.stderr
+    assert "4 walks, 1,200 frames" in done.stdout
+    # Another process, the same bits.
+    builders = [tfds.builder_from_directory(_folder(d)) for d in (written, tmp_path)]
+    for split in EPISODES:
+        ours, theirs = (tfds.as_numpy(b.as_dataset(split=split)) for b in builders)
+        for one, other in zip(ours, theirs, strict=True):
+            for name, value in one.items():
+                np.testing.assert_array_equal(value, other[name])
+    again = _make_mazes(*arguments)
+    assert again.returncode != 0
+    assert str(_folder(tmp_path)) in again.stderr
+    assert "not overwritten" in again.stderr
+
+
+@pytest.mark.slow
+def test_preview_is_a_picture(tmp_path):
+    path = tmp_path / "mazes.png"
+    done = _make_mazes(f"--preview={path}")
+    assert done.returncode == 0, done.stderr
+    assert path.read_bytes().startswith(b"\x89PNG") and path.stat().st_size > 50_000
+    assert [p.name for p in tmp_path.iterdir()] == ["mazes.png"]
