@@ -22,6 +22,7 @@ def default() -> ml_collections.ConfigDict:
     config.data.augment = ()  # of shift, flip, noise: training episodes only
     config.data.train_split = "train"
     config.data.test_split = "test"
+    config.data.validation_split = ""  # chooses the best checkpoint; "": none is
 
     config.model = kanerva_plus_plus()
 
@@ -48,7 +49,7 @@ def default() -> ml_collections.ConfigDict:
     config.eval.episodes_per_batch = 8
     config.eval.num_samples = 16  # of the importance-weighted bound
     config.eval.seed = 1234
-    return config
+    return config.lock()
 
 
 def kanerva_plus_plus() -> ml_collections.ConfigDict:
@@ -100,6 +101,50 @@ def differentiable_neural_computer() -> ml_collections.ConfigDict:
     model.input_size = 128
     model.key_size = 16
     model.latent_size = 16
+    model.encoder = encoder()
+    model.encoder.shift = "none"
+    model.decoder = decoder()
+    return model
+
+
+def dynamic_kanerva_machine() -> ml_collections.ConfigDict:
+    """`config.model` of DKM: 32 slots of 100, as published, and their covariance."""
+    model = ml_collections.ConfigDict()
+    model.name = "dynamic_kanerva_machine"
+    model.likelihood = "bernoulli"
+    model.slots = 32
+    model.code_size = 100
+    model.write_form = "batch"  # batch, sequential
+    model.write_passes = 2
+    model.memory_kl = True
+    model.encoder = encoder()
+    model.encoder.shift = "none"  # "bidirectional": DKM with TSM
+    model.decoder = decoder()
+    return model
+
+
+def kanerva_machine() -> ml_collections.ConfigDict:
+    """`config.model` of KM: a memory of DKM's size."""
+    model = ml_collections.ConfigDict()
+    model.name = "kanerva_machine"
+    model.likelihood = "bernoulli"
+    model.slots = 32
+    model.code_size = 100
+    model.key_size = 32
+    model.address_size = 64
+    model.memory_kl = False
+    model.encoder = encoder()
+    model.encoder.shift = "none"
+    model.decoder = decoder()
+    return model
+
+
+def vae() -> ml_collections.ConfigDict:
+    """`config.model` of the VAE, which has no memory."""
+    model = ml_collections.ConfigDict()
+    model.name = "vae"
+    model.likelihood = "bernoulli"
+    model.latent_size = 32
     model.encoder = encoder()
     model.encoder.shift = "none"
     model.decoder = decoder()
