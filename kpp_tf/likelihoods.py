@@ -50,6 +50,7 @@ class Bernoulli:
 
     def log_prob(self, parameters: tf.Tensor, images: tf.Tensor) -> tf.Tensor:
         parameters = tf.cast(parameters, tf.float32)
+        images = tf.cast(images, tf.float32)
         per_pixel = images * parameters - tf.nn.softplus(parameters)
         return tf.reduce_sum(per_pixel, axis=[-3, -2, -1])
 
@@ -109,7 +110,8 @@ class LogisticMixture:
                 mean += mixing[..., pair, :] * colours[j]
                 pair += 1
             colours.append(tf.clip_by_value(mean, 0.0, 1.0))
-        return tf.stack([tf.reduce_sum(weights * m, axis=-1) for m in colours], axis=-1)
+        picture = tf.stack([tf.reduce_sum(weights * m, -1) for m in colours], axis=-1)
+        return tf.minimum(picture, 1.0)  # the weights' sum may round to above 1
 
     def _split(self, parameters, channels):
         count, pairs = self.components, channels * (channels - 1) // 2
@@ -143,6 +145,7 @@ class DiscretizedGaussian:
 
     def log_prob(self, parameters: tf.Tensor, images: tf.Tensor) -> tf.Tensor:
         mean, scale = self._split(parameters)
+        images = tf.cast(images, tf.float32)
         lower = tf.where(images < _HALF_BIN, -1e6, (images - _HALF_BIN - mean) / scale)
         upper = tf.where(
             images > 1 - _HALF_BIN, 1e6, (images + _HALF_BIN - mean) / scale
