@@ -37,6 +37,11 @@ class ImageDecoder(keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
+        if len(widths) != len(blocks):
+            raise ValueError(
+                "widths and blocks must name the same number of stages. "
+                f"Received: widths={tuple(widths)}, blocks={tuple(blocks)}"
+            )
         self.image_shape = tuple(image_shape)
         self.num_parameters = num_parameters
         self.widths = tuple(widths)
@@ -64,7 +69,7 @@ class ImageDecoder(keras.layers.Layer):
                 ResidualBlock(width, name=f"stage{stage}_block{block}")
                 for block in range(count)
             ]
-            for stage, (width, count) in enumerate(zip(self.widths, self.blocks))
+            for stage, (width, count) in enumerate(zip(widths, blocks, strict=True))
         ]
         self.up = [
             keras.layers.Conv2D(

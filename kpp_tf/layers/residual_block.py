@@ -7,8 +7,9 @@ from kpp_tf.layers.temporal_shift import TemporalShift
 
 
 def group_norm(channels: int, gamma: str = "ones", name: str | None = None):
-    """Group normalisation in groups of at least 8 channels, at most 8 groups."""
-    groups = max(g for g in range(1, 9) if channels % g == 0 and channels // g >= 4)
+    """Group normalisation in at most 8 equal groups of 4 channels or more."""
+    possible = [g for g in range(2, 9) if channels % g == 0 and channels // g >= 4]
+    groups = max(possible, default=1)
     return keras.layers.GroupNormalization(
         groups, epsilon=1e-5, gamma_initializer=gamma, name=name
     )

@@ -64,7 +64,7 @@ class TSMResNet(keras.layers.Layer):
                 shift=shift,
                 name=f"stage{stage}_block{block}",
             )
-            for stage, (width, count) in enumerate(zip(widths, blocks))
+            for stage, (width, count) in enumerate(zip(widths, blocks, strict=True))
             for block in range(count)
         ]
         self.flatten = keras.layers.Flatten(name="flatten")
