@@ -5,20 +5,26 @@ r"""Trains a model.
         --config.train.steps=20000 --config.data.augment="('shift',)" \
         --workdir=runs/mnist --data_dir=/data/tfds
 
-The same command line continues a run that was stopped, from its newest checkpoint.
-The work directory then holds config.json, metrics.csv (nats an image), checkpoints/
-and, at the end, summary.json.
+    python tools/train.py --config=configs/glyphs.py --workdir=runs/two \
+        --strategy=mirrored --num_cpus=2
+
+The same command line goes on with a run that was stopped, from its newest checkpoint.
+The work directory holds config.json, metrics.csv (nats an image), tensorboard/,
+checkpoints/, best/ (with config.data.validation_split) and, at the end, summary.json.
+docs/distributed.md says how to train on several machines.
 
 Exit codes: 0 the run is complete; 1 an error, which is printed; 3 the objective
-diverged; 143 the run was asked to stop (SIGTERM), has saved, and can go on.
+diverged; 143 the run was asked to stop (SIGTERM), has saved, and can go on; 144 another
+worker went away: start all of them again. From 128 on the same command helps.
 """
 
 import os
 import sys
+from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-from absl import app, flags
+from absl import app, flags, logging
 from ml_collections import config_flags
 
 CONFIG = config_flags.DEFINE_config_file(
@@ -44,36 +50,82 @@ ROLLBACKS = flags.DEFINE_integer(
     0,
     "How often to go back to the last checkpoint after divergence and pass over the "
     "batches since; 0 stops instead.",
+    lower_bound=0,
 )
+PROFILE_AT = flags.DEFINE_integer(
+    "profile_at", 0, "Profile the first loop from this step on, for TensorBoard."
+)
+TENSORBOARD = flags.DEFINE_bool("tensorboard", True, "Write TensorBoard files.")
 
-EXIT_ERROR, EXIT_DIVERGED, EXIT_STOPPED = 1, 3, 143
+EXIT_ERROR, EXIT_DIVERGED, EXIT_STOPPED, EXIT_WORKER_LOST = 1, 3, 143, 144
 
 
 def main(argv: list[str]) -> int:
     """Trains; returns the exit code."""
     if len(argv) > 1:
         raise app.UsageError(f"Expected flags only. Received: {argv[1:]}")
-    import keras
+    logging.set_verbosity(logging.WARNING)
+    # After the flags are parsed: --help must not wait for TensorFlow.
+    from kpp_tf.training import checkpoints, controller
 
-    from kpp_tf.data import load_images
-    from kpp_tf.training import controller, strategies
-    from kpp_tf.training.trainer import Trainer
-
-    config = CONFIG.value
-    strategy = strategies.make_strategy(STRATEGY.value, NUM_CPUS.value, TPU.value)
-    keras.mixed_precision.set_dtype_policy(config.train.precision)
-    table = load_images(config.data, config.data.train_split, DATA_DIR.value)
-    trainer = Trainer(config, table, strategy)
-    run = controller.Controller(trainer, WORKDIR.value, None, ROLLBACKS.value)
     try:
-        run.run()
+        return _train()
     except controller.Stopped as stopped:
         print(f"{stopped} The same command goes on.", file=sys.stderr)
         return EXIT_STOPPED
     except controller.Diverged as diverged:
         print(diverged, file=sys.stderr)
         return EXIT_DIVERGED
-    print(f"Trained to step {trainer.step}: see {WORKDIR.value}", file=sys.stderr)
+    except controller.WorkerLost as lost:
+        print(lost, file=sys.stderr, flush=True)
+        # Leaving in the usual way waits for the worker that went away.
+        os._exit(EXIT_WORKER_LOST)
+    except (ValueError, FileNotFoundError, checkpoints.DamagedError) as error:
+        # What a person can put right says what it received; anything else is a bug.
+        if isinstance(error, ValueError) and "Received" not in str(error):
+            raise
+        print(f"Error: {error}", file=sys.stderr)
+        return EXIT_ERROR
+
+
+def _train() -> int:
+    import keras
+
+    from kpp_tf.data import load_images
+    from kpp_tf.training import strategies, workdirs
+    from kpp_tf.training.controller import Controller, Options
+    from kpp_tf.training.trainer import Trainer
+
+    config = CONFIG.value
+    data, folder = config.data, DATA_DIR.value
+    strategy = strategies.make_strategy(STRATEGY.value, NUM_CPUS.value, TPU.value)
+    keras.mixed_precision.set_dtype_policy(config.train.precision)
+    workdir = Path(WORKDIR.value)
+    if strategies.is_chief(strategy):
+        workdirs.open_workdir(workdir, config)
+    validation = None
+    if data.validation_split:
+        validation = load_images(data, data.validation_split, folder)
+    trainer = Trainer(config, load_images(data, data.train_split, folder), strategy)
+    options = Options(ROLLBACKS.value, PROFILE_AT.value, TENSORBOARD.value)
+    test = load_images(data, data.test_split, folder)
+    controller = Controller(trainer, workdir, test, validation, options)
+    results = controller.run()
+    if controller.chief:
+        workdirs.write_summary(
+            workdir,
+            config,
+            trainer.model,
+            results,
+            strategies.device_name(strategy),
+            sys.argv,
+        )
+        print(
+            f"Trained to step {trainer.step:,}; {data.test_split} bound "
+            f"{results['bound']:.2f} nats/image, {results['bits_per_dim']:.3f} "
+            f"bits/dim. Wrote {workdir / workdirs.SUMMARY}",
+            file=sys.stderr,
+        )
     return 0
 
 

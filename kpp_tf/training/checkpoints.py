@@ -25,6 +25,10 @@ class ArchitectureError(ValueError):
     """The checkpoint's weights are not those of this model."""
 
 
+class DamagedError(RuntimeError):
+    """Every checkpoint of a run is damaged."""
+
+
 def weight_names(model: keras.Model) -> dict[str, tf.Variable]:
     """The model's weights by path, without the model's own name.
 
@@ -98,7 +102,7 @@ class Checkpointer:
 
         Raises:
           ArchitectureError: if its weights are not this model's.
-          RuntimeError: if there are checkpoints and every one is damaged.
+          DamagedError: if there are checkpoints and every one is damaged.
         """
         for path in whole_checkpoints(self.folder):
             check_architecture(path, self.model)
@@ -106,6 +110,14 @@ class Checkpointer:
             status.assert_existing_objects_matched()
             return int(self.step), int(self.skipped)
         return None
+
+    def results(self, which: str = "newest") -> dict[str, float]:
+        """What was measured at the newest or best whole checkpoint; {} if none was."""
+        folder = self.folder if which == "newest" else self.best_folder
+        path = next(whole_checkpoints(folder), None)
+        if path is None or not _sidecar(path).exists():
+            return {}
+        return json.loads(_sidecar(path).read_text())["results"]
 
     def _manager(self, folder, keep):
         return tf.train.CheckpointManager(
@@ -142,7 +154,7 @@ def load_model(
     Raises:
       FileNotFoundError: if the folder has no config or no such checkpoint.
       ArchitectureError: if the checkpoint's weights are not that model's.
-      RuntimeError: if every checkpoint is damaged.
+      DamagedError: if every checkpoint is damaged.
     """
     folders = {"newest": FOLDER, "best": BEST_FOLDER}
     if which not in folders:
@@ -183,7 +195,7 @@ def whole_checkpoints(folder: Path) -> Iterator[Path]:
     A damaged one is named in a warning and passed over.
 
     Raises:
-      RuntimeError: when the last is reached, if every one is damaged.
+      DamagedError: when the last is reached, if every one is damaged.
     """
     found = [
         path.with_suffix("")
@@ -199,7 +211,7 @@ def whole_checkpoints(folder: Path) -> Iterator[Path]:
             logging.warning("Passing over damaged checkpoint %s: %s", path, problem)
             damaged.append(path.name)
     if found and len(damaged) == len(found):
-        raise RuntimeError(
+        raise DamagedError(
             f"Every checkpoint in {folder} is damaged: {', '.join(damaged)}. Move the "
             "folder away to start over."
         )
@@ -253,7 +265,8 @@ def check_architecture(path: str | Path, model: MemoryModel) -> None:
     if lines:
         shown = lines[:10] + [f"  and {len(lines) - 10} more"] * (len(lines) > 10)
         raise ArchitectureError(
-            f"The checkpoint {path} is of another architecture:\n" + "\n".join(shown)
+            f"The checkpoint is of another architecture. Received: {path}\n"
+            + "\n".join(shown)
         )
 
 

@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
+import dataclasses
 import signal
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
+import tensorflow as tf
 
 from kpp_tf import likelihoods
-from kpp_tf.data import ImageTable
+from kpp_tf.data import ImageTable, evaluation_episodes
 from kpp_tf.training import strategies, workdirs
 from kpp_tf.training.checkpoints import Checkpointer
-from kpp_tf.training.progress import Progress
+from kpp_tf.training.progress import Clock, Progress
+from kpp_tf.training.summaries import Summaries
 from kpp_tf.training.train_step import METRICS
 from kpp_tf.training.trainer import Trainer
 
 COLUMNS = ("images_per_second", "bound", "bits_per_dim", *METRICS)
+
+# What TensorFlow raises where a peer went away in the middle of a sum over workers.
+LOST = (
+    tf.errors.UnavailableError,
+    tf.errors.AbortedError,
+    tf.errors.CancelledError,
+    tf.errors.DeadlineExceededError,
+    tf.errors.InternalError,
+)
 
 
 class Diverged(RuntimeError):
@@ -29,32 +41,55 @@ class Stopped(Exception):
     """The run was asked to stop, and has saved a checkpoint."""
 
 
+class WorkerLost(RuntimeError):
+    """Another worker went away; the run cannot go on without it."""
+
+
+@dataclasses.dataclass
+class Options:
+    """What a run may be asked for beside its config.
+
+    Attributes:
+      rollbacks: how often to go back to the last checkpoint after divergence and pass
+        over the batches since then; 0 stops instead.
+      profile_at: the first loop from this step on is profiled for TensorBoard; 0: none.
+      summaries: whether to write TensorBoard files.
+    """
+
+    rollbacks: int = 0
+    profile_at: int = 0
+    summaries: bool = True
+
+
 class Controller:
-    """Trains, saves, logs, evaluates.
+    """Trains, saves, logs, evaluates; resumes from the workdir's newest checkpoint.
 
     Args:
-      trainer: the trainer; resumed from the newest checkpoint of `workdir`.
-      workdir: the run's folder.
+      trainer: the trainer.
+      workdir: the run's folder, of `workdirs.open_workdir`.
+      test: the split that is evaluated at the end, and shown in TensorBoard.
       validation: the split that chooses the best checkpoint, or None.
-      max_rollbacks: how often to go back to the last checkpoint after divergence and
-        pass over the batches since then; 0 stops instead.
+      options: see `Options`.
+
+    Raises:
+      ArchitectureError: if its checkpoint is of another architecture.
+      DamagedError: if all its checkpoints are damaged.
     """
 
     def __init__(
         self,
         trainer: Trainer,
-        workdir: str | Path,
+        workdir: Path,
+        test: ImageTable,
         validation: ImageTable | None = None,
-        max_rollbacks: int = 0,
+        options: Options | None = None,
     ):
         self.trainer = trainer
         self.config = trainer.config
+        self.workdir = workdir
+        self.test, self.validation = test, validation
+        self.options = options or Options()
         self.chief = strategies.is_chief(trainer.strategy)
-        self.workdir = Path(workdir)
-        if self.chief:
-            workdirs.open_workdir(workdir, self.config)
-        self.validation = validation
-        self.rollbacks_left = max_rollbacks
         self.checkpoints = Checkpointer(
             self.workdir,
             trainer.model,
@@ -65,111 +100,193 @@ class Controller:
         restored = self.checkpoints.restore()
         self.saved_step = None if restored is None else restored[0]
         trainer.move_to(*(restored or (0, 0)))
-        self.stop_wished = threading.Event()
+        earlier = self.checkpoints.results()
+        self._seconds_before = earlier.get("seconds", 0.0)
+        self._images_per_second = earlier.get("images_per_second", 0.0)
+        best = self.checkpoints.results("best")
+        self.best_bound = best.get("bound", np.inf)
+        self._rollbacks_left = self.options.rollbacks
+        self._stop_wished = threading.Event()
 
-    def run(self) -> None:
-        """Trains to the config's last step.
+    def run(self) -> dict[str, float]:
+        """Trains to the config's last step, then evaluates the test split.
+
+        Returns:
+          The results of `Trainer.evaluate`, with `images_per_second` of training and
+          `seconds` of the whole run, over all its resumptions.
 
         Raises:
-          Stopped: after SIGTERM, once a checkpoint is saved.
+          Stopped: after SIGTERM to any worker, once a checkpoint is saved.
           Diverged: when a term is no finite number and no roll-back is left.
+          WorkerLost: when another worker went away.
         """
         trainer, steps = self.trainer, self.config.train.steps
+        self._began = time.monotonic()
         self.progress = Progress(steps, trainer.step, self.chief)
         self._say_start()
-        if self.chief:
-            self.metrics = workdirs.MetricsFile(self.workdir, COLUMNS, trainer.step)
-        before = signal.signal(signal.SIGTERM, lambda *_: self.stop_wished.set())
+        self._open_logs()
+        before = signal.signal(signal.SIGTERM, lambda *_: self._stop_wished.set())
         try:
             with self.progress:
                 self._loop(steps)
+                self.progress.say(f"Evaluating on {self.test.name}/{self.test.split}.")
+                results = trainer.evaluate(self.test)
+        except LOST as error:
+            if strategies.num_workers(trainer.strategy) == 1:
+                raise
+            raise WorkerLost(self._lost_message(error)) from error
         finally:
             signal.signal(signal.SIGTERM, before)
+        return {**results, **self._speed()}
 
     def _loop(self, steps):
         trainer, train = self.trainer, self.config.train
-        pending, since, began = [], trainer.step, time.monotonic()
+        pending, clock = [], Clock(trainer.images_per_step, trainer.step)
         while trainer.step < steps:
             count = self._steps_to_next_event()
-            rows, stop = trainer.train(count, self.stop_wished.is_set())
-            if not np.isfinite(rows).all():
-                self._diverged(rows)
-                pending, since, began = [], trainer.step, time.monotonic()
+            rows, stop = self._profiled(trainer.train, count)
+            if not np.isfinite(rows).all() and self._diverged(rows):
+                pending, clock = [], Clock(trainer.images_per_step, trainer.step)
                 continue
             step = trainer.step
+            clock.start_after_first_call(step)
             pending.append(rows)
             self.progress.update(step)
-            if step % train.log_every == 0 or step == steps:
-                seconds = time.monotonic() - began
-                rate = (step - since) * trainer.images_per_step / seconds
-                self._log(step, np.concatenate(pending), rate)
-                pending, since, began = [], step, time.monotonic()
-            if stop or step % train.checkpoint_every == 0 or step == steps:
-                paused = time.monotonic()
-                self._save()
-                began += time.monotonic() - paused
+            if self._due(train.log_every):
+                self._log(step, np.concatenate(pending), clock.images_per_second(step))
+                pending = []
+                clock.restart(step)
+            with clock.paused():
+                if self._due(train.summary_every) and self.summaries:
+                    self.summaries.pictures(step)
+                if stop or self._due(train.checkpoint_every):
+                    self._save(validate=not stop)
             if stop and step < steps:
                 raise Stopped(f"Stopped after step {step}, which is saved.")
 
+    def _due(self, every):
+        step = self.trainer.step
+        return step % every == 0 or step == self.config.train.steps
+
     def _steps_to_next_event(self):
         train, step = self.config.train, self.trainer.step
-        events = (train.steps_per_loop, train.log_every, train.checkpoint_every)
-        ahead = [n - step % n for n in events]
-        return min(train.steps - step, *ahead)
+        events = (
+            train.steps_per_loop,
+            train.log_every,
+            train.checkpoint_every,
+            train.summary_every,
+        )
+        return min(train.steps - step, *(every - step % every for every in events))
+
+    def _profiled(self, train: Callable, count: int):
+        at = self.options.profile_at
+        stop = self._stop_wished.is_set()
+        if not (at and self.chief and self.trainer.step >= at):
+            return train(count, stop)
+        self.options.profile_at = 0
+        folder = str(self.workdir / "tensorboard")
+        with tf.profiler.experimental.Profile(folder):
+            result = train(count, stop)
+        self.progress.say(f"Profiled {count} steps into {folder}.")
+        return result
+
+    def _open_logs(self):
+        self.metrics, self.summaries = None, None
+        if not self.chief:
+            return
+        self.metrics = workdirs.MetricsFile(self.workdir, COLUMNS, self.trainer.step)
+        if self.options.summaries:
+            episodes = evaluation_episodes(
+                self.test, self.config.data, episodes_per_batch=4, seed=0
+            )
+            self.summaries = Summaries(
+                self.workdir, self.config, self.trainer.model, next(iter(episodes))
+            )
 
     def _log(self, step, rows, images_per_second):
-        metrics = dict(zip(METRICS, rows.mean(axis=0, dtype=np.float64), strict=True))
+        values = rows.mean(axis=0, dtype=np.float64)
+        metrics = dict(zip(METRICS, values, strict=True))
         metrics["bound"] = _bound(metrics)
-        metrics["bits_per_dim"] = self._bits_per_dim(metrics["bound"])
+        dims = int(np.prod(self.config.data.image_shape))
+        metrics["bits_per_dim"] = likelihoods.bits_per_dim(metrics["bound"], dims)
         metrics["images_per_second"] = images_per_second
+        self._images_per_second = images_per_second or self._images_per_second
         self.progress.write(step, metrics)
-        if self.chief:
+        if self.metrics:
             self.metrics.write(step, metrics)
+        if self.summaries:
+            self.summaries.scalars(step, metrics)
 
-    def _save(self):
-        if self.chief:
-            self.checkpoints.save(self.trainer.step, self.trainer.skipped)
-        self.saved_step = self.trainer.step
-
-    def _diverged(self, rows):
+    def _save(self, validate):
         trainer = self.trainer
-        row = int(np.argmin(np.isfinite(rows).all(axis=1)))
-        terms = [
-            n
-            for n, value in zip(METRICS, rows[row], strict=True)
-            if not np.isfinite(value)
-        ]
+        step, skipped = trainer.step, trainer.skipped
+        results = self._speed()
+        if self.validation is not None and validate:
+            results.update(trainer.evaluate(self.validation))
+            self.progress.say(
+                f"step {step:,}: bound {results['bound']:.2f} nats/image on "
+                f"{self.validation.split}"
+            )
+            if self.summaries:
+                self.summaries.scalars(step, {"validation/bound": results["bound"]})
+        if self.chief:
+            self.checkpoints.save(step, skipped, results)
+            if results.get("bound", np.inf) < self.best_bound:
+                self.checkpoints.save_best(step, skipped, results)
+        self.best_bound = min(self.best_bound, results.get("bound", np.inf))
+        self.saved_step = step
+
+    def _diverged(self, rows) -> bool:
+        """Rolls back and returns True; or returns False if it is not divergence."""
+        trainer = self.trainer
+        finite = np.isfinite(rows)
+        if self.config.train.precision == "mixed_float16":
+            # Loss scaling finds its scale by such gradients, and skips their steps.
+            finite[:, METRICS.index("gradient_norm")] = True
+        if finite.all():
+            return False
+        row = int(np.argmin(finite.all(axis=1)))
+        # The sum of the others says nothing by itself.
+        bad = [n for n, ok in zip(METRICS, finite[row], strict=True) if not ok]
+        terms = [name for name in bad if name != "loss"] or bad
         step = trainer.step - len(rows) + row
-        # The first in the order of computation caused the others.
-        causes = [name for name in terms if name != "loss"] or terms
         last = "none" if self.saved_step is None else f"step {self.saved_step}"
         message = (
-            f"Diverged at step {step}: {causes[0]} is {rows[row][METRICS.index(causes[0])]}"
-            f" (not finite: {', '.join(terms)}). Last good checkpoint: {last}."
+            f"Diverged at step {step}: not a finite number: {', '.join(terms)}. "
+            f"Last good checkpoint: {last}."
         )
-        if self.saved_step is None or not self.rollbacks_left:
+        if self.saved_step is None or not self._rollbacks_left:
             raise Diverged(message)
-        self.rollbacks_left -= 1
+        self._rollbacks_left -= 1
         restored, skipped = self.checkpoints.restore()
         passed = step - restored + 1
         trainer.move_to(restored, skipped + passed)
         self.progress.say(
             f"{message} Going on from there without the {passed} batches since."
         )
+        return True
 
-    def _bits_per_dim(self, bound):
-        dims = int(np.prod(self.config.data.image_shape))
-        return likelihoods.bits_per_dim(bound, dims)
+    def _lost_message(self, error):
+        last = "none" if self.saved_step is None else f"step {self.saved_step}"
+        reason = str(error).strip().partition("\n")[0]
+        return (
+            "Another worker went away, and a sum over the workers cannot be completed. "
+            f"Start all workers again to go on; last checkpoint: {last}. ({reason})"
+        )
+
+    def _speed(self):
+        seconds = self._seconds_before + time.monotonic() - self._began
+        return {"seconds": seconds, "images_per_second": self._images_per_second}
 
     def _say_start(self):
         trainer = self.trainer
-        weights = sum(int(np.prod(w.shape)) for w in trainer.model.weights)
+        weights = trainer.model.count_params()
         what = "Starting" if self.saved_step is None else "Going on"
         self.progress.say(
             f"{what} at step {trainer.step:,} of {self.config.train.steps:,}: "
             f"{self.config.model.name} with {weights:,} weights on "
             f"{self.config.data.name}, {trainer.strategy.num_replicas_in_sync} "
-            f"replica(s), {self.workdir}"
+            f"replica(s), in {self.workdir}"
         )
 
 

@@ -56,7 +56,7 @@ class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):
 
 
 def kl_weight(step: tf.Tensor, warmup_steps: int) -> tf.Tensor:
-    """beta of the objective: min(1, step / warmup_steps), float32; 1 without warm-up."""
+    """beta of the objective: min(1, step / warmup_steps), float32; 1 for no warm-up."""
     if not warmup_steps:
         return tf.ones([])
     return tf.minimum(1.0, tf.cast(step, tf.float32) / warmup_steps)
@@ -92,7 +92,76 @@ class Lamb(_Reduced, keras.optimizers.Lamb):
     """
 
 
-def _decays(variable: keras.Variable) -> bool:
+@keras.saving.register_keras_serializable(package="kpp_tf")
+class Lars(_Reduced, keras.optimizers.Optimizer):
+    """Layer-wise adaptive rate scaling, with momentum v.
+
+        g <- g + decay w
+        v <- momentum v + rate trust |w| / |g| g
+        w <- w - v
+
+    with the norms of one kernel each, and the factor |w| / |g| replaced by
+    1 / trust where a norm is 0. Other variables (biases, norms) take the plain step
+    v <- momentum v + rate g, without decay.
+
+    Reference: You, Gitman, Ginsburg, "Large Batch Training of Convolutional Networks",
+    2017. There the norm in the denominator is |g| + decay |w|, an upper bound of this.
+
+    Args:
+      learning_rate: a rate or a schedule.
+      weight_decay: of kernels.
+      momentum: in [0, 1).
+      trust: the trust coefficient.
+    """
+
+    def __init__(
+        self,
+        learning_rate: float | keras.optimizers.schedules.LearningRateSchedule = 0.1,
+        weight_decay: float = 0.0,
+        momentum: float = 0.9,
+        trust: float = 1e-3,
+        name: str = "lars",
+    ):
+        # Keras' own decay is decoupled from the rate's scaling; this one is not.
+        super().__init__(learning_rate=learning_rate, name=name)
+        self.decay = weight_decay
+        self.momentum = momentum
+        self.trust = trust
+
+    def build(self, variables):
+        if self.built:
+            return
+        super().build(variables)
+        self._velocities = self.add_optimizer_variables(variables, "velocity")
+        self._adapts = [decays(variable) for variable in variables]
+
+    def update_step(self, gradient, variable, learning_rate):
+        index = self._get_variable_index(variable)
+        velocity = self._velocities[index]
+        rate = tf.cast(learning_rate, gradient.dtype)
+        if self._adapts[index]:
+            weights = tf.convert_to_tensor(variable)
+            gradient += self.decay * weights
+            of_weights, of_gradient = tf.norm(weights), tf.norm(gradient)
+            ratio = self.trust * tf.math.divide_no_nan(of_weights, of_gradient)
+            rate *= tf.where(ratio > 0, ratio, 1.0)
+        value = self.momentum * tf.convert_to_tensor(velocity.value) + rate * gradient
+        self.assign(velocity, value)
+        self.assign_sub(variable, value)
+
+    def get_config(self):
+        return {
+            "learning_rate": keras.saving.serialize_keras_object(self._learning_rate)
+            if callable(self._learning_rate)
+            else float(self.learning_rate.numpy()),
+            "weight_decay": self.decay,
+            "momentum": self.momentum,
+            "trust": self.trust,
+            "name": self.name,
+        }
+
+
+def decays(variable: keras.Variable) -> bool:
     """Weight decay is for kernels: not for biases, norms, or places of slots."""
     return variable.path.endswith("kernel")
 
@@ -101,6 +170,7 @@ _BY_NAME: dict[str, Callable[..., keras.optimizers.Optimizer]] = {
     "adam": Adam,
     "adamw": AdamW,
     "lamb": Lamb,
+    "lars": Lars,
 }
 
 
@@ -149,8 +219,8 @@ def make_optimizer(
     else:
         arguments["weight_decay"] = train_config.weight_decay
     optimizer = _BY_NAME[name](schedule, **arguments)
-    if name != "adam":
-        optimizer.exclude_from_weight_decay([v for v in variables if not _decays(v)])
+    if name in ("adamw", "lamb"):
+        optimizer.exclude_from_weight_decay([v for v in variables if not decays(v)])
     if train_config.precision == "mixed_float16":
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
     optimizer.build(variables)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from rich import progress
 
@@ -71,6 +72,40 @@ class Progress:
     def _seconds_left(self, step):
         began, first = self._started
         return (time.monotonic() - began) / max(step - first, 1) * (self.total - step)
+
+
+class Clock:
+    """Times training: not the first call, which compiles, nor what is paused for.
+
+    Args:
+      images_per_step: images of a step.
+      step: the step at which training starts.
+    """
+
+    def __init__(self, images_per_step: int, step: int):
+        self.images_per_step = images_per_step
+        self._first, self._began = step, None
+
+    def start_after_first_call(self, step: int) -> None:
+        """Starts, once."""
+        if self._began is None:
+            self.restart(step)
+
+    def restart(self, step: int) -> None:
+        """Starts anew."""
+        self._first, self._began = step, time.monotonic()
+
+    def images_per_second(self, step: int) -> float:
+        """Since the start; 0 if no step was made since."""
+        images = (step - self._first) * self.images_per_step
+        return images / (time.monotonic() - self._began) if images else 0.0
+
+    @contextlib.contextmanager
+    def paused(self) -> Iterator[None]:
+        """What happens in this block is not timed."""
+        at = time.monotonic()
+        yield
+        self._began += time.monotonic() - at
 
 
 def _duration(seconds: float) -> str:

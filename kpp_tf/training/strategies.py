@@ -103,6 +103,18 @@ def num_workers(strategy: tf.distribute.Strategy) -> int:
     return len(strategy.cluster_resolver.cluster_spec().as_dict()["worker"])
 
 
+def device_name(strategy: tf.distribute.Strategy) -> str:
+    """What a run computed on, such as "2 x NVIDIA H200" or "1 x CPU, 8 cores"."""
+    replicas = strategy.num_replicas_in_sync
+    gpus = tf.config.list_physical_devices("GPU")
+    if isinstance(strategy, tf.distribute.TPUStrategy):
+        return f"{replicas} x TPU core"
+    if gpus:
+        details = tf.config.experimental.get_device_details(gpus[0])
+        return f"{replicas} x {details.get('device_name', 'GPU')}"
+    return f"{replicas} x CPU, {os.cpu_count()} cores"
+
+
 def distribute_episodes(
     strategy: tf.distribute.Strategy,
     shard_of: Callable[[int, int], tf.data.Dataset],

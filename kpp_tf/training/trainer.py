@@ -1,20 +1,22 @@
 """The trainer: what one call of the training and evaluation loops does.
 
 The shape is Orbit's: a loop has a beginning, steps inside one `tf.function`, and an
-end; an evaluation also reduces what its steps return.
+end.
 """
 
 from __future__ import annotations
 
-import math
+import contextlib
 
 import numpy as np
 import tensorflow as tf
 from ml_collections import ConfigDict
 
 from kpp_tf.data import ImageTable, evaluation_episodes, training_episodes
-from kpp_tf.models import Elbo, build_model
+from kpp_tf.evaluation import bounds
+from kpp_tf.models import build_model
 from kpp_tf.training import strategies
+from kpp_tf.training.evaluation_loop import ReplicatedModel
 from kpp_tf.training.optimizers import make_optimizer
 from kpp_tf.training.train_step import METRICS, make_train_step
 from kpp_tf.training.weight_average import WeightAverage
@@ -58,9 +60,8 @@ class Trainer:
             self.average,
             self.strategy.num_replicas_in_sync,
         )
-        self._many_workers = strategies.num_workers(self.strategy) > 1
         self._train_loop = tf.function(self._make_train_loop())
-        self._eval_loop = None
+        self._replicated = ReplicatedModel(self.model, self.strategy)
         self._iterator = None
 
     @property
@@ -102,37 +103,49 @@ class Trainer:
           wishes to stop; the same in each of them.
         """
         self.train_loop_begin()
-        rows, stops = self._train_loop(
+        rows, votes = self._train_loop(
             self._iterator,
             tf.constant(self.step, tf.int64),
             tf.constant(num_steps),
-            tf.constant(float(stop)),
+            tf.constant([float(stop), float(self.step)]),
         )
-        return self.train_loop_end(rows, stops)
+        return self.train_loop_end(rows, votes)
 
     def train_loop_begin(self) -> None:
         """Starts the data at the current step, if they are not running."""
         if self._iterator is None:
             self.move_to(self.step, self.skipped)
 
-    def train_loop_end(self, rows, stops) -> tuple[np.ndarray, bool]:
-        """Waits for the loop's results and counts its steps."""
+    def train_loop_end(
+        self, rows: tf.Tensor, votes: tf.Tensor
+    ) -> tuple[np.ndarray, bool]:
+        """Waits for the loop's results and counts its steps.
+
+        Raises:
+          RuntimeError: if the workers were not at the same step.
+        """
         rows = rows.numpy()
+        stops, mean_step = votes.numpy()
+        if mean_step != self.step:
+            raise RuntimeError(
+                "The workers are not at the same step: all must see the checkpoints "
+                "of one --workdir, on a shared file system. Received: step "
+                f"{self.step} here, {mean_step} on average"
+            )
         self.step += len(rows)
-        return rows, bool(stops.numpy() > 0)
+        return rows, bool(stops > 0)
 
     def _make_train_loop(self):
         strategy, replica_step = self.strategy, self.replica_step
-        many_workers = self._many_workers
+        many_workers = strategies.num_workers(strategy) > 1
 
         def local(per_replica):
             return strategy.experimental_local_results(per_replica)[0]
 
-        def wishes(stop):
-            replica = tf.distribute.get_replica_context()
-            return replica.all_reduce("SUM", stop)
+        def count(votes):
+            return tf.distribute.get_replica_context().all_reduce("MEAN", votes)
 
-        def train_loop(iterator, first_step, num_steps, stop):
+        def train_loop(iterator, first_step, num_steps, votes):
             rows = tf.TensorArray(
                 tf.float32, size=num_steps, element_shape=[len(METRICS)]
             )
@@ -149,81 +162,22 @@ class Trainer:
                 )
                 rows = rows.write(i, local(row))
             if many_workers:
-                stop = local(strategy.run(wishes, args=(stop,)))
-            return rows.stack(), stop
+                votes = local(strategy.run(count, args=(votes,)))
+            return rows.stack(), votes
 
         return train_loop
 
     def evaluate(self, table: ImageTable) -> dict[str, float]:
-        """The bound of a split, one sample an image: see `eval_end`."""
-        totals = self.eval_begin()
-        for episodes in self._evaluation_data(table):
-            totals = self.eval_reduce(totals, self.eval_step(episodes))
-        return self.eval_end(totals)
+        """The bound of a split and its terms, by the averaged weights if there are.
 
-    def eval_begin(self) -> np.ndarray:
-        """Totals before the first batch."""
-        if self._eval_loop is None:
-            self._eval_loop = tf.function(self._make_eval_step())
-        return np.zeros(len(Elbo._fields) + 3)
-
-    def eval_step(self, episodes) -> np.ndarray:
-        """Sums over one global batch."""
-        return self._eval_loop(episodes).numpy()
-
-    def eval_reduce(self, totals: np.ndarray, sums: np.ndarray) -> np.ndarray:
-        """Adds a batch's sums, in float64."""
-        return totals + sums
-
-    def eval_end(self, totals: np.ndarray) -> dict[str, float]:
-        """Means over images.
-
-        Returns:
-          The terms of `Elbo` and `bound`, nats/image, with `bound_standard_error` (of
-          the mean over independent images) and `images`.
+        All replicas take part. See `kpp_tf.evaluation.bounds.evaluate`.
         """
-        *sums, squares, bound, count = totals
-        mean = bound / count
-        variance = max(squares / count - mean**2, 0.0)
-        return {
-            **{
-                name: total / count
-                for name, total in zip(Elbo._fields, sums, strict=True)
-            },
-            "bound": mean,
-            "bound_standard_error": math.sqrt(variance / count),
-            "images": int(count),
-        }
-
-    def _evaluation_data(self, table):
         settings = self.config.eval
-
-        def shard_of(shard, num_shards):
-            return evaluation_episodes(
-                table,
-                self.config.data,
-                episodes_per_batch=settings.episodes_per_batch,
-                seed=settings.seed,
-                shard=shard,
-                num_shards=num_shards,
-            )
-
-        return strategies.distribute_episodes(
-            self.strategy, shard_of, settings.episodes_per_batch
+        episodes = evaluation_episodes(
+            table,
+            self.config.data,
+            episodes_per_batch=settings.episodes_per_batch,
+            seed=settings.seed,
         )
-
-    def _make_eval_step(self):
-        strategy, model = self.strategy, self.model
-
-        def sums(episodes):
-            elbo = model.elbo(episodes.images, episodes.seeds, mask=episodes.mask)
-            bound = elbo.bound
-            columns = [*elbo, bound**2, bound, episodes.mask]
-            return tf.stack([tf.reduce_sum(column) for column in columns])
-
-        def eval_step(episodes):
-            return strategy.reduce(
-                tf.distribute.ReduceOp.SUM, strategy.run(sums, (episodes,)), axis=None
-            )
-
-        return eval_step
+        with self.average.in_place() if self.average else contextlib.nullcontext():
+            return bounds.evaluate(self._replicated, episodes)

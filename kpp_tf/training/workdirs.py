@@ -6,12 +6,15 @@ import csv
 import hashlib
 import json
 import os
+import shlex
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import ml_collections
+
+from kpp_tf.models import Elbo, MemoryModel
 
 CONFIG, METRICS, SUMMARY = "config.json", "metrics.csv", "summary.json"
 
@@ -113,6 +116,50 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
     os.replace(temporary, path)
 
 
+def write_summary(
+    workdir: Path,
+    config: ml_collections.ConfigDict,
+    model: MemoryModel,
+    results: Mapping[str, float],
+    device: str,
+    command: Sequence[str],
+) -> dict[str, Any]:
+    """Writes `summary.json`, the outcome of a complete run, and returns it.
+
+    Args:
+      workdir: the run's folder.
+      config: of the run.
+      model: that was trained.
+      results: of `Controller.run`.
+      device: see `strategies.device_name`.
+      command: the arguments of the process.
+    """
+    names = (
+        "bound",
+        "bound_standard_error",
+        *Elbo._fields,
+        "bits_per_dim",
+        "images_per_second",
+        "seconds",
+    )
+    summary = {
+        **{name: results.get(name) for name in names},
+        "data": config.data.name,
+        "model": config.model.name,
+        "split": config.data.test_split,
+        "memory_floats_per_image": model.memory_floats / config.data.episode_length,
+        "parameters": model.count_params(),
+        "seed": config.seed,
+        "steps": config.train.steps,
+        "device": device,
+        "config_hash": config_hash(config),
+        "git_revision": git_revision(),
+        "command": shlex.join(command),
+    }
+    write_json(Path(workdir) / SUMMARY, summary)
+    return summary
+
+
 class MetricsFile:
     """`metrics.csv`: a row of numbers every `log_every` steps.
 
@@ -159,8 +206,9 @@ def _check_same(folder: Path, config: ml_collections.ConfigDict) -> None:
         lines.append(f"  {name}: {saved[name]!r} there, {given.get(name)!r} given")
     if lines:
         raise WorkdirError(
-            f"{folder} holds a run of another config; choose another --workdir, or "
-            "give the same config to go on. Different:\n" + "\n".join(lines)
+            "The work directory holds a run of another config; choose another, or "
+            f"give the same config to go on. Received: --workdir={folder}, where these "
+            "differ:\n" + "\n".join(lines)
         )
 
 

@@ -1,0 +1,101 @@
+"""Evaluation on all replicas, and beside a training run."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import tensorflow as tf
+
+from kpp_tf.models import Elbo, Memory, MemoryModel
+from kpp_tf.training import checkpoints, workdirs
+
+
+class ReplicatedModel:
+    """A model whose batches are scored by all replicas of a strategy.
+
+    It stands in for the model in `kpp_tf.evaluation.bounds.evaluate`: every process
+    passes the whole batch, each replica takes its rows, and every process gets all
+    results. An episode's result does not depend on who computed it.
+
+    Args:
+      model: created in the strategy's scope.
+      strategy: of `make_strategy`.
+    """
+
+    def __init__(self, model: MemoryModel, strategy: tf.distribute.Strategy):
+        self.model = model
+        self.strategy = strategy
+        self.image_shape = model.image_shape
+
+    def elbo(
+        self,
+        episode: tf.Tensor,
+        seeds: tf.Tensor,
+        mask: tf.Tensor | None = None,
+        memory: Memory | None = None,
+        analytic: bool = True,
+    ) -> Elbo:
+        """`MemoryModel.elbo` of the whole batch."""
+
+        def score(episode, seeds, mask, memory):
+            return self.model.elbo(episode, seeds, mask, memory, analytic)
+
+        return self._by_rows(score, episode, seeds, mask, memory)
+
+    def write(self, episode: tf.Tensor, mask: tf.Tensor | None = None) -> Memory:
+        """`MemoryModel.write` of the whole batch."""
+        return self._by_rows(self.model.write, episode, mask)
+
+    def _by_rows(self, function: Callable, *batch):
+        replicas = self.strategy.num_replicas_in_sync
+        if replicas == 1:
+            return function(*batch)
+        rows, rest = divmod(batch[0].shape[0], replicas)
+        if rest:
+            raise ValueError(
+                "config.eval.episodes_per_batch must be a multiple of the number of "
+                f"replicas. Received: a batch of {batch[0].shape[0]} episodes for "
+                f"{replicas} replicas"
+            )
+
+        def part():
+            replica = tf.distribute.get_replica_context()
+            first = replica.replica_id_in_sync_group * rows
+            own = tf.nest.map_structure(
+                lambda tensor: None if tensor is None else tensor[first : first + rows],
+                batch,
+            )
+            results = function(*own)
+            return tf.nest.map_structure(lambda t: replica.all_gather(t, 0), results)
+
+        per_replica = self.strategy.run(part)
+        return tf.nest.map_structure(
+            lambda results: self.strategy.experimental_local_results(results)[0],
+            per_replica,
+        )
+
+
+def watch(workdir: str | Path, poll_seconds: float = 10.0) -> Iterator[Path]:
+    """Yields each new checkpoint of a run that is training, the newest first seen.
+
+    Checkpoints that come and go between two looks are passed over. The last one is
+    yielded once the run has written its summary.
+
+    Args:
+      workdir: the run's folder.
+      poll_seconds: time between two looks.
+    """
+    seen = None
+    while True:
+        # Looked up before the checkpoint, so that no later one can be missed.
+        complete = (Path(workdir) / workdirs.SUMMARY).exists()
+        newest = checkpoints.newest_checkpoint(workdir)
+        if newest is not None and newest != seen:
+            seen = newest
+            yield newest
+        elif complete:
+            return
+        else:
+            time.sleep(poll_seconds)

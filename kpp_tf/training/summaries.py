@@ -1,0 +1,122 @@
+"""What TensorBoard shows of a run: `tensorboard --logdir=WORKDIR/tensorboard`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from ml_collections import ConfigDict
+
+from kpp_tf import plots
+from kpp_tf.data import Episodes
+from kpp_tf.models import MemoryModel
+
+FOLDER = "tensorboard"
+IMAGES = 8  # shown of each episode
+CANVAS = 96  # pixels along a side of the key scatter
+
+
+class Summaries:
+    """Writes scalars, pictures and histograms.
+
+    Args:
+      workdir: the run's folder.
+      config: shown as text.
+      model: whose samples and weights are shown.
+      episodes: a fixed batch to look at.
+    """
+
+    def __init__(
+        self,
+        workdir: Path,
+        config: ConfigDict,
+        model: MemoryModel,
+        episodes: Episodes,
+    ):
+        self.folder = Path(workdir) / FOLDER
+        self.model = model
+        self.episodes = episodes
+        self.writer = tf.summary.create_file_writer(str(self.folder))
+        text = json.dumps(config.to_dict(), indent=2)
+        with self.writer.as_default(step=0):
+            tf.summary.text("config", f"```\n{text}\n```")
+
+    def scalars(self, step: int, values: Mapping[str, float]) -> None:
+        """Writes numbers by name."""
+        with self.writer.as_default(step=step):
+            for name, value in values.items():
+                tf.summary.scalar(name, value)
+        self.writer.flush()
+
+    def pictures(self, step: int) -> None:
+        """Writes grids of images, the memory's occupancy, keys, and histograms."""
+        images, mask, _, seeds = self.episodes
+        memory = self.model.write(images, mask)
+        shown = images[:, :IMAGES]
+        read = self.model.reconstruct(memory, images, seeds, mask)[:, :IMAGES]
+        samples = self.model.generate(memory, IMAGES, seeds)
+        with self.writer.as_default(step=step):
+            _image("images/written", plots.image_grid(shown.numpy(), zoom=2))
+            _image("images/reconstructed", plots.image_grid(read.numpy(), zoom=2))
+            _image("images/generated", plots.image_grid(samples.numpy(), zoom=2))
+            for name, part in _named_parts(memory):
+                tf.summary.histogram(f"memory/{name}", part)
+                if part.shape.rank == 4:
+                    cells = occupancy(part.numpy())
+                    _image(f"memory/{name}", plots.image_grid(cells, zoom=8))
+            if hasattr(self.model, "key_posterior"):
+                keys = self.model.key_posterior(images, mask).mean().numpy()
+                _image("keys", plots.image_grid(key_scatter(keys)))
+            for weight in self.model.weights:
+                name = weight.path.partition("/")[2]
+                tf.summary.histogram(f"weights/{name}", weight.value)
+        self.writer.flush()
+
+
+def occupancy(memory: np.ndarray) -> np.ndarray:
+    """How much each cell of spatial memories holds.
+
+    Args:
+      memory: [B, S, S, D].
+
+    Returns:
+      Root mean square of each cell over the largest of its memory, as images in
+      [0, 1]: float [1, B, S, S, 1].
+    """
+    cells = np.sqrt(np.mean(np.square(memory, dtype=np.float64), axis=-1))
+    largest = cells.max(axis=(1, 2), keepdims=True)
+    return (cells / np.maximum(largest, 1e-12))[None, ..., None]
+
+
+def key_scatter(keys: np.ndarray) -> np.ndarray:
+    """Draws keys where they point in the memory, Phi(x) to the right and Phi(y) down.
+
+    Args:
+      keys: [B, T, K, 3]: scale, x, y.
+
+    Returns:
+      One image an episode, a bright pixel a key: float [1, B, CANVAS, CANVAS, 1].
+    """
+    places = _normal_cdf(keys[..., 1:])
+    pixels = np.clip((places * CANVAS).astype(int), 0, CANVAS - 1)
+    canvas = np.zeros((len(keys), CANVAS, CANVAS))
+    for episode, places_of in zip(canvas, pixels, strict=True):
+        episode[places_of[..., 1].ravel(), places_of[..., 0].ravel()] = 1.0
+    return canvas[None, ..., None]
+
+
+def _normal_cdf(x):
+    return 0.5 * (1.0 + tf.math.erf(x / np.sqrt(2.0)).numpy())
+
+
+def _named_parts(memory):
+    if hasattr(memory, "_asdict"):
+        return memory._asdict().items()
+    return [("memory", memory)]
+
+
+def _image(name, pixels):
+    tf.summary.image(name, pixels[None])
