@@ -256,8 +256,8 @@ def _chooser(table: ImageTable, data_config: ConfigDict, seed: int):
 
     if grouping == "consecutive":
         walks = table.group_labels("class")
-        starts = np.flatnonzero(walks[: count - length + 1] == walks[length - 1 :])
-        if length > count or not len(starts):
+        starts = np.flatnonzero(walks[: -(length - 1) or None] == walks[length - 1 :])
+        if not len(starts):
             raise ValueError(
                 f"No walk in the {table.split!r} split of {table.name!r} has "
                 f"{length} images in a row. Shorten config.data.episode_length. "
@@ -348,7 +348,7 @@ def _gatherer(table: ImageTable):
         images = tf.numpy_function(
             lambda rows: table.images[rows], [index], tf.uint8, stateful=False
         )
-        return tf.ensure_shape(images, (None, *table.image_shape))
+        return tf.ensure_shape(images, (index.shape[0], *table.image_shape))
 
     return from_disk
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import pathlib
+import re
 from collections.abc import Callable
 
 import numpy as np
@@ -32,7 +33,7 @@ def find(name: str, data_dir: str | None, *, how_to_get: str = "") -> pathlib.Pa
         "mnist" or "downsampled_imagenet/32x32".
       data_dir: see `data_root`.
       how_to_get: the sentence that tells how to get the data; by default the
-        `tfds build` command.
+        command that prepares it.
 
     Returns:
       The folder of the version, which holds `dataset_info.json`.
@@ -50,7 +51,8 @@ def find(name: str, data_dir: str | None, *, how_to_get: str = "") -> pathlib.Pa
     versions.sort(key=lambda path: tfds.core.Version(path.name))
     if not versions:
         how_to_get = how_to_get or (
-            f"On a machine with a network run: tfds build {name} --data_dir={root}"
+            "On a machine with a network run: "
+            f"python tools/prepare_data.py --name={name} --data_dir={root}"
         )
         raise FileNotFoundError(
             f"The data set {name!r} is not prepared in {root} (looked for "
@@ -164,6 +166,7 @@ def read(
     dataset = dataset.batch(batch_size).prefetch(2)
     arrays, done = None, 0
     try:
+        # TFDS checks that there are exactly as many examples as there should be.
         for batch in dataset.as_numpy_iterator():
             if arrays is None:
                 arrays = into(size) if into else {}
@@ -171,22 +174,15 @@ def read(
                     if key not in arrays:
                         arrays[key] = np.empty((size, *value.shape[1:]), value.dtype)
             end = done + len(next(iter(batch.values())))
-            if end > size:
-                break
             for key, value in batch.items():
                 arrays[key][done:end] = value
             done = end
     except tf.errors.OpError as error:
+        reason = re.sub(r"\{\{.*?\}\} *", "", error.message.splitlines()[0])
         raise ValueError(
-            f"{_damaged_file(builder)} cannot be read: {error.message.splitlines()[0]} "
+            f"{_damaged_file(builder)} cannot be read: {reason} "
             "Remove the folder it is in and prepare the data again."
         ) from error
-    if done != size:
-        raise ValueError(
-            f"{_damaged_file(builder)} does not hold the examples that "
-            f"{folder / 'dataset_info.json'} lists: {done} of {size} found in "
-            f"{split!r}. Remove the folder and prepare the data again."
-        )
     return arrays
 
 

@@ -11,7 +11,7 @@ class BurdaOmniglotTest(tfds.testing.DatasetBuilderTestCase):
     """TFDS's own tests; the file is found in `dummy_data`, the manual folder."""
 
     DATASET_CLASS = builder.Builder
-    SPLITS = {"train": 6, "test": 4}  # noqa: RUF012, as TFDS has it.
+    SPLITS = {"train": 6, "test": 4}
 
     def setUp(self):
         """Lets a file of `SPLITS` pass for the whole."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pathlib
-
 import numpy as np
 
 from kpp_tf.data import prepared
@@ -36,9 +34,8 @@ def load(split: str, data_dir: str | None) -> ImageTable:
         "burda_omniglot",
         data_dir,
         how_to_get=(
-            "On a machine with a network run: "
-            f"tfds build {pathlib.Path(__file__).parent} "
-            f"--data_dir={prepared.data_root(data_dir)} (without one, add "
+            "Run: python tools/prepare_data.py --name=burda_omniglot "
+            f"--data_dir={prepared.data_root(data_dir)} (without a network add "
             "--manual_dir=FOLDER, where FOLDER holds chardata.mat of "
             "https://github.com/yburda/iwae/tree/master/datasets/OMNIGLOT)."
         ),

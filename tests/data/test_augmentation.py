@@ -1,0 +1,104 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from kpp_tf.data import ImageTable, augmentation
+
+
+def _table(size=(28, 28, 1), levels=2):
+    images = np.zeros((1, *size), np.uint8)
+    return ImageTable(images, None, levels, "toy", "train")
+
+
+@pytest.fixture(scope="module")
+def frames():
+    """Random binary images [64, 12, 12, 1] with a blank border of two pixels."""
+    rng = np.random.default_rng(0)
+    inner = 255 * (rng.random((64, 8, 8, 1)) < 0.4).astype(np.uint8)
+    return np.pad(inner, ((0, 0), (2, 2), (2, 2), (0, 0)))
+
+
+SEED = tf.constant([3, 4], tf.int64)
+
+
+def _shifts(image):
+    for dy in range(-2, 3):
+        for dx in range(-2, 3):
+            yield (dy, dx), np.roll(image, (dy, dx), (0, 1))
+
+
+def test_shift_is_a_translation_of_up_to_two_pixels_and_finds_them_all(frames):
+    moved = augmentation.shift(tf.constant(frames), SEED).numpy()
+    seen = set()
+    for before, after in zip(frames, moved, strict=True):
+        # The border is blank, so that rolling is translating.
+        matches = [d for d, rolled in _shifts(before) if np.array_equal(rolled, after)]
+        assert len(matches) == 1
+        seen.update(matches)
+    assert len(seen) > 20  # Of 25, in 64 draws.
+    np.testing.assert_array_equal(moved.sum((1, 2, 3)), frames.sum((1, 2, 3)))
+
+
+def test_shift_brings_in_zeros_and_never_wraps():
+    full = tf.fill([64, 6, 6, 1], tf.constant(255, tf.uint8))
+    moved = augmentation.shift(full, SEED).numpy()[..., 0] > 0
+    rows, columns = moved.any(2).sum(1), moved.any(1).sum(1)
+    np.testing.assert_array_equal(moved.sum((1, 2)), rows * columns)
+    assert set(rows) == {4, 5, 6}
+
+
+def test_flip_is_one_of_the_eight_symmetries_and_finds_them_all(frames):
+    flipped = augmentation.flip(tf.constant(frames), SEED).numpy()
+    seen = set()
+    for before, after in zip(frames, flipped, strict=True):
+        symmetries = [np.rot90(before, k) for k in range(4)]
+        symmetries += [np.rot90(before[::-1], k) for k in range(4)]
+        matches = [n for n, s in enumerate(symmetries) if np.array_equal(s, after)]
+        assert matches
+        seen.update(matches)
+    assert seen == set(range(8))
+
+
+def test_noise_inverts_a_share_of_pixels_that_varies_up_to_two_percent():
+    blank = tf.zeros([500, 28, 28, 1], tf.uint8)
+    noisy = augmentation.noise(blank, SEED).numpy()
+    assert set(np.unique(noisy)) == {0, 255}
+    share = (noisy > 0).mean((1, 2, 3))
+    # A rate from U(0, 0.02): mean 0.01; variance of the rate 0.02^2 / 12, and of the
+    # share given the rate 0.01 / 784.
+    deviation = np.sqrt(0.02**2 / 12 + 0.01 / 784)
+    assert abs(share.mean() - 0.01) < 4 * deviation / np.sqrt(500)
+    assert abs(share.std() / deviation - 1) < 0.2
+    ink = tf.fill([500, 28, 28, 1], tf.constant(255, tf.uint8))
+    np.testing.assert_array_equal(augmentation.noise(ink, SEED).numpy(), 255 - noisy)
+
+
+def test_names_are_applied_in_order_with_streams_of_their_own(frames):
+    both = augmentation.parse("shift+flip", _table())
+    tuple_of_both = augmentation.parse(("shift", "flip"), _table())
+    images = tf.constant(frames)
+    result = both(images, SEED)
+    np.testing.assert_array_equal(result, tuple_of_both(images, SEED))
+    np.testing.assert_array_equal(result, both(images, SEED))
+    other = both(images, tf.constant([3, 5], tf.int64)).numpy()
+    assert (result.numpy() != other).any()
+    np.testing.assert_array_equal(result.numpy().sum((1, 2, 3)), frames.sum((1, 2, 3)))
+
+
+@pytest.mark.parametrize("none", ["none", (), []])
+def test_none_is_none(none):
+    assert augmentation.parse(none, _table()) is None
+
+
+@pytest.mark.parametrize(
+    ("augment", "table", "message"),
+    [
+        ("rotate", _table(), "Received: 'rotate'"),
+        ("shift,flip", _table(), "joined by '\\+'. Received: 'shift,flip'"),
+        ("flip", _table((8, 9, 1)), "Received: images of 8 x 9"),
+        ("noise", _table(levels=256), "Received: 256 levels"),
+    ],
+)
+def test_refuses_what_does_not_suit_the_images(augment, table, message):
+    with pytest.raises(ValueError, match=message):
+        augmentation.parse(augment, table)

@@ -1,0 +1,62 @@
+import numpy as np
+import pytest
+
+from kpp_tf.data import cache
+
+SHAPE = (5, 2, 2, 3)
+
+
+def _fill(value):
+    def fill(array):
+        assert array.shape == SHAPE
+        array[...] = value
+
+    return fill
+
+
+def _refuse(array):
+    raise AssertionError("written again")
+
+
+def test_is_written_once_and_read_from_disk(tmp_path, monkeypatch):
+    monkeypatch.delenv("KPP_CACHE_DIR", raising=False)
+    first = cache.memory_mapped(
+        tmp_path / "c", "celeb_a train[:5]", "1", SHAPE, _fill(7)
+    )
+    again = cache.memory_mapped(
+        tmp_path / "c", "celeb_a train[:5]", "1", SHAPE, _refuse
+    )
+    assert isinstance(again, np.memmap)
+    assert not again.flags.writeable
+    np.testing.assert_array_equal(first, np.full(SHAPE, 7, np.uint8))
+    np.testing.assert_array_equal(again, first)
+    (file,) = (tmp_path / "c").iterdir()
+    assert file.name.startswith("celeb_a-train-5-")
+
+
+def test_other_contents_have_another_file(tmp_path, monkeypatch):
+    monkeypatch.delenv("KPP_CACHE_DIR", raising=False)
+    cache.memory_mapped(tmp_path, "a", "1", SHAPE, _fill(1))
+    other = cache.memory_mapped(tmp_path, "a", "2", SHAPE, _fill(2))
+    assert other.max() == 2
+
+
+def test_a_write_that_fails_leaves_nothing(tmp_path, monkeypatch):
+    monkeypatch.setenv("KPP_CACHE_DIR", str(tmp_path / "elsewhere"))
+
+    def fail(array):
+        array[:2] = 1
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        cache.memory_mapped(tmp_path, "a", "1", SHAPE, fail)
+    assert not list((tmp_path / "elsewhere").iterdir())
+    whole = cache.memory_mapped(tmp_path, "a", "1", SHAPE, _fill(3))
+    assert whole.min() == 3
+
+
+def test_a_folder_that_cannot_be_written_says_what_to_set(tmp_path, monkeypatch):
+    monkeypatch.delenv("KPP_CACHE_DIR", raising=False)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError, match="KPP_CACHE_DIR"):
+        cache.memory_mapped(tmp_path / "file", "a", "1", SHAPE, _fill(1))

@@ -1,0 +1,178 @@
+import json
+import shutil
+import socket
+
+import numpy as np
+import pytest
+import tensorflow_datasets as tfds
+
+from kpp_tf.data import prepared
+from tests.data.tiny_data import prepare, random_images
+
+IMAGES = random_images(30, 28, 28, 1)
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory):
+    """A prepared data set of 20 training and 10 test images."""
+    arrays = {"image": IMAGES, "label": np.arange(30) % 10}
+    return prepare(
+        tmp_path_factory.mktemp("original"),
+        "mnist",
+        {
+            "train": {key: value[:20] for key, value in arrays.items()},
+            "test": {key: value[20:] for key, value in arrays.items()},
+        },
+        label=tfds.features.ClassLabel(num_classes=10),
+    )
+
+
+@pytest.fixture
+def folder(original, tmp_path):
+    """A copy that a test may damage."""
+    return shutil.copytree(original, tmp_path / "mnist" / "1.0.0")
+
+
+@pytest.fixture(autouse=True)
+def _no_network(monkeypatch):
+    def refuse(*arguments, **keywords):
+        raise AssertionError(f"tried the network: {arguments}")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+
+
+def _shard(folder, split):
+    return folder / f"mnist-{split}.tfrecord-00000-of-00001"
+
+
+def test_reads_a_split_in_order(folder, tmp_path):
+    assert prepared.find("mnist", str(tmp_path)) == folder
+    arrays = prepared.read(folder, "train[5:]+test", ("image", "label"))
+    np.testing.assert_array_equal(arrays["image"], IMAGES[5:])
+    np.testing.assert_array_equal(arrays["label"], np.arange(5, 30) % 10)
+    assert prepared.count(folder, "train[5:]") == 15
+
+
+def test_transforms_and_fills_the_given_arrays(folder):
+    target = np.zeros((20, 28, 28, 1), np.uint8)
+    arrays = prepared.read(
+        folder,
+        "train",
+        ("image",),
+        transform=lambda example: {"image": 255 - example["image"]},
+        into=lambda count: {"image": target[:count]},
+        batch_size=7,
+    )
+    assert np.shares_memory(arrays["image"], target)
+    np.testing.assert_array_equal(target, 255 - IMAGES[:20])
+
+
+def test_the_newest_whole_version_is_found(folder, tmp_path):
+    shutil.copytree(folder, folder.with_name("1.10.0"))
+    shutil.copytree(folder, folder.with_name("1.2.0"))
+    assert prepared.find("mnist", str(tmp_path)).name == "1.10.0"
+
+
+def test_the_environment_names_the_default_folder(folder, tmp_path, monkeypatch):
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
+    assert prepared.find("mnist", None) == folder
+    monkeypatch.delenv("TFDS_DATA_DIR")
+    assert prepared.data_root(None).name == "tensorflow_datasets"
+
+
+def test_a_missing_data_set_says_what_to_run_and_where_it_looked(tmp_path):
+    with pytest.raises(FileNotFoundError) as error:
+        prepared.find("cifar10", str(tmp_path))
+    message = str(error.value)
+    assert f"--name=cifar10 --data_dir={tmp_path}" in message
+    assert str(tmp_path / "cifar10") in message
+    assert "Nothing was downloaded" in message
+
+
+def test_an_unfinished_preparation_is_not_taken_for_a_whole_one(folder, tmp_path):
+    # TFDS works in such a folder and renames it at the end.
+    folder.rename(folder.with_name("incomplete.A1B2C3_1.0.0"))
+    with pytest.raises(FileNotFoundError, match="not prepared"):
+        prepared.find("mnist", str(tmp_path))
+
+
+@pytest.mark.parametrize("name", ["dataset_info.json", "features.json"])
+def test_missing_metadata_is_named(folder, tmp_path, name):
+    (folder / name).unlink()
+    with pytest.raises(FileNotFoundError, match=f"{name} is missing"):
+        prepared.find("mnist", str(tmp_path))
+
+
+def test_an_empty_folder_is_named(tmp_path):
+    (tmp_path / "mnist" / "1.0.0").mkdir(parents=True)
+    with pytest.raises(FileNotFoundError, match=r"1\.0\.0/dataset_info.json"):
+        prepared.find("mnist", str(tmp_path))
+
+
+def test_damaged_metadata_is_named(folder):
+    (folder / "dataset_info.json").write_text('{"name": "mnist", "spl')
+    with pytest.raises(ValueError, match=f"metadata in {folder} cannot be read"):
+        prepared.read(folder, "train", ("image",))
+
+
+def test_a_missing_shard_is_named(folder):
+    _shard(folder, "test").unlink()
+    with pytest.raises(FileNotFoundError, match=f"{_shard(folder, 'test')} is missing"):
+        prepared.read(folder, "train", ("image",))
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 0.99])
+def test_a_truncated_file_is_named(folder, share):
+    shard = _shard(folder, "test")
+    contents = shard.read_bytes()
+    shard.write_bytes(contents[: int(share * len(contents))])
+    with pytest.raises(ValueError, match=f"{shard} "):
+        prepared.read(folder, "train+test", ("image",))
+
+
+def test_a_file_cut_between_records_is_named(folder):
+    shard = _shard(folder, "train")
+    contents = shard.read_bytes()
+    first = 16 + int.from_bytes(contents[:8], "little")  # Length, checksums, record.
+    shard.write_bytes(contents[first:])
+    with pytest.raises(ValueError, match=f"{shard} cannot.* only 19 elements"):
+        prepared.read(folder, "train", ("image",))
+
+
+def test_a_file_with_altered_bytes_is_named(folder):
+    shard = _shard(folder, "train")
+    contents = bytearray(shard.read_bytes())
+    contents[len(contents) // 2] ^= 0xFF
+    shard.write_bytes(contents)
+    with pytest.raises(ValueError, match=f"{shard} cannot be read"):
+        prepared.read(folder, "train", ("image",))
+
+
+def test_images_of_another_size_are_refused_naming_the_file(folder, tmp_path):
+    small = prepare(
+        tmp_path / "small",
+        "mnist",
+        {"train": {"image": random_images(20, 14, 14, 1), "label": np.arange(20) % 10}},
+        label=tfds.features.ClassLabel(num_classes=10),
+    )
+    shutil.copy(_shard(small, "train"), _shard(folder, "train"))
+    with pytest.raises(ValueError, match=f"{_shard(folder, 'train')} cannot be read"):
+        prepared.read(folder, "train", ("image",))
+
+
+def test_an_unknown_split_or_feature_names_those_there_are(folder):
+    with pytest.raises(ValueError, match=r"'dev'; it has \{'train': 20, 'test': 10\}"):
+        prepared.read(folder, "dev", ("image",))
+    with pytest.raises(ValueError, match=r"no feature \['alphabet'\]; it has"):
+        prepared.read(folder, "train", ("image", "alphabet"))
+    with pytest.raises(ValueError, match="is empty"):
+        prepared.read(folder, "train[20:]", ("image",))
+
+
+def test_the_fingerprint_changes_with_the_contents(folder):
+    before = prepared.fingerprint(folder)
+    info = json.loads((folder / "dataset_info.json").read_text())
+    info["splits"][0]["numBytes"] = "1"
+    (folder / "dataset_info.json").write_text(json.dumps(info))
+    assert prepared.fingerprint(folder) != before

@@ -1,0 +1,73 @@
+r"""Prepares a data set once, so that every later run reads it without a network.
+
+  python tools/prepare_data.py --name=mnist --data_dir=$HOME/tensorflow_datasets
+
+  # Burda's Omniglot from a chardata.mat that was fetched by hand.
+  python tools/prepare_data.py --name=burda_omniglot --manual_dir=downloads
+
+This is `tfds build` for the data sets that are used here. TFDS's own command needs
+apache-beam and mlcroissant to start (`pip install apache-beam mlcroissant`).
+Mazes are drawn instead: see make_mazes.py. Glyphs need no preparation.
+"""
+
+import os
+import sys
+
+import tensorflow_datasets as tfds
+from absl import app, flags
+
+from kpp_tf.data import prepared
+from kpp_tf.data.burda_omniglot import burda_omniglot_dataset_builder
+
+_NAMES = (
+    "binarized_mnist",
+    "mnist",
+    "fashion_mnist",
+    "omniglot",
+    "burda_omniglot",
+    "cifar10",
+    "celeb_a",
+    "downsampled_imagenet/32x32",
+)
+_NAME = flags.DEFINE_enum("name", None, _NAMES, "The data set.", required=True)
+_DATA_DIR = flags.DEFINE_string(
+    "data_dir",
+    None,
+    "Folder of prepared data sets to write to; default: the environment's "
+    "TFDS_DATA_DIR, else ~/tensorflow_datasets.",
+)
+_MANUAL_DIR = flags.DEFINE_string(
+    "manual_dir",
+    None,
+    "Folder with files that were downloaded by hand; default: downloads/manual in "
+    "--data_dir.",
+)
+
+
+def main(argv: list[str]) -> None:
+    """Downloads and prepares the data set."""
+    if len(argv) > 1:
+        raise app.UsageError(f"Unknown arguments. Received: {argv[1:]}")
+    root = prepared.data_root(_DATA_DIR.value)
+    if _NAME.value == "burda_omniglot":
+        builder = burda_omniglot_dataset_builder.Builder(data_dir=root)
+    else:
+        builder = tfds.builder(_NAME.value, data_dir=root)
+    if os.path.exists(builder.data_dir):
+        sys.exit(
+            f"{builder.data_dir} exists and is not overwritten. Remove it to prepare "
+            f"{_NAME.value} again."
+        )
+    builder.download_and_prepare(
+        download_config=tfds.download.DownloadConfig(
+            manual_dir=_MANUAL_DIR.value, try_download_gcs=False
+        )
+    )
+    sizes = ", ".join(
+        f"{split.num_examples:,} {name}" for name, split in builder.info.splits.items()
+    )
+    print(f"Wrote {builder.data_dir}: {sizes} images.")
+
+
+if __name__ == "__main__":
+    app.run(main)
