@@ -1,0 +1,17 @@
+"""Kanerva++ on Fashion-MNIST, 256 levels: 3,168 memory floats for 32 images.
+
+    python tools/train.py --config=configs/fashion_mnist.py --workdir=runs/fashion \\
+        --data_dir=DIR
+"""
+
+from kpp_tf.config import default
+
+
+def get_config():
+    """Returns the config."""
+    config = default()
+    config.data.name = "fashion_mnist"
+    config.data.augment = ("shift",)
+    config.model.likelihood = "logistic_mixture"
+    config.train.steps = 4_000
+    return config
