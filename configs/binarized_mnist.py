@@ -1,7 +1,9 @@
-"""Kanerva++ on binarized MNIST (Larochelle): 3,168 memory floats for 32 images.
+r"""Kanerva++ on binarized MNIST (Larochelle): 3,168 memory floats for 32 images.
 
-    python tools/train.py --config=configs/binarized_mnist.py --workdir=runs/mnist \\
-        --data_dir=DIR
+    python tools/train.py --config=configs/binarized_mnist.py \
+        --workdir=runs/mnist --data_dir=DIR
+
+Compare with bounds on the same fixed binarization only.
 """
 
 from kpp_tf.config import default

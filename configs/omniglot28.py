@@ -1,7 +1,9 @@
-"""Kanerva++ on Omniglot, 28x28, binary: 3,168 memory floats for 32 images.
+r"""Kanerva++ on Omniglot, 28x28, binary: 3,168 memory floats for 32 images.
 
-    python tools/train.py --config=configs/omniglot28.py --workdir=runs/omniglot \\
-        --data_dir=DIR
+    python tools/train.py --config=configs/omniglot28.py \
+        --workdir=runs/omniglot --data_dir=DIR
+
+Alphabets of the test split are new; Burda's version is burda_omniglot.py.
 """
 
 from kpp_tf.config import default

@@ -1,0 +1,53 @@
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from kpp_tf.data import glyphs
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def _run(tool, *arguments):
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "2"}
+    return subprocess.run(
+        [sys.executable, ROOT / "tools" / tool, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        env=environment,
+        check=False,
+    )
+
+
+def test_writes_the_picture_and_the_numbers(tmp_path):
+    picture, numbers = tmp_path / "grid.png", tmp_path / "data.json"
+    done = _run(
+        "show_data.py",
+        f"--config={ROOT / 'configs' / 'glyphs.py'}",
+        "--config.data.episode_length=6",
+        "--split=test",
+        "--rows=3",
+        "--seconds=0.1",
+        f"--out={picture}",
+        f"--json={numbers}",
+    )
+    assert done.returncode == 0, done.stderr
+    assert f"Wrote {picture}" in done.stdout
+    report = json.loads(numbers.read_text())
+    images = glyphs.load("test").images / 255
+    assert report["images"] == 6000
+    assert report["image_shape"] == [28, 28, 1]
+    assert report["classes"] == 300
+    assert report["mean"] == pytest.approx(images.mean(), abs=1e-9)
+    assert report["standard_deviation"] == pytest.approx(images.std(), abs=1e-9)
+    assert report["images_per_second"] > 0
+    grid = np.asarray(Image.open(picture))
+    assert grid.shape == (3 * 30 - 2, 6 * 30 - 2)
+    # Images are black and white, and what is between them is grey.
+    assert set(np.unique(grid[:28, :28])) == {0, 255}
+    assert set(np.unique(grid[28:30])) <= {127, 128}
