@@ -121,13 +121,11 @@ def sample_addresses(log_q: tf.Tensor, uniforms: tf.Tensor) -> tf.Tensor:
       int32 [..., K], each in [0, S) and never a slot of zero probability.
     """
     cumulative = tf.cumsum(tf.exp(log_q), axis=-1)
-    # Rounding leaves the last entry near 1: scaling by it keeps every draw inside.
+    # Rounding leaves the last entry near 1. Scaled by it, and u < 1, a threshold stays
+    # below it (also in float32), so that some slot is left.
     thresholds = uniforms * cumulative[..., -1:]
     passed = thresholds[..., tf.newaxis] >= cumulative[..., tf.newaxis, :]
-    drawn = tf.reduce_sum(tf.cast(passed, tf.int32), -1)
-    # u * total can round up to total itself: then the likeliest slot is as good.
-    likeliest = tf.argmax(log_q, axis=-1, output_type=tf.int32)[..., tf.newaxis]
-    return tf.where(drawn < tf.shape(log_q)[-1], drawn, likeliest)
+    return tf.reduce_sum(tf.cast(passed, tf.int32), -1)
 
 
 def vimco_terms(

@@ -95,10 +95,13 @@ def test_sampled_addresses_have_the_right_frequencies():
 
 
 def test_the_largest_uniform_names_a_slot():
-    log_q = tf.math.log_softmax(tf.random.stateless_normal([50, 7], seed=[3, 4]))
-    uniforms = tf.fill([50, 1], np.nextafter(np.float32(1), np.float32(0)))
+    # Sums of 64 rounded probabilities lie on both sides of 1.
+    log_q = tf.math.log_softmax(tf.random.stateless_normal([2000, 64], seed=[3, 4]))
+    totals = np.sum(np.exp(log_q), axis=-1, dtype=np.float32)
+    assert totals.min() < 1 < totals.max()
+    uniforms = tf.fill([2000, 1], np.nextafter(np.float32(1), np.float32(0)))
     addresses = va.sample_addresses(log_q, uniforms)
-    assert np.all(addresses >= 0) and np.all(addresses < 7)
+    assert np.all(addresses >= 0) and np.all(addresses < 64)
 
 
 def test_vimco_value_is_the_importance_weighted_bound():
@@ -111,6 +114,25 @@ def test_vimco_value_is_the_importance_weighted_bound():
     expected = special.logsumexp(log_w, axis=-1) - np.log(5)
     got = terms.log_likelihood - terms.kl_latents - terms.kl_address
     np.testing.assert_allclose(got, expected, atol=1e-5)
+
+
+def test_vimco_baseline_is_the_others_geometric_mean():
+    # The score-function part alone: the gradient for ln q where ln w does not move.
+    log_w = np.random.default_rng(4).standard_normal((1, 1, 4)) * 3
+    log_q = tf.zeros([1, 1, 4])
+    with tf.GradientTape() as tape:
+        tape.watch(log_q)
+        # ln p = ln q keeps ln w = ln p(x|z, m) fixed.
+        terms = va.vimco_terms(
+            log_q, log_q, tf.constant(log_w, tf.float32), tf.zeros_like(log_q)
+        )
+        bound = terms.log_likelihood - terms.kl_latents - terms.kl_address
+    got = tape.gradient(bound, log_q)[0, 0]
+    for k in range(4):
+        replaced = log_w[0, 0].copy()
+        replaced[k] = np.delete(replaced, k).mean()
+        signal = special.logsumexp(log_w) - special.logsumexp(replaced)
+        np.testing.assert_allclose(got[k], signal, rtol=1e-4)
 
 
 def test_vimco_gradient_has_the_expectation_of_the_exact_one():
