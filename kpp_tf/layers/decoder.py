@@ -81,6 +81,22 @@ class ImageDecoder(keras.layers.Layer):
             head_stride**2 * num_parameters, 3, padding="same", name="head"
         )
 
+    def build(self, input_shape):
+        code = input_shape
+        if self.hidden is not None:
+            self.hidden.build(code)
+            code = (*code[:-1], self.hidden_size)
+        self.start.build(code)
+        height, width, channels = self.start_shape
+        for stage, blocks in enumerate(self.stages):
+            if stage:
+                self.up[stage - 1].build((None, height, width, channels))
+                height, width, channels = 2 * height, 2 * width, self.widths[stage]
+            for block in blocks:
+                block.build((None, None, height, width, channels))
+        self.head.build((None, height, width, channels))
+        self.built = True
+
     def call(self, code: tf.Tensor) -> tf.Tensor:
         """Decodes.
 

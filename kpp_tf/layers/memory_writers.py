@@ -115,6 +115,15 @@ class PooledWriter(keras.layers.Layer):
         ]
         self.last = keras.layers.Conv2D(depth, 3, padding="same", name="last")
 
+    def build(self, input_shape):
+        self.base.build((None, input_shape[-1]))
+        side = self.base_size
+        for convolution in self.up:
+            convolution.build((None, side, side, self.width))
+            side *= 2
+        self.last.build((None, side, side, self.width))
+        self.built = True
+
     def call(
         self, embeddings: tf.Tensor, frame_mask: tf.Tensor | None = None
     ) -> tf.Tensor:

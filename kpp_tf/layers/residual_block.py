@@ -53,10 +53,16 @@ class ResidualBlock(keras.layers.Layer):
                 self.stride,
                 strides=self.stride,
                 padding="same",
+                dtype=self.dtype_policy,  # of the block, whatever rules at build time
                 name="projection",
             )
             self.projection.build(frames)
         self.built = True
+
+    def compute_output_shape(self, input_shape):
+        *leading, height, width, _ = input_shape
+        sides = (-(-side // self.stride) for side in (height, width))
+        return (*leading, *sides, self.width)
 
     def call(
         self, features: tf.Tensor, frame_mask: tf.Tensor | None = None

@@ -1,5 +1,6 @@
 """The episode encoder f_enc: a ResNet whose frames talk through temporal shifts."""
 
+import math
 from collections.abc import Sequence
 
 import keras
@@ -69,6 +70,18 @@ class TSMResNet(keras.layers.Layer):
         ]
         self.flatten = keras.layers.Flatten(name="flatten")
         self.embed = keras.layers.Dense(embedding_size, name="embed")
+
+    def build(self, input_shape):
+        frames = (None, *input_shape[2:])
+        self.stem.build(frames)
+        frames = self.stem.compute_output_shape(frames)
+        self.stem_norm.build(frames)
+        features = (*input_shape[:2], *frames[1:])
+        for block in self.stages:
+            block.build(features)
+            features = block.compute_output_shape(features)
+        self.embed.build((None, math.prod(features[2:])))
+        self.built = True
 
     def call(
         self, episode: tf.Tensor, frame_mask: tf.Tensor | None = None
