@@ -3,6 +3,10 @@
 Every random number of this package comes from a seed that the caller passes in. Models
 take one seed per episode, so that the noise of an episode depends neither on its place
 in the batch nor on how a batch is split over devices or padded by a server.
+
+The same seed gives the same numbers in eager mode and in graphs. A function compiled by
+XLA (`jit_compile=True`) draws other numbers of the same law: TensorFlow's two kernels
+lay out their counters differently.
 """
 
 import tensorflow as tf
