@@ -1,0 +1,1 @@
+"""The generator outside Python's training loop: SavedModel, TFLite, client, load."""

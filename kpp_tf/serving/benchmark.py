@@ -1,0 +1,181 @@
+"""How fast an exported model answers: each signature against the batch size."""
+
+import argparse
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from kpp_tf import plots
+from kpp_tf.serving import malformed, saved_model, tflite
+from kpp_tf.serving.client import InputSpec, SignatureSpec
+
+
+def measure(call: Callable[[], Any], images: int, seconds: float) -> dict[str, float]:
+    """Calls for some seconds, after three warm-up calls.
+
+    Args:
+      call: that returns when its answer is there.
+      images: that one call handles.
+      seconds: at least so long, and at least 20 calls.
+
+    Returns:
+      calls; images_per_second; p50_ms, p95_ms and p99_ms of a call.
+    """
+    for _ in range(3):
+        call()
+    times: list[float] = []
+    started = time.perf_counter()
+    while len(times) < 20 or time.perf_counter() - started < seconds:
+        before = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - before)
+    millis = 1e3 * np.array(times)
+    return {
+        "calls": len(times),
+        "images_per_second": images * len(times) / float(np.sum(times)),
+        **{f"p{q}_ms": float(np.percentile(millis, q)) for q in (50, 95, 99)},
+    }
+
+
+def measure_saved_model(
+    path: str, batch_sizes: Sequence[int], length: int, seconds: float
+) -> list[dict[str, Any]]:
+    """Measures every signature of a SavedModel.
+
+    Args:
+      path: a version's folder, or the folder of versions.
+      batch_sizes: rows of a request.
+      length: images or keys of a row, where the signature leaves that free.
+      seconds: of each measurement.
+
+    Returns:
+      A row for each signature and batch size; see `measure`.
+    """
+    found = saved_model.versions(path)
+    folder = Path(path) / str(found[-1]) if found else Path(path)
+    loaded = tf.saved_model.load(str(folder))
+    rng = np.random.default_rng(0)
+    rows = []
+    for name, function in sorted(loaded.signatures.items()):
+        spec = _spec(function)
+        for batch in batch_sizes:
+            drawn = malformed.valid(spec, rng, batch, length)
+            inputs = {key: tf.constant(value) for key, value in drawn.items()}
+
+            def call(function=function, inputs=inputs):
+                return [value.numpy() for value in function(**inputs).values()]
+
+            count = batch * _images(function(**inputs), length)
+            measured = measure(call, count, seconds)
+            rows.append(
+                {"runtime": "SavedModel", "signature": name, "batch": batch, **measured}
+            )
+    return rows
+
+
+def measure_tflite(path: str, seconds: float) -> list[dict[str, Any]]:
+    """Measures every signature of a .tflite file, whose batch is 1; see `measure`."""
+    lite = tflite.LiteModel(Path(path).read_bytes())
+    rows = []
+    for name in lite.signatures:
+        inputs = lite.example_inputs(name)
+        count = next(v.shape[1] for k, v in inputs.items() if k != "memory")
+
+        def call(name=name, inputs=inputs):
+            return lite.run(name, inputs)
+
+        measured = measure(call, count, seconds)
+        row = {"runtime": Path(path).name, "signature": name, "batch": 1, **measured}
+        rows.append(row)
+    return rows
+
+
+def to_markdown(rows: Sequence[dict[str, Any]]) -> str:
+    """The rows as a table."""
+    lines = [
+        "| runtime | signature | batch | images/s | p50 ms | p95 ms | p99 ms |",
+        "| --- | --- | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    lines += [
+        f"| {row['runtime']} | {row['signature']} | {row['batch']} "
+        f"| {row['images_per_second']:,.0f} | {row['p50_ms']:.1f} "
+        f"| {row['p95_ms']:.1f} | {row['p99_ms']:.1f} |"
+        for row in rows
+    ]
+    return "\n".join(lines)
+
+
+def plot(rows: Sequence[dict[str, Any]], path: str | Path) -> Path:
+    """Draws throughput and latency against the batch size; returns the PNG's path."""
+    figure, axes = plots.new_figure(1, 2)
+    axes = np.ravel(axes)
+    for name in sorted({(row["runtime"], row["signature"]) for row in rows}):
+        mine = [row for row in rows if (row["runtime"], row["signature"]) == name]
+        batches = [row["batch"] for row in mine]
+        label = f"{name[1]} ({name[0]})"
+        speeds = [row["images_per_second"] for row in mine]
+        axes[0].plot(batches, speeds, marker="o", label=label)
+        axes[1].plot(batches, [row["p95_ms"] for row in mine], marker="o", label=label)
+    for axis, title in zip(axes, ("images/s", "p95 latency, ms"), strict=True):
+        axis.set(xlabel="batch size", ylabel=title, xscale="log", yscale="log")
+    axes[0].legend(fontsize=6)
+    return plots.save_figure(path, figure)
+
+
+def run(argv: Sequence[str]) -> dict[str, Any]:
+    """The command `tools/benchmark.py serving`.
+
+    Args:
+      argv: flags after the word `serving`.
+
+    Returns:
+      {"rows": see `measure_saved_model`}, after printing the table.
+    """
+    parser = argparse.ArgumentParser(
+        "benchmark.py serving",
+        description=(
+            "Throughput and p50/p95/p99 latency of each signature against batch size. "
+            "Example: benchmark.py serving --saved_model=exported/kanerva_plus_plus "
+            "--tflite=exported/kanerva_plus_plus-int8.tflite --plot=serving.png"
+        ),
+    )
+    parser.add_argument("--saved_model", help="folder of a version, or of versions")
+    parser.add_argument(
+        "--tflite", action="append", default=[], help="a .tflite file; may be repeated"
+    )
+    parser.add_argument("--batch_sizes", default="1,2,4,8,16,32", help="of requests")
+    parser.add_argument("--length", type=int, default=32, help="images of an episode")
+    parser.add_argument("--seconds", type=float, default=2.0, help="a measurement")
+    parser.add_argument("--plot", help="PNG file to draw")
+    flags = parser.parse_args(list(argv))
+    if not flags.saved_model and not flags.tflite:
+        parser.error("give --saved_model, --tflite or both")
+    rows = []
+    if flags.saved_model:
+        sizes = [int(size) for size in flags.batch_sizes.split(",")]
+        rows += measure_saved_model(
+            flags.saved_model, sizes, flags.length, flags.seconds
+        )
+    for path in flags.tflite:
+        rows += measure_tflite(path, flags.seconds)
+    print(to_markdown(rows))
+    if flags.plot:
+        print(f"Wrote {plot(rows, flags.plot)}")
+    return {"rows": rows}
+
+
+def _spec(function):
+    inputs = {
+        name: InputSpec(tuple(spec.shape), spec.dtype.as_numpy_dtype)
+        for name, spec in function.structured_input_signature[1].items()
+    }
+    return SignatureSpec(inputs, tuple(sorted(function.structured_outputs)))
+
+
+def _images(outputs, length):
+    """Images of a row: those that come out, or those that went into a memory."""
+    return outputs["images"].shape[1] if "images" in outputs else length

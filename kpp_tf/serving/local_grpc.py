@@ -1,0 +1,123 @@
+"""PredictionService and ModelService of TF Serving, for `local_server`."""
+
+from collections.abc import Callable
+from concurrent.futures import Executor
+
+import grpc
+import tensorflow as tf
+from tensorflow_serving.apis import (
+    get_model_metadata_pb2,
+    get_model_status_pb2,
+    model_service_pb2_grpc,
+    predict_pb2,
+    prediction_service_pb2_grpc,
+)
+
+from kpp_tf.serving.servable import MAX_BYTES, RequestError, Servable, array
+
+
+def start(servable: Servable, pool: Executor, address: str) -> tuple[grpc.Server, int]:
+    """Starts a gRPC server.
+
+    Args:
+      servable: the model.
+      pool: threads that answer.
+      address: host:port; port 0 takes a free one.
+
+    Returns:
+      (the server, its port).
+    """
+    options = [
+        ("grpc.max_receive_message_length", MAX_BYTES),
+        ("grpc.max_send_message_length", MAX_BYTES),
+        ("grpc.so_reuseport", 0),
+    ]
+    server = grpc.server(pool, options=options)
+    prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(
+        _Prediction(servable), server
+    )
+    model_service_pb2_grpc.add_ModelServiceServicer_to_server(_Model(servable), server)
+    port = server.add_insecure_port(address)
+    server.start()
+    return server, port
+
+
+def _answered(function: Callable) -> Callable:
+    """Turns a RequestError into the call's status."""
+
+    def answer(self, request, context):
+        try:
+            return function(self, request)
+        except RequestError as error:
+            code = grpc.StatusCode.INVALID_ARGUMENT
+            if error.not_found:
+                code = grpc.StatusCode.NOT_FOUND
+            context.abort(code, str(error))
+
+    return answer
+
+
+def _check_model(servable, spec):
+    if spec.name != servable.name:
+        raise RequestError(
+            f"model_spec.name {spec.name!r} is not served; {servable.name!r} is",
+            not_found=True,
+        )
+    if spec.HasField("version") and spec.version.value != servable.version:
+        raise RequestError(
+            f"model_spec.version {spec.version.value} is not served; "
+            f"{servable.version} is",
+            not_found=True,
+        )
+
+
+class _Prediction(prediction_service_pb2_grpc.PredictionServiceServicer):
+    def __init__(self, servable):
+        self._servable = servable
+
+    @_answered
+    def Predict(self, request):
+        _check_model(self._servable, request.model_spec)
+        inputs = {name: array(name, proto) for name, proto in request.inputs.items()}
+        name = request.model_spec.signature_name
+        outputs = self._servable.predict(name, inputs)
+        response = predict_pb2.PredictResponse()
+        response.model_spec.name = self._servable.name
+        response.model_spec.version.value = self._servable.version
+        response.model_spec.signature_name = name or "serving_default"
+        for output in request.output_filter or outputs:
+            if output not in outputs:
+                raise RequestError(f"output_filter {output!r} is not an output")
+            response.outputs[output].CopyFrom(tf.make_tensor_proto(outputs[output]))
+        return response
+
+    @_answered
+    def GetModelMetadata(self, request):
+        _check_model(self._servable, request.model_spec)
+        if list(request.metadata_field) != ["signature_def"]:
+            raise RequestError(
+                "metadata_field must be signature_def. Received: "
+                f"{list(request.metadata_field)}"
+            )
+        definitions = get_model_metadata_pb2.SignatureDefMap()
+        for name, definition in self._servable.signatures.items():
+            definitions.signature_def[name].CopyFrom(definition)
+        response = get_model_metadata_pb2.GetModelMetadataResponse()
+        response.model_spec.name = self._servable.name
+        response.model_spec.version.value = self._servable.version
+        response.metadata["signature_def"].Pack(definitions)
+        return response
+
+
+class _Model(model_service_pb2_grpc.ModelServiceServicer):
+    def __init__(self, servable):
+        self._servable = servable
+
+    @_answered
+    def GetModelStatus(self, request):
+        _check_model(self._servable, request.model_spec)
+        response = get_model_status_pb2.GetModelStatusResponse()
+        status = response.model_version_status.add()
+        status.version = self._servable.version
+        status.state = get_model_status_pb2.ModelVersionStatus.AVAILABLE
+        return response

@@ -1,0 +1,54 @@
+"""Warm-up records: requests that TF Serving runs before a version answers its first."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import tensorflow as tf
+
+from kpp_tf.serving.signatures import Signature, example_inputs
+
+FILE_NAME = "tf_serving_warmup_requests"
+# TF Serving refuses a file of more than 1,000 records.
+BATCH_SIZES = (1, 8)
+
+
+def write(
+    folder: str | os.PathLike,
+    model: str,
+    offered: Mapping[str, Signature],
+    length: int,
+) -> Path:
+    """Writes one request for each signature and each of `BATCH_SIZES`.
+
+    Args:
+      folder: `assets.extra` of a version.
+      model: name that the requests ask for.
+      offered: the version's signatures.
+      length: T of the requests' episodes.
+
+    Returns:
+      The file, TFRecords of `tensorflow.serving.PredictionLog`.
+
+    Raises:
+      ModuleNotFoundError: without the `serving` extra.
+    """
+    try:
+        from tensorflow_serving.apis import prediction_log_pb2
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            "warm-up records need tensorflow-serving-api: install the extra "
+            "`serving`, or export without warm-up."
+        ) from error
+    path = Path(folder) / FILE_NAME
+    with tf.io.TFRecordWriter(os.fspath(path)) as writer:
+        for name, signature in offered.items():
+            for batch in BATCH_SIZES:
+                log = prediction_log_pb2.PredictionLog()
+                request = log.predict_log.request
+                request.model_spec.name = model
+                request.model_spec.signature_name = name
+                for field, value in example_inputs(signature, batch, length).items():
+                    request.inputs[field].CopyFrom(tf.make_tensor_proto(value.numpy()))
+                writer.write(log.SerializeToString())
+    return path

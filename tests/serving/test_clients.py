@@ -1,0 +1,225 @@
+"""Clients and local server over real sockets on the loopback interface."""
+
+import http.client
+import json
+import socket
+
+import numpy as np
+import pytest
+
+from kpp_tf.serving import malformed
+from kpp_tf.serving.client import Retry, ServingError, UnavailableError, check_request
+from kpp_tf.serving.grpc_client import GrpcClient
+from kpp_tf.serving.load import send_malformed
+from kpp_tf.serving.local_server import LocalServer
+from kpp_tf.serving.rest_client import RestClient
+
+KINDS = ("rest", "rest_rows", "grpc")
+
+
+@pytest.fixture(scope="module")
+def server(exports):
+    with LocalServer(exports["allocated"].path.parent) as server:
+        yield server
+
+
+def connect(server, kind, **kwargs):
+    kwargs = {"timeout": 60.0, **kwargs}
+    if kind == "grpc":
+        return GrpcClient(f"127.0.0.1:{server.grpc_port}", "allocated", **kwargs)
+    columnar = kind == "rest"
+    address = f"127.0.0.1:{server.rest_port}"
+    return RestClient(address, "allocated", columnar=columnar, **kwargs)
+
+
+def call(server, method, path, body=None):
+    connection = http.client.HTTPConnection("127.0.0.1", server.rest_port, timeout=60)
+    connection.request(method, path, None if body is None else json.dumps(body))
+    response = connection.getresponse()
+    answer = json.loads(response.read())
+    connection.close()
+    return response.status, answer
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_answers_have_the_bits_of_the_model(server, loaded, kind):
+    client = connect(server, kind)
+    rng = np.random.default_rng(0)
+    assert set(client.signatures()) == set(loaded["allocated"])
+    for name, spec in client.signatures().items():
+        inputs = malformed.valid(spec, rng, rows=2, length=3)
+        expected = loaded["allocated"][name](**inputs)
+        got = client.predict(inputs, name)
+        assert got.keys() == expected.keys()
+        for output, value in expected.items():
+            np.testing.assert_array_equal(got[output], value.numpy())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_clients_refuse_what_the_signature_cannot_take(server, kind):
+    client = connect(server, kind)
+    with pytest.raises(ValueError, match="episode must have shape"):
+        client.predict({"episode": np.zeros([1, 3, 9, 8, 1])}, "write")
+    with pytest.raises(ValueError, match="signature must be one of"):
+        client.predict({}, "paint")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_servers_refusal_reaches_the_caller(server, kind):
+    episode = np.full([1, 3, 8, 8, 1], 2.0)
+    with pytest.raises(ServingError, match="episode must hold numbers in"):
+        connect(server, kind).predict({"episode": episode}, "write")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_version_that_is_not_there_is_refused(server, kind):
+    with pytest.raises(ServingError, match="version 9 is not served"):
+        connect(server, kind, version=9).signatures()
+    assert connect(server, kind, version=1).signatures()
+
+
+def test_malformed_requests_are_refused_by_name_and_harm_nothing(exports, server):
+    class Process:
+        @staticmethod
+        def is_running():
+            return True
+
+    class InThisProcess:
+        process = Process
+        clients = staticmethod(
+            lambda: [connect(server, kind) for kind in ("rest", "grpc", "rest_rows")]
+        )
+
+    report = send_malformed(InThisProcess, count=120, seed=1)
+    assert report["unnamed"] == []
+    assert report["malformed_named"] == 120
+    assert report["valid_between_right"] == report["valid_between"] == 24
+    assert len(report["malformed_kinds"]) > 12
+
+
+def test_rest_status_and_metadata_follow_tf_serving(server):
+    code, status = call(server, "GET", "/v1/models/allocated")
+    (version,) = status["model_version_status"]
+    assert code == 200
+    assert version["version"] == "1" and version["state"] == "AVAILABLE"
+    code, answer = call(server, "GET", "/v1/models/allocated/versions/1/metadata")
+    assert code == 200
+    definitions = answer["metadata"]["signature_def"]["signature_def"]
+    dims = definitions["write"]["inputs"]["episode"]["tensor_shape"]["dim"]
+    assert [dim["size"] for dim in dims] == ["-1", "-1", "8", "8", "1"]
+
+
+def test_rest_formats_follow_tf_serving(server):
+    path = "/v1/models/allocated:predict"
+    image = np.zeros([3, 8, 8, 1]).tolist()
+    row = {"episode": image, "seed": [1, 2], "temperature": 1.0}
+    code, rows = call(server, "POST", path, {"instances": [row, row]})
+    assert code == 200 and len(rows["predictions"]) == 2
+    assert set(rows["predictions"][0]) == {"images", "keys"}
+    columns = {key: [value, value] for key, value in row.items()}
+    code, answer = call(server, "POST", path, {"inputs": columns})
+    assert code == 200
+    assert answer["outputs"]["images"][1] == rows["predictions"][1]["images"]
+    # One input needs no name, and one output gets none.
+    body = {"signature_name": "write", "instances": [image]}
+    code, bare = call(server, "POST", path, body)
+    assert code == 200 and np.shape(bare["predictions"]) == (1, 2, 2, 8)
+    code, bare = call(server, "POST", path, {**body, "inputs": [image]})
+    assert code == 400 and "instances" in bare["error"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/v1/models/other"),
+        ("POST", "/v1/models/other:predict"),
+        ("GET", "/v1/models/allocated/versions/2/metadata"),
+        ("GET", "/../../etc/passwd"),
+    ],
+)
+def test_unknown_paths_are_not_found(server, method, path):
+    body = {} if method == "POST" else None
+    code, answer = call(server, method, path, body)
+    assert code == 404 and answer["error"]
+
+
+def test_retry_waits_longer_each_time_and_gives_up():
+    pauses, calls = [], []
+
+    def down():
+        calls.append(1)
+        raise UnavailableError("down")
+
+    retry = Retry(attempts=4, first_pause=1.0, sleep=pauses.append)
+    with pytest.raises(UnavailableError):
+        retry.call(down)
+    assert len(calls) == 4
+    for pause, most in zip(pauses, (1.0, 2.0, 4.0), strict=True):
+        assert most / 2 <= pause <= most
+
+
+def test_retry_stops_at_the_first_answer_and_at_any_other_error():
+    answers = iter([UnavailableError("down"), ServingError("no"), "late"])
+
+    def next_answer():
+        answer = next(answers)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    retry = Retry(sleep=lambda _: None)
+    with pytest.raises(ServingError, match="no"):
+        retry.call(next_answer)
+    assert retry.call(next_answer) == "late"
+
+
+@pytest.mark.parametrize("kind", ["rest", "grpc"])
+def test_a_server_that_is_not_there_is_tried_again(kind):
+    with socket.socket() as unused:  # bound, but nobody listens
+        unused.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{unused.getsockname()[1]}"
+        pauses = []
+        retry = Retry(attempts=3, sleep=pauses.append)
+        make = RestClient if kind == "rest" else GrpcClient
+        with pytest.raises(UnavailableError):
+            make(address, "m", timeout=30.0, retry=retry).signatures()
+        assert len(pauses) == 2
+
+
+@pytest.mark.parametrize("kind", ["rest", "grpc"])
+def test_a_server_that_does_not_answer_is_not_asked_twice(kind):
+    with socket.socket() as silent:  # accepts, then says nothing
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        address = f"127.0.0.1:{silent.getsockname()[1]}"
+        pauses = []
+        retry = Retry(sleep=pauses.append)
+        make = RestClient if kind == "rest" else GrpcClient
+        with pytest.raises(TimeoutError, match="within 0.2 s"):
+            make(address, "m", timeout=0.2, retry=retry).signatures()
+        assert pauses == []
+
+
+def test_check_request_names_the_input(server):
+    specs = connect(server, "grpc").signatures()["generate"].inputs
+    good = {
+        "memory": np.zeros([2, 2, 2, 8]),
+        "seed": np.zeros([2, 2], int),
+        "temperature": np.ones(2),
+    }
+    arrays = check_request("generate", specs, good)
+    assert {name: str(a.dtype) for name, a in arrays.items()} == {
+        "memory": "float32",
+        "seed": "int32",
+        "temperature": "float32",
+    }
+    for changes, message in [
+        ({"seed": np.zeros([2, 2])}, "seed must have dtype int32"),
+        ({"seed": np.zeros([3, 2], int)}, "same batch"),
+        ({"seed": np.full([2, 2], 2**31)}, "seed must hold numbers that fit"),
+        ({"memory": np.full([2, 2, 2, 8], np.nan)}, "memory must hold finite"),
+        ({"temperature": np.ones([2, 1])}, "temperature must have shape"),
+        ({"temp": np.ones(2)}, "takes the inputs"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            check_request("generate", specs, good | changes)

@@ -1,0 +1,217 @@
+"""The export: what it computes, where it lies, what it needs to load."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from kpp_tf.serving import saved_model, warmup
+from kpp_tf.serving.signatures import example_inputs, signatures
+from tests.serving.tiny_models import LENGTH, WRITERS
+
+NAMES = [
+    "generate",
+    "generate_from_keys",
+    "reconstruct",
+    "refine",
+    "serving_default",
+    "write",
+]
+
+# Runs where no module of this project can be imported.
+FOREIGN_PROGRAM = """
+import sys
+for name in ("kpp_tf", "configs", "tools", "keras", "tensorflow_probability"):
+    sys.modules[name] = None  # importing it raises ModuleNotFoundError
+import numpy as np
+import tensorflow as tf
+loaded = tf.saved_model.load(sys.argv[1])
+inputs = np.load(sys.argv[2])
+outputs = loaded.signatures["serving_default"](
+    **{name: tf.constant(inputs[name]) for name in inputs.files}
+)
+np.savez(sys.argv[3], **{name: value.numpy() for name, value in outputs.items()})
+assert not any(name.startswith("kpp_tf.") for name in sys.modules)
+"""
+
+
+@pytest.fixture(scope="module", params=WRITERS)
+def writer(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def exported(writer, exports):
+    return exports[writer]
+
+
+@pytest.fixture(scope="module")
+def offered(writer, loaded):
+    return loaded[writer]
+
+
+def requests(model, name, batch, seed=0):
+    signature = signatures(model, LENGTH)[name]
+    drawn = example_inputs(signature, batch, LENGTH, seed)
+    if "memory" in drawn:  # one that was written, as servers are asked for
+        episode = example_inputs(signatures(model, LENGTH)["write"], batch, LENGTH)
+        drawn["memory"] = model.write(episode["episode"])
+    return drawn
+
+
+def test_exports_differ_from_the_live_model_by_at_most_1e_5(exported):
+    assert {name.partition("/")[0] for name in exported.differences} == set(NAMES)
+    assert max(exported.differences.values()) <= 1e-5
+
+
+def test_signatures_compute_the_models_own_methods(exported, offered):
+    model = exported.model
+    inputs = requests(model, "generate", 2)
+    memory, seed, temperature = (
+        inputs[name] for name in ("memory", "seed", "temperature")
+    )
+    images = model.generate(memory, LENGTH, seed, temperature)
+    got = offered["generate"](**inputs)
+    np.testing.assert_allclose(got["images"], images, atol=1e-5)
+    np.testing.assert_allclose(
+        got["keys"], model.draw_keys(LENGTH, seed, temperature), atol=1e-6
+    )
+    refined = offered["refine"](memory=memory, images=images, seed=seed)["images"]
+    np.testing.assert_allclose(refined, model.refine(memory, images, seed), atol=1e-5)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_row_has_the_same_bits_in_every_batch(exported, offered, name):
+    function = offered[name]
+    inputs = requests(exported.model, name, batch=5)
+    whole = {key: value.numpy() for key, value in function(**inputs).items()}
+    selections = [[0], [4], [1, 2], [4, 0, 2], [3, 3, 3, 3, 3, 3, 3], [4, 3, 2, 1, 0]]
+    for rows in selections:
+        part = function(
+            **{key: tf.gather(value, rows) for key, value in inputs.items()}
+        )
+        for key, value in part.items():
+            np.testing.assert_array_equal(value.numpy(), whole[key][rows])
+
+
+def test_padding_rows_of_a_batch_change_no_bit(exported, offered):
+    function = offered["serving_default"]
+    inputs = requests(exported.model, "serving_default", batch=2)
+    alone = function(**inputs)
+    padded = function(
+        **{k: tf.concat([v, tf.zeros_like(v)], axis=0) for k, v in inputs.items()}
+    )
+    for key, value in alone.items():
+        np.testing.assert_array_equal(padded[key][:2].numpy(), value.numpy())
+
+
+def test_other_seeds_give_other_images_and_zero_temperature_the_same(exported, offered):
+    function = offered["generate"]
+    inputs = requests(exported.model, "generate", batch=1)
+    other = {**inputs, "seed": inputs["seed"] + 1}
+    assert np.any(function(**inputs)["keys"] != function(**other)["keys"])
+    cold = {"temperature": tf.zeros([1])}
+    first, second = function(**(inputs | cold)), function(**(other | cold))
+    np.testing.assert_array_equal(first["images"], second["images"])
+
+
+def test_loads_with_tensorflow_alone_and_gives_the_same_bits(
+    exported, offered, tmp_path
+):
+    inputs = requests(exported.model, "serving_default", batch=3)
+    source, target = tmp_path / "inputs.npz", tmp_path / "outputs.npz"
+    np.savez(source, **{name: value.numpy() for name, value in inputs.items()})
+    arguments = [str(exported.path), str(source), str(target)]
+    command = [sys.executable, "-I", "-c", FOREIGN_PROGRAM, *arguments]
+    finished = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert finished.returncode == 0, finished.stderr
+    expected = offered["serving_default"](**inputs)
+    with np.load(target) as outputs:
+        assert set(outputs.files) == set(expected)
+        for name, value in expected.items():
+            np.testing.assert_array_equal(outputs[name], value.numpy())
+
+
+def test_warm_up_records_are_requests_that_every_signature_answers(exported, offered):
+    from tensorflow_serving.apis import prediction_log_pb2
+
+    asked = []
+    file = exported.path / "assets.extra" / warmup.FILE_NAME
+    for record in tf.data.TFRecordDataset(str(file)):
+        log = prediction_log_pb2.PredictionLog.FromString(record.numpy())
+        request = log.predict_log.request
+        assert request.model_spec.name == exported.path.parent.name
+        name = request.model_spec.signature_name
+        inputs = {key: tf.make_ndarray(v) for key, v in request.inputs.items()}
+        outputs = offered[name](
+            **{key: tf.constant(value) for key, value in inputs.items()}
+        )
+        (rows,) = {len(value) for value in [*inputs.values(), *outputs.values()]}
+        asked.append((name, rows))
+    assert sorted(asked) == sorted(
+        (name, batch) for name in NAMES for batch in warmup.BATCH_SIZES
+    )
+
+
+@pytest.fixture
+def quick_export(models, tmp_path, monkeypatch):
+    """`export` without its costly parts; returns a function of the difference."""
+
+    def write(model, offered, path):
+        path.mkdir()
+        (path / "saved_model.pb").write_bytes(b"graph")
+
+    def export(difference=0.0, name="m"):
+        monkeypatch.setattr(saved_model, "_write", write)
+        monkeypatch.setattr(saved_model, "compare", lambda *_: {"x/y": difference})
+        model = models["pooled"]
+        return saved_model.export(model, tmp_path, name, warm_up=False)[0]
+
+    return export
+
+
+def test_versions_count_up_and_leave_the_others_alone(quick_export, tmp_path):
+    assert quick_export() == tmp_path / "m" / "1"
+    (tmp_path / "m" / "1" / "mark").touch()
+    (tmp_path / "m" / "7").mkdir()
+    assert quick_export() == tmp_path / "m" / "8"
+    assert (tmp_path / "m" / "1" / "mark").exists()
+    assert sorted(path.name for path in (tmp_path / "m").iterdir()) == ["1", "7", "8"]
+
+
+def test_description_holds_the_model_and_versions(quick_export):
+    file = quick_export() / "assets.extra" / saved_model.DESCRIPTION_FILE
+    content = json.loads(file.read_text())
+    assert content["config"]["memory_size"] == 2
+    assert content["tensorflow"] == tf.__version__
+
+
+@pytest.mark.parametrize("difference", [2e-5, float("nan")])
+def test_a_wrong_export_is_refused_and_leaves_nothing(
+    quick_export, tmp_path, difference
+):
+    with pytest.raises(saved_model.ExportMismatchError, match="x/y differs"):
+        quick_export(difference)
+    assert list((tmp_path / "m").iterdir()) == []
+
+
+def test_a_version_taken_in_the_meantime_is_not_overwritten(
+    quick_export, tmp_path, monkeypatch
+):
+    quick_export()
+    monkeypatch.setattr(saved_model, "versions", lambda folder: [])
+    assert quick_export().name == "2"
+
+
+@pytest.mark.parametrize("name", ["", "../m", "a/b", ".hidden", "a b"])
+def test_names_that_are_no_folder_are_refused(quick_export, name):
+    with pytest.raises(ValueError, match="Received"):
+        quick_export(name=name)
+
+
+def test_a_model_without_keys_is_refused():
+    with pytest.raises(ValueError, match="kanerva_plus_plus.*Received: Other"):
+        signatures(type("Other", (), {})(), 4)

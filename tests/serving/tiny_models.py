@@ -1,0 +1,45 @@
+"""Tiny models of both writers."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from kpp_tf import config as config_lib
+from kpp_tf.models import KanervaPlusPlus, build_model
+
+WRITERS = ("allocated", "pooled")
+LENGTH = 4
+
+
+class Exported(NamedTuple):
+    model: KanervaPlusPlus
+    path: Path  # of the version
+    differences: dict[str, float]
+
+
+def tiny_config(writer="allocated", likelihood="bernoulli"):
+    config = config_lib.default()
+    config.data.episode_length = LENGTH
+    config.data.image_shape = (8, 8, 1)
+    config.model.update(
+        {
+            "writer": writer,
+            "likelihood": likelihood,
+            "memory_size": 2,
+            "memory_depth": 8,
+            "latent_size": 2,
+            "encoder": {"widths": (8,), "blocks": (1,), "embedding_size": 16},
+            "decoder": {"widths": (8,), "blocks": (1,), "hidden": 16},
+        }
+    )
+    return config
+
+
+def tiny_model(writer="allocated", likelihood="bernoulli"):
+    model = build_model(tiny_config(writer, likelihood))
+    rng = np.random.default_rng(0)
+    for weight in model.weights:  # none at 0, where errors would not show
+        drawn = rng.standard_normal(weight.shape).astype(np.float32)
+        weight.assign(weight + 0.1 * drawn)
+    return model

@@ -1,0 +1,116 @@
+r"""Says what a model is made of, without running any of it.
+
+    python tools/inspect_model.py exported/kanerva_plus_plus
+    python tools/inspect_model.py exported/kanerva_plus_plus-int8.tflite --json
+    python tools/inspect_model.py --workdir=runs/glyphs
+    python tools/inspect_model.py --workdir=runs/glyphs exported/kanerva_plus_plus
+
+Of a SavedModel or a .tflite: signatures, shapes, operations, weights by size, an
+episode's memory, producer versions, and a warning for operations that this project's
+exports do not use. A SavedModel is code: look before you load one. With --workdir or
+--pretrained: parameters, and floating point operations an image, of the live model.
+The exit code is 2 if there are unknown operations.
+"""
+
+import json
+import os
+import sys
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+from absl import app, flags
+
+WORKDIR = flags.DEFINE_string("workdir", None, "Folder of a training run.")
+PRETRAINED = flags.DEFINE_string("pretrained", None, "Name of a pretrained model.")
+JSON = flags.DEFINE_bool("json", False, "Print JSON instead of a report.")
+TOP = flags.DEFINE_integer("top", 10, "Weights and operations to list.", 1)
+
+
+def main(argv: list[str]) -> int:
+    """Inspects; returns the exit code."""
+    if len(argv) > 2:
+        raise app.UsageError(f"Expected one path. Received: {argv[1:]}")
+    live = WORKDIR.value or PRETRAINED.value
+    if len(argv) < 2 and not live:
+        raise app.UsageError("Expected a path, --workdir or --pretrained.")
+    from kpp_tf.serving import inspection
+
+    try:
+        description = inspection.inspect(argv[1]) if len(argv) == 2 else {}
+        if live:
+            description["live"] = _live()
+    except (ValueError, OSError) as error:
+        print(f"inspect_model: {error}", file=sys.stderr)
+        return 1
+    if JSON.value:
+        print(json.dumps(description, indent=1))
+    else:
+        _report(description)
+    unknown = description.get("unknown_ops")
+    if unknown:
+        print(
+            f"WARNING: operations that this project's exports do not use: {unknown}. "
+            "A SavedModel is code; do not load it unless you know where it is from.",
+            file=sys.stderr,
+        )
+    return 2 if unknown else 0
+
+
+def _live():
+    from kpp_tf.evaluation import runs
+    from kpp_tf.models import KanervaPlusPlus
+    from kpp_tf.serving import inspection
+
+    model, config = runs.load_model(WORKDIR.value, PRETRAINED.value)
+    live = {
+        "model": config.model.name,
+        "parameters": model.count_params(),
+        "memory_floats": model.memory_floats,
+        "memory_floats_per_image": model.memory_floats / model.episode_length,
+    }
+    if isinstance(model, KanervaPlusPlus):
+        live["flops_per_image"] = inspection.flops_per_image(model)
+    return live
+
+
+def _report(description):
+    live = description.pop("live", None)
+    if description:
+        _report_file(description)
+    if live:
+        print(f"live model {live['model']}: {live['parameters']:,} parameters")
+        print(
+            f"  memory: {live['memory_floats']:,} floats an episode, "
+            f"{live['memory_floats_per_image']:.1f} an image"
+        )
+        for what, flops in live.get("flops_per_image", {}).items():
+            print(f"  {what}: {flops / 1e6:.2f} MFLOP an image")
+
+
+def _report_file(description):
+    print(f"{description['format']} {description['path']}")
+    for producer, version in description["producers"].items():
+        print(f"  {producer}: {version}")
+    for name, signature in description["signatures"].items():
+        print(f"signature {name}")
+        for side in ("inputs", "outputs"):
+            for field, tensor in sorted(signature[side].items()):
+                shape = [tensor["shape"], "unknown rank"][tensor["shape"] is None]
+                text = str(shape).replace("None", "?")
+                print(f"  {side[:-1]:<6} {field:<12} {tensor['dtype']:<8} {text}")
+    if description["memory_floats"]:
+        print(f"memory: {description['memory_floats']:,} floats an episode")
+    print(
+        f"weights: {description['weight_count']:,} numbers, "
+        f"{description['weight_bytes']:,} bytes; the largest:"
+    )
+    for weight in description["weights"][: TOP.value]:
+        print(f"  {weight['bytes']:>12,}  {weight['shape']!s:<20} {weight['name']}")
+    ops = description["ops"]
+    print(f"operations: {sum(ops.values()):,} of {len(ops)} kinds; the most frequent:")
+    for op, count in list(ops.items())[: TOP.value]:
+        print(f"  {count:>7,}  {op}")
+
+
+if __name__ == "__main__":
+    app.run(main)

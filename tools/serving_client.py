@@ -1,0 +1,77 @@
+r"""Asks a TF Serving server for images and saves them as a PNG grid.
+
+    python tools/serving_client.py --address=localhost:8501 --out=samples.png
+    python tools/serving_client.py --api=grpc --address=localhost:8500 \
+        --model=kanerva_plus_plus --data_dir=/data/tfds --config=configs/mnist.py \
+        --out=samples.png
+
+Sends test episodes of --config's data set to `serving_default`, which writes each into
+a memory and draws images from it: one row of the grid an episode, at --seed. A server
+that is not there, or not ready, is asked again a few times.
+"""
+
+import os
+import sys
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+from absl import app, flags
+from ml_collections import config_flags
+
+ADDRESS = flags.DEFINE_string("address", "localhost:8501", "host:port of the API.")
+API = flags.DEFINE_enum(
+    "api", "rest", ["rest", "rest_rows", "grpc"], "rest: columnar JSON; or rows."
+)
+MODEL = flags.DEFINE_string("model", "kanerva_plus_plus", "The model's name.")
+VERSION = flags.DEFINE_integer("version", None, "None: the newest.")
+EPISODES = flags.DEFINE_integer("episodes", 4, "Episodes to send.", 1)
+SEED = flags.DEFINE_integer("seed", 0, "Of the drawing: same seed, same images.")
+TEMPERATURE = flags.DEFINE_float("temperature", 1.0, "Of the drawing.", 0.0)
+TIMEOUT = flags.DEFINE_float("timeout", 30.0, "Seconds an attempt may take.", 0.0)
+DATA_DIR = flags.DEFINE_string("data_dir", None, "Folder of prepared TFDS data sets.")
+OUT = flags.DEFINE_string("out", None, "PNG file to write.", required=True)
+CONFIG = config_flags.DEFINE_config_file("config", "configs/glyphs.py")
+
+
+def main(argv: list[str]) -> int:
+    """Asks and saves; returns the exit code."""
+    if len(argv) > 1:
+        raise app.UsageError(f"Expected flags only. Received: {argv[1:]}")
+    import numpy as np
+
+    from kpp_tf import plots
+    from kpp_tf.evaluation import runs
+    from kpp_tf.serving.client import ServingError
+
+    episodes = runs.test_episodes(CONFIG.value, None, DATA_DIR.value).unbatch()
+    images = np.stack([e.images.numpy() for e in episodes.take(EPISODES.value)])
+    rows = len(images)
+    inputs = {
+        "episode": images,
+        "seed": np.stack([[SEED.value, row] for row in range(rows)]).astype(np.int32),
+        "temperature": np.full(rows, TEMPERATURE.value, np.float32),
+    }
+    try:
+        answer = _client().predict(inputs)
+    except (ServingError, ValueError, TimeoutError) as error:
+        print(f"serving_client: {error}", file=sys.stderr)
+        return 1
+    plots.save_png(OUT.value, plots.image_grid(answer["images"], zoom=2))
+    drawn = answer["images"].shape[1]
+    print(f"Wrote {OUT.value}: {rows} episodes, {drawn} images drawn from each.")
+    return 0
+
+
+def _client():
+    from kpp_tf.serving.rest_client import RestClient
+
+    arguments = ADDRESS.value, MODEL.value, VERSION.value, TIMEOUT.value
+    if API.value != "grpc":
+        return RestClient(*arguments, columnar=API.value == "rest")
+    from kpp_tf.serving.grpc_client import GrpcClient
+
+    return GrpcClient(*arguments)
+
+
+if __name__ == "__main__":
+    app.run(main)
