@@ -1,6 +1,6 @@
 """Kanerva++ on glyphs that the program draws: no data, no network.
 
-    python tools/train.py --config=configs/glyphs.py --workdir=runs/glyphs
+python tools/train.py --config=configs/glyphs.py --workdir=runs/glyphs
 """
 
 from kpp_tf.config import default
