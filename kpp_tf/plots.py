@@ -44,11 +44,17 @@ def image_grid(images: np.ndarray, pad: int = 2, zoom: int = 1) -> np.ndarray:
 
 
 def save_png(path: str | Path, pixels: np.ndarray) -> Path:
-    """Writes uint8 [h, w, 3] as PNG, to a temporary name first; returns the path."""
+    """Writes uint8 [h, w, 3] as PNG, to a temporary name first; returns the path.
+
+    A grey picture is stored with one channel, of 32 shades: a third of the size.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    Image.fromarray(pixels).save(temporary, format="PNG")
+    image = Image.fromarray(pixels)
+    if np.all(pixels == pixels[..., :1]):
+        image = image.convert("L").quantize(32)
+    image.save(temporary, format="PNG", optimize=True)
     os.replace(temporary, path)
     return path
 

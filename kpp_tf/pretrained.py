@@ -1,11 +1,14 @@
 """Weights that ship with the project: `pretrained/<name>/` in the source tree.
 
+The environment's KPP_PRETRAINED_DIR, where it is set, names another folder of models.
+
 A folder holds `config.json` and `weights.npz`, arrays of half precision under the
 weights' paths; no code and no pickle.
 """
 
 import json
 import os
+import re
 from pathlib import Path
 
 import ml_collections
@@ -14,7 +17,10 @@ import numpy as np
 from kpp_tf.models import MemoryModel, build_model
 from kpp_tf.training.checkpoints import weight_names
 
-FOLDER = Path(__file__).resolve().parent.parent / "pretrained"
+FOLDER = Path(
+    os.environ.get("KPP_PRETRAINED_DIR")
+    or Path(__file__).resolve().parent.parent / "pretrained"
+)
 CONFIG, WEIGHTS = "config.json", "weights.npz"
 
 
@@ -70,18 +76,35 @@ def save(
 
     Raises:
       FileExistsError: if there is a model of that name.
+      ValueError: if the name is no plain word, or a weight too large for half
+        precision.
     """
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name):
+        raise ValueError(
+            "a model's name has letters, digits, '_' and '-'; it names a folder. "
+            f"Received: {name!r}"
+        )
     target = folder / name
     if target.exists():
         raise FileExistsError(
             f"{target} exists; move it away to store another model under its name"
         )
+    with np.errstate(over="ignore"):  # checked below
+        halves = {
+            path: variable.numpy().astype(np.float16)
+            for path, variable in weight_names(model).items()
+        }
+    for path, values in halves.items():
+        if not np.all(np.isfinite(values)):
+            raise ValueError(
+                f"weights must be finite in half precision, below 65,504. Received: "
+                f"{path}, which is not"
+            )
     aside = folder / f".{name}.{os.getpid()}"
     aside.mkdir(parents=True)
     (aside / CONFIG).write_text(
         json.dumps(config.to_dict(), indent=1, sort_keys=True) + "\n"
     )
-    halves = {k: v.numpy().astype(np.float16) for k, v in weight_names(model).items()}
     np.savez_compressed(aside / WEIGHTS, **halves)
     os.rename(aside, target)
     return target

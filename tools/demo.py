@@ -81,8 +81,8 @@ def main(argv: list[str]) -> None:
 The bound of -ln p(X|M) on {results["images"]} test glyphs, of characters never seen:
   {report["bound"]:8.2f} nats/image +- {report["bound_standard_error"]:.2f} \
 ({report["bits_per_dim"]:.3f} bits/dim), of which
-  {-report["log_likelihood"]:8.2f} for the pixels, {report["kl_keys"]:.2f} for the keys, \
-{report["kl_latents"]:.2f} for the latents;
+  {-report["log_likelihood"]:8.2f} for the pixels, \
+{report["kl_keys"]:.2f} for the keys, {report["kl_latents"]:.2f} for the latents;
   {report["importance_weighted_bound"]:8.2f} importance-weighted;
   {report["bound_swapped_memory"]:8.2f} with the memory of another episode.
 The memory was written from the images that are scored: \

@@ -2,19 +2,24 @@ r"""Evaluates a model on every image of a split.
 
     python tools/evaluate.py --workdir=runs/glyphs
     python tools/evaluate.py --pretrained=binarized_mnist --data_dir=/data/tfds \
-        --num_samples=16 --json=bound.json
+        --num_samples=16 --json=results/evaluations/binarized_mnist.json
+    python tools/evaluate.py --pretrained=binarized_mnist --data_dir=/data/tfds \
+        --episode_length=64 --memory_dtype=int4
 
 Prints, in nats an image, the bound of -ln p(X|M) (lower is better) with its standard
 error and its terms; bits/dim; the importance-weighted bound; and the bound with the
 memories swapped between episodes, which shows how much is read from the memory. The
 memory is written from the very images that are scored.
 
-With --watch it waits beside a training run and evaluates each new checkpoint.
+With --watch it waits beside a training run, evaluates each new checkpoint, and ends
+with the run.
 """
 
+import functools
 import json
 import os
 import sys
+from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
@@ -37,28 +42,62 @@ NUM_SAMPLES = flags.DEFINE_integer(
 SWAPPED = flags.DEFINE_bool("swapped", True, "Whether to score swapped memories too.")
 EMA = flags.DEFINE_bool("ema", True, "Take the weights' average, where there is one.")
 WHICH = flags.DEFINE_enum("which", "newest", ["newest", "best"], "Checkpoint to take.")
-JSON = flags.DEFINE_string("json", None, "File to write the numbers to.")
+MEMORY_DTYPE = flags.DEFINE_enum(
+    "memory_dtype",
+    "float32",
+    ["float32", "bfloat16", "int8", "int4"],
+    "What the memory is stored as between writing and reading.",
+)
+WATCH = flags.DEFINE_bool(
+    "watch", False, "Evaluate each new checkpoint of --workdir until its run ends."
+)
+JSON = flags.DEFINE_string(
+    "json", None, "File to write the numbers to; with --watch the latest."
+)
 
 
 def main(argv: list[str]) -> int:
     """Evaluates; returns the exit code."""
     if len(argv) > 1:
         raise app.UsageError(f"Expected flags only. Received: {argv[1:]}")
+    if WATCH.value and (WORKDIR.value is None or WHICH.value != "newest"):
+        raise app.UsageError("--watch takes --workdir and the newest checkpoints")
+    from kpp_tf.evaluation import runs
+    from kpp_tf.training import checkpoints
+    from kpp_tf.training.evaluation_loop import watch
+
+    if not WATCH.value:
+        model, config = runs.load_model(
+            WORKDIR.value, PRETRAINED.value, EMA.value, WHICH.value
+        )
+        _evaluate(model, config)
+        return 0
+    model = None
+    for checkpoint in watch(WORKDIR.value):
+        if model is None:
+            model, config = runs.load_model(WORKDIR.value, None)
+        checkpoints.load_weights(checkpoint, model, EMA.value)
+        _evaluate(model, config, step=checkpoints.checkpoint_step(checkpoint))
+    return 0
+
+
+def _evaluate(model, config, **about) -> None:
+    import tensorflow as tf
     from rich.progress import Progress
 
-    from kpp_tf.evaluation import bounds, runs
-    from kpp_tf.training.workdirs import write_json
+    from kpp_tf.evaluation import bounds, quantization, result_files, runs
 
-    model, config = runs.load_model(
-        WORKDIR.value, PRETRAINED.value, EMA.value, WHICH.value
-    )
-    if LENGTH.value:
-        config.data.episode_length = LENGTH.value
+    length = LENGTH.value or config.data.episode_length
+    config.data.episode_length = length
     split = SPLIT.value or config.data.test_split
     dataset = runs.test_episodes(config, split, DATA_DIR.value)
     samples = (
         config.eval.num_samples if NUM_SAMPLES.value is None else NUM_SAMPLES.value
     )
+    dtype, transform = MEMORY_DTYPE.value, None
+    if dtype != "float32":
+        transform = functools.partial(quantization.store, dtype=dtype)
+    blank = model.write(tf.zeros([1, length, *model.image_shape]))
     with Progress() as progress:
         task = progress.add_task("evaluating", total=int(dataset.cardinality()))
         results = bounds.evaluate(
@@ -66,26 +105,29 @@ def main(argv: list[str]) -> int:
             dataset,
             num_samples=samples,
             swapped=SWAPPED.value,
+            memory_transform=transform,
             progress=lambda: progress.advance(task),
         )
     results = {
+        **about,
         "data": config.data.name,
         "model": config.model.name,
+        "pretrained": PRETRAINED.value,
         "split": split,
-        "episode_length": config.data.episode_length,
+        "episode_length": length,
+        "trained_episode_length": model.episode_length,
+        "memory_dtype": dtype,
+        "memory_floats_per_image": model.memory_floats / length,
+        "memory_bits_per_image": quantization.stored_bits(blank, dtype) / length,
         "eval_seed": config.eval.seed,
         "num_samples": samples,
-        "memory_floats_per_image": model.memory_floats / config.data.episode_length,
         "parameters": model.count_params(),
+        **result_files.provenance(sys.argv),
         **results,
     }
     print(json.dumps(results, indent=1))
     if JSON.value:
-        from pathlib import Path
-
-        write_json(Path(JSON.value), results)
-        print(f"Wrote {JSON.value}", file=sys.stderr)
-    return 0
+        result_files.write(Path(JSON.value), results)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from kpp_tf import likelihoods, noise
 from kpp_tf.data import Episodes
-from kpp_tf.models import Elbo, MemoryModel
+from kpp_tf.models import Elbo, Memory, MemoryModel
 
 TERMS = Elbo._fields
 
@@ -21,6 +21,7 @@ def evaluate(
     num_samples: int = 0,
     swapped: bool = False,
     seed_salt: int = 0,
+    memory_transform: Callable[[Memory], Memory] | None = None,
     progress: Callable[[], None] | None = None,
 ) -> dict[str, float]:
     """Averages the bound over every image of a data set, at beta = 1.
@@ -31,6 +32,8 @@ def evaluate(
       num_samples: N of the importance-weighted bound; 0 leaves it out.
       swapped: whether to score each episode under its neighbour's memory too.
       seed_salt: another salt draws other noise from the same episodes.
+      memory_transform: what happens to a memory between writing and reading, such as
+        being stored with fewer bits; every bound is then of what is read after it.
       progress: called after each batch.
 
     Returns:
@@ -56,14 +59,23 @@ def evaluate(
         images, mask = batch.images, batch.mask
         real = np.flatnonzero(np.any(mask.numpy() > 0, axis=1))
         seeds = noise.fold_in(batch.seeds, seed_salt)
-        elbo = score(images, seeds, mask)
+        memory = None  # None: the model writes it while it scores
+        if memory_transform is not None:
+            memory = memory_transform(write(images, mask))
+        elbo = score(images, seeds, mask, memory=memory)
         for name, term in zip(TERMS, elbo, strict=True):
             add(name, tf.reduce_sum(term, axis=1), real)
         add("bound", tf.reduce_sum(elbo.bound, axis=1), real)
         add("count", tf.reduce_sum(mask, axis=1), real)
         if num_samples:
             weights = [
-                -score(images, noise.fold_in(seeds, n), mask, analytic=False).bound
+                -score(
+                    images,
+                    noise.fold_in(seeds, n),
+                    mask,
+                    memory=memory,
+                    analytic=False,
+                ).bound
                 for n in range(1, num_samples + 1)
             ]
             log_mean = tf.reduce_logsumexp(weights, axis=0) - np.log(num_samples)
@@ -73,10 +85,12 @@ def evaluate(
             # The next real episode's memory: padding rows have none worth reading.
             order = np.arange(len(mask))
             order[real] = np.roll(real, -1)
-            memory = tf.nest.map_structure(
-                lambda part, order=order: tf.gather(part, order), write(images, mask)
+            if memory is None:
+                memory = write(images, mask)
+            theirs = tf.nest.map_structure(
+                lambda part, order=order: tf.gather(part, order), memory
             )
-            other = score(images, seeds, mask, memory=memory)
+            other = score(images, seeds, mask, memory=theirs)
             add("bound_swapped_memory", tf.reduce_sum(other.bound, axis=1), real)
             add("count_swapped", tf.reduce_sum(mask, axis=1), real)
         if progress is not None:

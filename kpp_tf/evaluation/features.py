@@ -1,0 +1,205 @@
+"""A small classifier trained here, whose features sample quality is measured in."""
+
+import dataclasses
+import hashlib
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+import ml_collections
+import numpy as np
+import tensorflow as tf
+
+from kpp_tf.data import (
+    ImageTable,
+    evaluation_episodes,
+    load_images,
+    training_episodes,
+)
+
+FEATURES = 64
+BATCH = 128
+# Of the labelled images, to report the accuracy on.
+HELD_OUT = 0.1
+
+
+@dataclasses.dataclass(frozen=True)
+class FeatureSpace:
+    """The last hidden layer of a classifier.
+
+    Attributes:
+      network: images [N, H, W, C] in [0, 1] to (features [N, 64], logits [N, classes]).
+      accuracy: share of held-out images of the training classes classified rightly.
+      about: the classifier's data, classes, steps and seed.
+    """
+
+    network: keras.Model
+    accuracy: float
+    about: dict
+
+    def __call__(self, images: np.ndarray) -> np.ndarray:
+        """Features of images [N, H, W, C] in [0, 1]: float64 [N, 64]."""
+        features = [
+            self.network(images[first : first + 500])[0].numpy()
+            for first in range(0, len(images), 500)
+        ]
+        return np.concatenate(features).astype(np.float64)
+
+
+def label_data(data_config: ml_collections.ConfigDict) -> ml_collections.ConfigDict:
+    """The labelled data whose classifier judges images of `data_config`.
+
+    A data set judges itself by its own labels (Omniglot: characters of the training
+    alphabets). Larochelle's binarized MNIST has none: MNIST, binarized afresh each time
+    an image is seen, stands in for it, whose images it was drawn from.
+    """
+    data = ml_collections.ConfigDict(data_config.to_dict())
+    if data.name == "binarized_mnist":
+        data.name, data.binarize = "mnist", "dynamic"
+    # Images, not episodes: one batch is one "episode".
+    data.episode_length, data.episodes_per_batch = BATCH, 1
+    data.grouping, data.augment = "uniform", ()
+    return data
+
+
+def load_or_train(
+    data_config: ml_collections.ConfigDict,
+    folder: str | Path,
+    data_dir: str | None = None,
+    *,
+    steps: int = 1500,
+    seed: int = 0,
+    progress: Callable[[str], None] = lambda line: None,
+) -> FeatureSpace:
+    """The feature space for a data set; its classifier is trained if it is not there.
+
+    Args:
+      data_config: `config.data` of the model that is judged.
+      folder: where classifiers are kept.
+      data_dir: folder of prepared data sets.
+      steps: of Adam, 128 images each.
+      seed: of the initial weights, the order of the images and the held-out ones.
+      progress: takes a line for the user.
+    """
+    data = label_data(data_config)
+    table = load_images(data, "train", data_dir)
+    classes = len(np.unique(table.group_labels("class")))
+    about = {
+        "data": data.name,
+        "binarize": data.binarize,
+        "image_shape": list(table.image_shape),
+        "classes": classes,
+        "steps": steps,
+        "seed": seed,
+    }
+    digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:8]
+    stem = Path(folder) / f"classifier_{data.name}_{digest}"
+    weights, record = Path(f"{stem}.weights.h5"), Path(f"{stem}.json")
+    network = _network(table.image_shape, classes, seed)
+    if record.exists():
+        network.load_weights(weights)
+        accuracy = json.loads(record.read_text())["accuracy"]
+        progress(f"Took the classifier {weights}, accuracy {accuracy:.3f}")
+        return FeatureSpace(network, accuracy, about)
+    progress(f"Training a classifier of {data.name}, {steps} steps")
+    accuracy = train(network, table, data, steps=steps, seed=seed)
+    weights.parent.mkdir(parents=True, exist_ok=True)
+    aside = weights.with_name(f".{os.getpid()}.{weights.name}")
+    network.save_weights(aside)
+    os.replace(aside, weights)
+    aside = record.with_name(f".{os.getpid()}.{record.name}")
+    aside.write_text(json.dumps({**about, "accuracy": accuracy}, indent=1) + "\n")
+    os.replace(aside, record)
+    progress(f"Wrote the classifier {weights}, accuracy {accuracy:.3f}")
+    return FeatureSpace(network, accuracy, about)
+
+
+def train(
+    network: keras.Model,
+    table: ImageTable,
+    data_config: ml_collections.ConfigDict,
+    *,
+    steps: int,
+    seed: int,
+) -> float:
+    """Trains the classifier on nine tenths of a table; accuracy on the rest.
+
+    Args:
+      network: of `load_or_train`.
+      table: labelled images.
+      data_config: of `label_data`.
+      steps: of Adam.
+      seed: of the order of the images and of the held-out ones.
+    """
+    order = np.random.default_rng(seed).permutation(len(table))
+    count = max(1, int(HELD_OUT * len(table)))
+    held_out, kept = _rows(table, order[:count]), _rows(table, order[count:])
+    _, classes = np.unique(table.group_labels("class"), return_inverse=True)
+
+    def labelled(rows):
+        labels = tf.constant(classes[rows], tf.int32)
+        return lambda batch: (batch.images[0], tf.gather(labels, batch.index[0]))
+
+    schedule = keras.optimizers.schedules.CosineDecay(2e-3, steps)
+    optimizer = keras.optimizers.Adam(schedule)
+    loss_of = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+
+    @tf.function
+    def step(images, labels):
+        with tf.GradientTape() as tape:
+            loss = loss_of(labels, network(images, training=True)[1])
+        weights = network.trainable_variables
+        optimizer.apply(
+            tape.gradient(loss, [weight.value for weight in weights]), weights
+        )
+
+    batches = training_episodes(kept, data_config, seed=seed)
+    for images, labels in batches.map(labelled(order[count:])).take(steps):
+        step(images, labels)
+
+    right = 0
+    dataset = evaluation_episodes(
+        held_out, data_config, episodes_per_batch=1, seed=seed
+    )
+    wanted = classes[order[:count]]
+    for batch in dataset:
+        index, real = batch.index[0].numpy(), batch.mask[0].numpy() > 0
+        guesses = network(batch.images[0])[1].numpy().argmax(axis=-1)
+        right += int(np.sum(guesses[real] == wanted[index[real]]))
+    return right / count
+
+
+def _network(image_shape, classes, seed):
+    """Two strided convolutions, a hidden layer of features, logits."""
+
+    def initial(number):
+        return keras.initializers.HeNormal(seed=1000 * seed + number)
+
+    images = keras.Input(image_shape)
+    x = images
+    for number, (width, kernel) in enumerate([(32, 5), (64, 3)]):
+        x = keras.layers.Conv2D(
+            width,
+            kernel,
+            strides=2,
+            padding="same",
+            activation="relu",
+            kernel_initializer=initial(number),
+        )(x)
+    x = keras.layers.Flatten()(x)
+    features = keras.layers.Dense(
+        FEATURES, activation="relu", kernel_initializer=initial(2)
+    )(x)
+    logits = keras.layers.Dense(classes, kernel_initializer=initial(3))(features)
+    return keras.Model(images, [features, logits])
+
+
+def _rows(table, rows):
+    return dataclasses.replace(
+        table,
+        images=table.images[rows],
+        labels=table.labels[rows],
+        groups={name: labels[rows] for name, labels in table.groups.items()},
+    )

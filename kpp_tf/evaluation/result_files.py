@@ -1,0 +1,107 @@
+"""Small JSON files under `results/`: every number that RESULTS.md shows.
+
+* results/runs/NAME.json: a finished training run, its summary and its config;
+* results/ablations/NAME.json: the same, of a variant of configs/ablations.py;
+* results/evaluations/NAME.json: what tools/evaluate.py wrote;
+* results/quality/NAME.json: what tools/sample_quality.py wrote.
+"""
+
+import json
+import shlex
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from kpp_tf.training import workdirs
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+FOLDER = ROOT / "results"
+
+
+def portable_command(argv: Sequence[str]) -> str:
+    """A command line as somebody else would type it, from the source tree.
+
+    Paths inside the source tree become relative to it; of others, which say nothing
+    elsewhere, the last name stays, `--data_dir` becomes DIR and `--workdir` a folder of
+    `runs`. An interpreter in front becomes `python`, and is added where it is missing.
+
+    Args:
+      argv: e.g. `sys.argv`.
+    """
+    words = list(argv)
+    if Path(words[0]).name.startswith("python"):
+        words = words[1:]
+    return shlex.join(["python", *map(_portable, words)])
+
+
+def provenance(argv: Sequence[str]) -> dict[str, str | None]:
+    """Fields `command` and `git_revision` of a result file."""
+    return {
+        "command": portable_command(argv),
+        "git_revision": workdirs.git_revision(),
+    }
+
+
+def keep_run(workdir: str | Path, target: Path) -> dict[str, Any]:
+    """Stores a finished run's summary and config as one result file; returns it.
+
+    Raises:
+      FileNotFoundError: if the run is not finished.
+    """
+    path = Path(workdir) / workdirs.SUMMARY
+    if not path.exists():
+        raise FileNotFoundError(
+            f"This is no finished run: it has no {workdirs.SUMMARY}. "
+            f"Received: {workdir}"
+        )
+    content = json.loads(path.read_text())
+    content["command"] = portable_command(shlex.split(content["command"]))
+    content["config"] = workdirs.read_config(workdir).to_dict()
+    write(target, content)
+    return content
+
+
+def read_folder(folder: Path) -> dict[str, dict[str, Any]]:
+    """The result files of a folder by name; {} if there is no such folder.
+
+    Raises:
+      ValueError: if one is not a JSON object.
+    """
+    results = {}
+    for path in sorted(folder.glob("*.json")):
+        try:
+            content = json.loads(path.read_text())
+        except ValueError as error:
+            raise ValueError(f"{path} must hold JSON. Received: {error}") from error
+        if not isinstance(content, dict):
+            raise ValueError(
+                f"{path} must hold a JSON object. Received: {type(content).__name__}"
+            )
+        results[path.stem] = content
+    return results
+
+
+def write(path: Path, content: Mapping[str, Any]) -> None:
+    """Writes a JSON file whole, and says on stderr what was done."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    verb = "Replaced" if path.exists() else "Wrote"
+    workdirs.write_json(path, content)
+    print(f"{verb} {path}", file=sys.stderr)
+
+
+def _portable(word: str) -> str:
+    flag, equals, value = word.rpartition("=")
+    name = flag.lstrip("-")
+    if name == "data_dir":
+        return f"{flag}=DIR"
+    path, colon, variant = value.partition(":")
+    if not Path(path).is_absolute():
+        return word
+    if Path(path).is_relative_to(ROOT):
+        path = Path(path).relative_to(ROOT).as_posix()
+    elif name == "workdir":
+        path = f"runs/{Path(path).name}"
+    else:
+        path = Path(path).name
+    return f"{flag}{equals}{path}{colon}{variant}"

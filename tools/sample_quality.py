@@ -1,0 +1,84 @@
+r"""Measures the samples of a model: are they good, are they new, are paths smooth?
+
+    python tools/sample_quality.py --workdir=runs/glyphs
+    python tools/sample_quality.py --pretrained=binarized_mnist --data_dir=DIR \
+        --json=results/quality/binarized_mnist.json
+
+A bound can be won by a memory that merely stores. Beside it, this prints Frechet
+distances (in the features of a small classifier, trained here in a minute and kept in
+--classifiers) of samples from p(Y) to held-out images and to the written ones, before
+and after iterative inference; novelty, the distance of samples to the nearest written
+frame (0 for copies); and how evenly the image changes along a path of keys. Half of
+the test episodes are written, the other half held out.
+"""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+from absl import app, flags
+
+WORKDIR = flags.DEFINE_string("workdir", None, "Folder of a training run.")
+PRETRAINED = flags.DEFINE_string("pretrained", None, "Name of a pretrained model.")
+DATA_DIR = flags.DEFINE_string(
+    "data_dir", None, "Folder of prepared TFDS data sets; not needed for glyphs."
+)
+SPLIT = flags.DEFINE_string(
+    "split", None, "Of the data; config.data.test_split if not given."
+)
+WHICH = flags.DEFINE_enum("which", "newest", ["newest", "best"], "Checkpoint to take.")
+CLASSIFIERS = flags.DEFINE_string(
+    "classifiers", "runs/classifiers", "Folder that classifiers are kept in."
+)
+STEPS = flags.DEFINE_integer("steps", 1500, "Training steps of the classifier.", 1)
+ITERATIONS = flags.DEFINE_integer("iterations", 5, "Of iterative inference.", 0)
+BATCHES = flags.DEFINE_integer("batches", 0, "Batches of episodes; 0 takes all.", 0)
+JSON = flags.DEFINE_string("json", None, "File to write the numbers to.")
+
+
+def main(argv: list[str]) -> int:
+    """Measures; returns the exit code."""
+    if len(argv) > 1:
+        raise app.UsageError(f"Expected flags only. Received: {argv[1:]}")
+    from rich.progress import Progress
+
+    from kpp_tf.evaluation import features, result_files, runs, sample_quality
+
+    model, config = runs.load_model(WORKDIR.value, PRETRAINED.value, which=WHICH.value)
+    space = features.load_or_train(
+        config.data,
+        CLASSIFIERS.value,
+        DATA_DIR.value,
+        steps=STEPS.value,
+        progress=lambda line: print(line, file=sys.stderr),
+    )
+    dataset = runs.test_episodes(config, SPLIT.value, DATA_DIR.value)
+    if BATCHES.value:
+        dataset = dataset.take(BATCHES.value)
+    with Progress() as progress:
+        task = progress.add_task("sampling", total=int(dataset.cardinality()))
+        measured = sample_quality.measure(
+            model, dataset, space, ITERATIONS.value, lambda: progress.advance(task)
+        )
+    results = {
+        "data": config.data.name,
+        "model": config.model.name,
+        "pretrained": PRETRAINED.value,
+        "split": SPLIT.value or config.data.test_split,
+        "iterations": ITERATIONS.value,
+        "eval_seed": config.eval.seed,
+        "classifier": {**space.about, "accuracy": space.accuracy},
+        **result_files.provenance(sys.argv),
+        **measured,
+    }
+    print(json.dumps(results, indent=1))
+    if JSON.value:
+        result_files.write(Path(JSON.value), results)
+    return 0
+
+
+if __name__ == "__main__":
+    app.run(main)
