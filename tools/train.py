@@ -126,6 +126,7 @@ def _train() -> int:
             f"bits/dim. Wrote {workdir / workdirs.SUMMARY}",
             file=sys.stderr,
         )
+    strategies.wait_for_all(strategy)
     return 0
 
 

@@ -8,8 +8,6 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from kpp_tf.data import Episodes
-
 NAMES = ("one", "mirrored", "multi_worker", "tpu")
 
 
@@ -103,6 +101,17 @@ def num_workers(strategy: tf.distribute.Strategy) -> int:
     return len(strategy.cluster_resolver.cluster_spec().as_dict()["worker"])
 
 
+def wait_for_all(strategy: tf.distribute.Strategy) -> None:
+    """Returns when every worker has come here: none leaves while another works on."""
+    if num_workers(strategy) == 1:
+        return
+
+    def meet():
+        return tf.distribute.get_replica_context().all_reduce("SUM", tf.ones([]))
+
+    strategy.experimental_local_results(tf.function(strategy.run)(meet))[0].numpy()
+
+
 def device_name(strategy: tf.distribute.Strategy) -> str:
     """What a run computed on, such as "2 x NVIDIA H200" or "1 x CPU, 8 cores"."""
     replicas = strategy.num_replicas_in_sync
@@ -153,10 +162,11 @@ def distribute_episodes(
         if local == 1:
             return dataset
 
-        def by_replica(*parts):
-            rows = episodes_per_batch // replicas
-            return Episodes(
-                *(tf.reshape(p, [local, rows, *p.shape[1:]]) for p in parts)
+        rows = episodes_per_batch // replicas
+
+        def by_replica(episodes):
+            return tf.nest.map_structure(
+                lambda part: tf.reshape(part, [local, rows, *part.shape[1:]]), episodes
             )
 
         return dataset.map(by_replica).unbatch().prefetch(local)

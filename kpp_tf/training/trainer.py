@@ -143,6 +143,8 @@ class Trainer:
             return strategy.experimental_local_results(per_replica)[0]
 
         def count(votes):
+            # A copy: the function's argument lies on no replica's device.
+            votes = tf.identity(votes)
             return tf.distribute.get_replica_context().all_reduce("MEAN", votes)
 
         def train_loop(iterator, first_step, num_steps, votes):

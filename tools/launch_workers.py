@@ -1,0 +1,53 @@
+r"""Runs a command as N workers on this machine: a try of several machines.
+
+    python tools/launch_workers.py --num_workers=2 -- \
+        tools/train.py --config=configs/glyphs.py --workdir=runs/two \
+        --strategy=multi_worker
+
+Each worker is `python COMMAND` with its own TF_CONFIG, which names every worker at a
+free port of the loopback address, and writes to LOG_DIR/worker-K.log. SIGTERM and
+Ctrl-C are passed on to all of them. docs/distributed.md says how to do the same on
+several machines.
+
+When a worker fails, the others have GRACE_SECONDS to notice by themselves and stop.
+The exit code is that of the worker that failed first, or 0.
+"""
+
+import signal
+import sys
+from pathlib import Path
+
+from absl import app, flags
+
+from kpp_tf.training import local_workers
+
+NUM_WORKERS = flags.DEFINE_integer("num_workers", 2, "Workers.", lower_bound=1)
+LOG_DIR = flags.DEFINE_string("log_dir", "runs/workers", "Folder of the workers' logs.")
+GRACE_SECONDS = flags.DEFINE_float(
+    "grace_seconds", 120.0, "How long the others may run on after one has failed."
+)
+
+
+def main(argv: list[str]) -> int:
+    """Starts the workers and waits for them; returns the exit code."""
+    if len(argv) < 2:
+        raise app.UsageError("Expected a command after --. Received: nothing")
+    log_dir = Path(LOG_DIR.value)
+    workers = local_workers.start(argv[1:], NUM_WORKERS.value, log_dir)
+
+    def pass_on(number, _):
+        for worker in workers:
+            if worker.poll() is None:
+                worker.send_signal(number)
+
+    signal.signal(signal.SIGTERM, pass_on)
+    signal.signal(signal.SIGINT, pass_on)
+    print(f"{len(workers)} workers write to {log_dir}", file=sys.stderr)
+    code = local_workers.wait(workers, GRACE_SECONDS.value)
+    outcome = "All workers are done" if code == 0 else f"A worker ended with {code}"
+    print(f"{outcome}: see {local_workers.log_path(log_dir, 0)}", file=sys.stderr)
+    return code
+
+
+if __name__ == "__main__":
+    app.run(main)
