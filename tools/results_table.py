@@ -121,7 +121,7 @@ def train_missing(
     overrides: Sequence[str],
 ) -> list[str]:
     """Trains every config whose run has no summary yet; returns those that failed."""
-    from kpp_tf.training.workdirs import SUMMARY
+    from kpp_tf.evaluation.results_table import SUMMARY
 
     commands = {
         name: train_command(config, workdir / name, data_dir, overrides)

@@ -16,7 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from kpp_tf.evaluation import published
-from kpp_tf.training.workdirs import CONFIG, SUMMARY
+
+# As kpp_tf.training.workdirs names them, without waiting for TensorFlow.
+CONFIG, SUMMARY = "config.json", "summary.json"
 
 SYSTEM_OF_MODEL = {
     "variational_memory_addressing": published.VMA,
@@ -46,7 +48,7 @@ REQUIRED = (
     "steps",
     "seconds",
     "config_hash",
-    "git_revision",
+    "device",
 )
 
 
@@ -148,7 +150,7 @@ def find_runs(folders: Iterable[str | Path]) -> list[Run]:
 
 def _read_run(path: Path) -> Run:
     summary = _read_json(path)
-    missing = [name for name in REQUIRED if name not in summary]
+    missing = [name for name in REQUIRED if summary.get(name) is None]
     if missing:
         raise ValueError(
             f"{path} lacks what the table needs; train or evaluate the run again. "
@@ -299,7 +301,8 @@ def _provenance(run: Run) -> list[str]:
     return [
         f"* {run.system} on {run.data.title}, {run.name}: seed {summary['seed']}, "
         f"{summary['steps']:,} steps in {summary['seconds'] / 60:.1f} minutes, "
-        f"config {summary['config_hash']}, revision {summary['git_revision']}",
+        f"{summary['device']}, config {summary['config_hash']}, "
+        f"revision {summary.get('git_revision') or 'unknown'}",
         "",
         f"      {summary['command']}",
         "",
@@ -323,6 +326,7 @@ CSV_FIELDS = (
     "seed",
     "steps",
     "seconds",
+    "device",
     "config_hash",
     "git_revision",
     "command",

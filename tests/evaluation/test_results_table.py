@@ -30,6 +30,7 @@ def summary(**fields):
         "steps": 1000,
         "seconds": 90.0,
         "config_hash": "0123456789ab",
+        "device": "2 CPU cores",
         "git_revision": "abc",
         **fields,
     }
@@ -162,6 +163,14 @@ def test_csv_holds_the_same_rows_unrounded(write_run, tmp_path):
     assert all(row["ours"] == "" for row in read if not row["run"])
 
 
+def test_every_run_says_where_it_came_from(write_run, tmp_path):
+    write_run("kpp", git_revision=None)
+    markdown = results_table.to_markdown(_table(tmp_path))
+    assert "1,000 steps in 1.5 minutes, 2 CPU cores" in markdown
+    assert "revision unknown" in markdown
+    assert "python tools/train.py --config=configs/a.py" in markdown
+
+
 def test_runs_below_two_overlapping_folders_count_once(write_run, tmp_path):
     folder = write_run("deep/er")
     assert len(results_table.find_runs([tmp_path, folder])) == 1
@@ -169,7 +178,8 @@ def test_runs_below_two_overlapping_folders_count_once(write_run, tmp_path):
 
 def test_a_summary_that_lacks_a_field_is_named(tmp_path):
     fields = summary()
-    del fields["bound"], fields["seed"]
+    del fields["bound"]
+    fields["seed"] = None
     (tmp_path / "summary.json").write_text(json.dumps(fields))
     with pytest.raises(ValueError, match=r"summary\.json .* Received: no bound, seed"):
         results_table.find_runs([tmp_path])

@@ -21,7 +21,7 @@ if "broken" in flags["config"]:
     sys.exit(3)
 names = "data model bound bound_standard_error log_likelihood kl_latents kl_keys"
 names += " kl_memory bits_per_dim images_per_second memory_floats_per_image parameters"
-names += " seed split command steps seconds config_hash git_revision"
+names += " seed split command steps seconds config_hash device"
 summary = dict.fromkeys(names.split(), 1)
 summary.update(data="omniglot28", model="kanerva_plus_plus", bound=12.5)
 (run / "summary.json").write_text(json.dumps(summary))
@@ -105,6 +105,43 @@ def test_wrong_flags_say_what_to_do(tool, tmp_path, flags, message):
     assert message in done.stdout + done.stderr
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "t.md").exists()
+
+
+@pytest.mark.slow
+def test_trains_small_versions_with_the_real_trainer(tmp_path):
+    """VMA, DNC and K++ on glyphs, in one command."""
+    configs = [
+        f"--config={ROOT / 'configs' / 'table' / name}_binarized_mnist.py"
+        for name in ("vma", "dnc", "kpp")
+    ]
+    small = (
+        "data.name='glyphs'",
+        "data.episode_length=4",
+        "data.episodes_per_batch=2",
+        "train.steps=2",
+        "model.encoder.widths=(8,8,8)",
+        "model.encoder.blocks=(1,1,1)",
+        "model.decoder.widths=(8,)",
+        "model.decoder.blocks=(1,)",
+    )
+    done = subprocess.run(
+        [
+            sys.executable,
+            str(ROOT / "tools" / "results_table.py"),
+            *configs,
+            *(f"--override={field}" for field in small),
+            f"--workdir={tmp_path / 'runs'}",
+            f"--output={tmp_path / 'table'}",
+        ],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=1800,
+    )
+    assert done.returncode == 0, done.stderr
+    section = (tmp_path / "table.md").read_text().split("## glyphs")[1]
+    for system in ("VMA (Born", "DNC (Graves", "K++"):
+        assert f"| {system}" in section
 
 
 def test_two_configs_of_one_name_are_refused(tool, tmp_path):
