@@ -1,0 +1,90 @@
+"""The allocator: every frame its own place, and how far content may move it."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from kpp_tf.layers import Allocator, BlockReader
+from kpp_tf.layers.allocator import slot_centres
+from tests.layer_checks import check_layer, perturb, precision
+
+SIZES = [(6, 1), (4, 2), (5, 2)]  # S, P
+BATCH, LENGTH, FEATURES = 2, 4, 7
+
+
+@pytest.fixture(scope="module")
+def embeddings():
+    random = np.random.default_rng(0)
+    return random.standard_normal((BATCH, LENGTH, FEATURES)).astype(np.float32)
+
+
+@pytest.mark.parametrize(("size", "block"), SIZES)
+def test_slots_tile_the_memory(size, block):
+    per_side = size // block
+    tiles = (np.arange(per_side) * block + block / 2) / size
+    places = stats.norm.cdf(np.float64(slot_centres(size, block)))
+    expected = [(x, y) for y in tiles for x in tiles]
+    np.testing.assert_allclose(places, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize(("size", "block"), SIZES)
+def test_a_slot_reads_its_own_cells(size, block):
+    """The block at slot n holds the cells of tile n, to the error of `normal_cdf`."""
+    allocator = Allocator(size, block)
+    allocator.build((1, 1, 3))
+    memory = np.random.default_rng(1).standard_normal((1, size, size, 3))
+    keys = allocator.slot_keys()[None, :, None]
+    blocks = BlockReader(size, block)(memory.astype(np.float32), keys)
+    per_side = size // block
+    for n in range(allocator.num_slots):
+        row, column = np.array(divmod(n, per_side)) * block
+        tile = memory[0, row : row + block, column : column + block]
+        np.testing.assert_allclose(blocks[0, n, 0], tile, atol=2e-4 * 6 * size)
+
+
+def test_starts_at_the_slots_in_turn(embeddings):
+    allocator = Allocator(4, 2, blocks_per_frame=3, initial_stddev=0.05)
+    mean, stddev = allocator(embeddings)
+    assert allocator.num_slots == 4
+    centres = slot_centres(4, 2)
+    for t, k in np.ndindex(LENGTH, 3):
+        slot = [0, *centres[(3 * t + k) % 4]]  # 12 blocks: each slot three times
+        np.testing.assert_allclose(mean[:, t, k], [slot] * BATCH, atol=1e-6)
+    np.testing.assert_allclose(stddev[..., 0], 1, rtol=1e-5)
+    np.testing.assert_allclose(stddev[..., 1:], 0.05, rtol=1e-5)
+
+
+def test_content_moves_a_place_by_its_reach(embeddings):
+    allocator = Allocator(6, reach=0.03)
+    start, _ = allocator(embeddings)
+    perturb(allocator)
+    slots = slot_centres(6, 1)
+    allocator.slots.assign(slots)
+    near, _ = allocator(embeddings)
+    far, _ = allocator(1e4 * embeddings)
+    for mean in (near, far):
+        moved = np.abs(mean - start)[..., 1:]
+        assert 0 < moved.max() <= 0.03 + 1e-6
+    np.testing.assert_allclose(np.abs(far - start)[..., 1:], 0.03, atol=1e-5)
+    # Two parts of it by hand: mean = slot + reach * tanh(W h + b).
+    kernel, bias = (np.float64(w) for w in allocator.place.mean.get_weights())
+    expected = slots[:LENGTH] + 0.03 * np.tanh(embeddings @ kernel + bias)
+    np.testing.assert_allclose(near[:, :, 0, 1:], expected, atol=1e-6)
+
+
+@pytest.mark.parametrize(("size", "block"), SIZES)
+def test_fulfils_the_layer_contract(embeddings, size, block, tmp_path):
+    shape = (BATCH, LENGTH, 2, 3)
+    check_layer(
+        lambda: Allocator(size, block, 2),
+        (embeddings,),
+        (shape, shape),
+        tmp_path,
+    )
+
+
+def test_keys_are_float32_in_mixed_precision(embeddings):
+    with precision("mixed_bfloat16"):
+        allocator = Allocator(6)
+    for output in allocator(embeddings):
+        assert output.dtype == "float32"

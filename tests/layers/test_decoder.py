@@ -1,0 +1,86 @@
+"""The decoder: shapes, what each image depends on, and its arithmetic at the end."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from kpp_tf.layers import ImageDecoder
+from tests.layer_checks import check_layer, precision
+
+BATCH, LENGTH, FEATURES = 2, 3, 5
+CASES = {
+    "one stage": ((8, 8, 1), 1, {"widths": (8,), "blocks": (1,), "head_stride": 4}),
+    "two stages": (
+        (8, 12, 3),
+        6,
+        {"widths": (8, 4), "blocks": (1, 1), "head_stride": 2, "hidden": 0},
+    ),
+    "no head stride": (
+        (4, 4, 1),
+        2,
+        {"widths": (8, 4), "blocks": (0, 1), "head_stride": 1, "hidden": 6},
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def code():
+    random = np.random.default_rng(0)
+    return random.standard_normal((BATCH, LENGTH, FEATURES)).astype(np.float32)
+
+
+@pytest.fixture(params=CASES)
+def case(request):
+    return CASES[request.param]
+
+
+def test_fulfils_the_layer_contract(case, code, tmp_path):
+    image_shape, parameters, arguments = case
+    check_layer(
+        lambda: ImageDecoder(image_shape, parameters, **arguments),
+        (code,),
+        ((BATCH, LENGTH, *image_shape[:2], parameters),),
+        tmp_path,
+    )
+
+
+def test_an_image_depends_on_its_own_code(case, code):
+    image_shape, parameters, arguments = case
+    decoder = ImageDecoder(image_shape, parameters, **arguments)
+    images = decoder(code)
+    changed = code.copy()
+    changed[0, 1] += 1
+    difference = np.abs(decoder(changed) - images).max(axis=(2, 3, 4))
+    assert difference[0, 1] > 1e-4
+    difference[0, 1] = 0
+    assert difference.max() < 1e-5
+
+
+@pytest.mark.parametrize("stride", [1, 2, 4])
+def test_head_spreads_its_channels_over_its_pixels(code, stride):
+    """A bias alone: pixel (i, j) of each patch shows channels of offset (i, j)."""
+    count = 3
+    decoder = ImageDecoder(
+        (8, 8, 1), count, widths=(4,), blocks=(0,), head_stride=stride, hidden=0
+    )
+    decoder(code)
+    bias = np.arange(stride**2 * count, dtype=np.float32)
+    decoder.head.kernel.assign(tf.zeros_like(decoder.head.kernel))
+    decoder.head.bias.assign(bias)
+    tile = np.tile(bias.reshape(stride, stride, count), (8 // stride, 8 // stride, 1))
+    got = decoder(code)
+    np.testing.assert_array_equal(got, np.broadcast_to(tile, got.shape))
+
+
+def test_output_is_float32_in_mixed_precision(case, code):
+    image_shape, parameters, arguments = case
+    with precision("mixed_bfloat16"):
+        decoder = ImageDecoder(image_shape, parameters, **arguments)
+    assert decoder(code).dtype == "float32"
+
+
+def test_wrong_arguments_are_named():
+    with pytest.raises(ValueError, match=r"Received: 8 for image_shape=\(28, 28, 1\)"):
+        ImageDecoder((28, 28, 1), 1, widths=(8, 8), blocks=(1, 1), head_stride=4)
+    with pytest.raises(ValueError, match=r"widths=\(8, 8\), blocks=\(1,\)"):
+        ImageDecoder((28, 28, 1), 1, widths=(8, 8), blocks=(1,), head_stride=2)

@@ -1,0 +1,151 @@
+"""What the contract itself promises: checks of episodes, names, building by config."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from kpp_tf import config as configs
+from kpp_tf import models
+from kpp_tf.layers import TSMResNet
+
+SHAPE = (8, 8, 1)
+
+
+class _Constant(models.MemoryModel):
+    """The smallest model: no memory, a bound that is the image's sum."""
+
+    memory_floats = 0
+
+    def write(self, episode, mask=None):
+        return tf.zeros([tf.shape(self.check_episode(episode))[0], 0])
+
+    def elbo(self, episode, seeds, mask=None, memory=None, analytic=True):
+        total = tf.reduce_sum(self.check_episode(episode), axis=[2, 3, 4])
+        return models.Elbo(-total, total, 2 * total, 4 * total)
+
+    def generate(self, memory, num_samples, seeds, temperature=None):
+        raise NotImplementedError
+
+    reconstruct = refine = generate
+
+
+@pytest.fixture(scope="module")
+def model():
+    return _Constant(SHAPE)
+
+
+def _episode(**changes):
+    values = {"shape": (2, 3, *SHAPE), "fill": 0.5, "dtype": np.float32, **changes}
+    return np.full(values["shape"], values["fill"], values["dtype"])
+
+
+@pytest.mark.parametrize(
+    ("episode", "message"),
+    [
+        (_episode(shape=(3, *SHAPE)), r"\(8, 8, 1\). Received: shape \(3, 8, 8, 1\)"),
+        (_episode(shape=(2, 3, 9, 8, 1)), r"Received: shape \(2, 3, 9, 8, 1\)"),
+        (_episode(shape=(2, 3, 8, 8, 3)), r"Received: shape \(2, 3, 8, 8, 3\)"),
+        (_episode(shape=(2, 0, *SHAPE)), r"T >= 1.*Received: shape \(2, 0, 8, 8, 1\)"),
+        (_episode(fill=200, dtype=np.uint8), "divide uint8 .*Received: dtype uint8"),
+        (_episode(fill=1, dtype=np.int64), "floating point.*Received: dtype int64"),
+        (_episode(fill=1.5), r"in \[0, 1\]. Received: values from 1.5 to 1.5"),
+        (_episode(fill=-0.25), r"Received: values from -0.25"),
+        (_episode(fill=np.nan), "Received: values from nan to nan"),
+        (_episode(fill=np.inf), "Received: values from inf to inf"),
+    ],
+)
+def test_bad_episodes_are_named(model, episode, message):
+    with pytest.raises(ValueError, match=message):
+        model.check_episode(episode)
+
+
+def test_one_bad_pixel_is_found(model):
+    for value in (np.nan, -1e-3, 1.001):
+        episode = _episode()
+        episode[1, 2, 3, 4, 0] = value
+        with pytest.raises(ValueError, match=r"numbers in \[0, 1\]. Received"):
+            model.check_episode(episode)
+
+
+def test_shapes_are_checked_in_a_graph(model):
+    graph = tf.function(model.check_episode)
+    with pytest.raises(ValueError, match=r"Received: shape \(2, 3, 9, 9, 1\)"):
+        graph(tf.zeros([2, 3, 9, 9, 1]))
+    unknown = tf.function(
+        model.check_episode, input_signature=[tf.TensorSpec([None] * 5, tf.float32)]
+    )
+    assert unknown(tf.zeros([2, 3, *SHAPE])).shape == (2, 3, *SHAPE)
+    with pytest.raises(tf.errors.InvalidArgumentError):
+        unknown(tf.zeros([2, 3, 9, 9, 1]))
+
+
+def test_a_good_episode_is_returned_as_it_is(model):
+    for fill in (0.0, 0.5, 1.0):
+        episode = _episode(fill=fill)
+        np.testing.assert_array_equal(model.check_episode(episode), episode)
+
+
+def test_bound_is_the_sum_of_its_terms(model):
+    terms = model.elbo(_episode(fill=1.0), None)
+    # 64 = log-likelihood * -1, and 64 * (1 + 2 + 4) of KLs.
+    np.testing.assert_array_equal(terms.bound, np.full((2, 3), 64 * 8.0))
+    np.testing.assert_array_equal(model(_episode(fill=1.0)), terms.bound)
+
+
+def _small_config(**arguments):
+    config = configs.default()
+    config.data.image_shape = SHAPE
+    config.data.episode_length = 3
+    for part in (config.model.encoder, config.model.decoder):
+        part.widths, part.blocks = (8,), (1,)
+    config.model.encoder.embedding_size = 8
+    config.model.decoder.hidden = 0
+    config.model.update(arguments)
+    return config
+
+
+def test_build_model_by_name_and_seed():
+    first, same = (models.build_model(_small_config()) for _ in range(2))
+    assert isinstance(first, models.KanervaPlusPlus) and first.built
+    assert first.image_shape == SHAPE and first.episode_length == 3
+    for one, other in zip(first.get_weights(), same.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    config = _small_config()
+    config.seed = 1
+    other = models.build_model(config)
+    kernel = "encoder/stem/kernel"
+    assert not np.allclose(_weight(first, kernel), _weight(other, kernel))
+    # The config's encoder arguments arrived at the layer.
+    assert first.encoder.count_params() == _count(config.model.encoder)
+
+
+def _weight(model, ending):
+    return next(w.numpy() for w in model.weights if w.path.endswith(ending))
+
+
+def _count(arguments):
+    layer = TSMResNet(**arguments)
+    layer.build((1, 1, *SHAPE))
+    return layer.count_params()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"name": "kanerva"}, r"kanerva_plus_plus.*Received: 'kanerva'"),
+        ({"writer": "none"}, r"\('allocated', 'pooled'\). Received: 'none'"),
+        ({"likelihood": "poisson"}, r"bernoulli.*Received: 'poisson'"),
+        ({"block_size": 7}, r"Received: block_size=7, memory_size=6"),
+    ],
+)
+def test_unknown_names_are_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        models.build_model(_small_config(**arguments))
+
+
+def test_an_argument_that_the_model_does_not_take_is_refused():
+    config = _small_config()
+    with config.unlocked():
+        config.model.depth = 3
+    with pytest.raises(ValueError, match="depth"):
+        models.build_model(config)
