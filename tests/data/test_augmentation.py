@@ -85,6 +85,12 @@ def test_names_are_applied_in_order_with_streams_of_their_own(frames):
     np.testing.assert_array_equal(result.numpy().sum((1, 2, 3)), frames.sum((1, 2, 3)))
 
 
+def test_a_name_given_twice_draws_twice():
+    twice = augmentation.parse(("noise", "noise"), _table())
+    # With one stream for both, the second would undo the first.
+    assert twice(tf.zeros([8, 28, 28, 1], tf.uint8), SEED).numpy().any()
+
+
 @pytest.mark.parametrize("none", ["none", (), []])
 def test_none_is_none(none):
     assert augmentation.parse(none, _table()) is None

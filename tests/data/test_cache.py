@@ -39,6 +39,8 @@ def test_other_contents_have_another_file(tmp_path, monkeypatch):
     cache.memory_mapped(tmp_path, "a", "1", SHAPE, _fill(1))
     other = cache.memory_mapped(tmp_path, "a", "2", SHAPE, _fill(2))
     assert other.max() == 2
+    smaller = cache.memory_mapped(tmp_path, "a", "1", (1, *SHAPE[1:]), lambda _: None)
+    assert len(smaller) == 1
 
 
 def test_a_write_that_fails_leaves_nothing(tmp_path, monkeypatch):

@@ -2,10 +2,11 @@ import itertools
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from ml_collections import ConfigDict
 
 from kpp_tf import data
-from kpp_tf.data import ImageTable
+from kpp_tf.data import ImageTable, episodes
 
 
 def _config(**changes):
@@ -23,9 +24,9 @@ def _config(**changes):
 
 
 def _table(count=50, levels=256, images=None, labels=None, **groups):
-    """Image i is 2 x 3 pixels of value i."""
+    """Image i is 2 x 3 pixels of value 100 + i."""
     if images is None:
-        images = np.arange(count, dtype=np.uint8)[:, None, None, None]
+        images = np.arange(100, 100 + count, dtype=np.uint8)[:, None, None, None]
         images = np.broadcast_to(images, (count, 2, 3, 1)).copy()
     return ImageTable(images, labels, levels, "toy", "train", groups)
 
@@ -68,19 +69,24 @@ def test_every_epoch_has_every_image_once_in_another_order():
     assert len(np.unique(epochs, axis=0)) == 12
 
 
-def test_the_order_of_epochs_has_no_structure():
-    """Which quarter of the split position i shows is uniform over epochs."""
-    count, epochs = 200, 60
-    config = _config(episode_length=100, episodes_per_batch=2)
-    batches = _take(data.training_episodes(_table(count), config, seed=5), epochs)
-    order = _index(batches).reshape(epochs, count)
+@pytest.mark.parametrize("count", [200, 50_000])
+def test_the_order_of_epochs_has_no_structure(count):
+    """Which quarter of the split a position shows is uniform over epochs."""
+    epochs, positions = 60, np.arange(200)
+    order = np.stack(
+        [
+            episodes._epoch_order(5, 1, tf.constant(epoch * count + positions), count)
+            for epoch in range(epochs)
+        ]
+    )
     quarter = order * 4 // count
     counts = np.stack([(quarter == q).sum(0) for q in range(4)])
     statistic = ((counts - epochs / 4) ** 2 / (epochs / 4)).sum(0)
     # Chi-squared with three degrees of freedom, averaged over 200 positions.
-    assert abs(statistic.mean() - 3) < 5 * np.sqrt(6 / count)
+    assert abs(statistic.mean() - 3) < 5 * np.sqrt(6 / len(positions))
     for first, second in itertools.pairwise(order):
-        assert abs(np.corrcoef(first, second)[0, 1]) < 5 / np.sqrt(count)
+        correlation = np.corrcoef(first, second)[0, 1]
+        assert abs(correlation) < 5 / np.sqrt(len(positions))
 
 
 def test_another_seed_gives_other_batches_and_the_same_seed_the_same():
@@ -216,7 +222,7 @@ def test_evaluation_covers_every_image_once(grouping, num_shards):
     np.testing.assert_array_equal(np.sort(index[index >= 0]), np.arange(50))
     np.testing.assert_array_equal(images[mask == 0], 0)
     np.testing.assert_allclose(
-        images[mask == 1][:, 0, 0, 0], index[mask == 1] / 255, rtol=1e-6
+        images[mask == 1][:, 0, 0, 0], (100 + index[mask == 1]) / 255, rtol=1e-6
     )
     for episode in index[(index >= 0).any(1)]:
         real = episode[episode >= 0]
