@@ -70,35 +70,38 @@ def _multi_worker():
     )
     try:
         config = json.loads(text)
-        workers = config["cluster"]["worker"]
-        index = config["task"]["index"]
-    except (ValueError, KeyError, TypeError) as error:
+        task = config["task"]
+        config["cluster"][task["type"]][task["index"]]
+    except (ValueError, KeyError, IndexError, TypeError) as error:
         raise ValueError(
             "--strategy=multi_worker reads the workers from the environment variable "
             f"TF_CONFIG, such as {example}; tools/launch_workers.py sets it for "
             f"workers on this machine. Received: TF_CONFIG={text!r}"
         ) from error
-    if not 0 <= index < len(workers):
-        raise ValueError(
-            f"TF_CONFIG's task index must be below {len(workers)}, the number of "
-            f"workers. Received: {index}"
-        )
     return tf.distribute.MultiWorkerMirroredStrategy()
 
 
+def _cluster(strategy) -> dict[str, list[str]]:
+    """Addresses by task type; empty with one process."""
+    if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
+        return {}
+    return strategy.cluster_resolver.cluster_spec().as_dict()
+
+
 def is_chief(strategy: tf.distribute.Strategy) -> bool:
-    """Whether this process writes the run's files: worker 0, or the only one."""
-    resolver = strategy.cluster_resolver
-    if resolver is None or not resolver.cluster_spec().as_dict():
+    """Whether this process writes the run's files: the chief, else worker 0."""
+    cluster = _cluster(strategy)
+    if not cluster:
         return True
-    return resolver.task_type in (None, "", "worker", "chief") and not resolver.task_id
+    resolver = strategy.cluster_resolver
+    first = "chief" if "chief" in cluster else "worker"
+    return resolver.task_type == first and resolver.task_id == 0
 
 
 def num_workers(strategy: tf.distribute.Strategy) -> int:
     """Processes that train together."""
-    if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
-        return 1
-    return len(strategy.cluster_resolver.cluster_spec().as_dict()["worker"])
+    cluster = _cluster(strategy)
+    return max(1, sum(len(cluster.get(kind, [])) for kind in ("chief", "worker")))
 
 
 def wait_for_all(strategy: tf.distribute.Strategy) -> None:

@@ -1,0 +1,247 @@
+"""Resuming, damage, divergence, stopping, and what a run leaves behind."""
+
+import csv
+import json
+import os
+import signal
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from kpp_tf.training import checkpoints, workdirs
+from kpp_tf.training.controller import Controller, Diverged, Options, Stopped
+from kpp_tf.training.evaluation_loop import watch
+from kpp_tf.training.trainer import Trainer
+from tests.training import tiny
+
+QUIET = Options(summaries=False)
+
+
+@pytest.fixture(scope="module")
+def trainer():
+    """One trainer for all runs of this module: each test resets its state."""
+    config = tiny.config(ema_decay=0.9)
+    trainer = Trainer(config, tiny.table())
+    trainer.initial = [v.numpy() for v in _variables(trainer)]
+    return trainer
+
+
+def _variables(trainer):
+    weights = [weight.value for weight in trainer.model.weights]
+    slots = [slot.value for slot in trainer.optimizer.variables]
+    return [*weights, *slots, *trainer.average.averages]
+
+
+def _controller(trainer, workdir, fresh=True, **arguments):
+    """A controller, as of a new process unless the run goes on in this one."""
+    if fresh:
+        for variable, value in zip(_variables(trainer), trainer.initial, strict=True):
+            variable.assign(value)
+    workdir = workdirs.open_workdir(workdir, trainer.config)
+    arguments = {"options": QUIET, **arguments}
+    return Controller(trainer, workdir, tiny.table(9, "test"), **arguments)
+
+
+def _stop_after(controller, step):
+    """Sends SIGTERM to this process once `step` is reached."""
+    train = controller.trainer.train
+
+    def wrapped(count, stop):
+        result = train(count, stop)
+        if controller.trainer.step == step:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return result
+
+    controller.trainer.train = wrapped
+    try:
+        with pytest.raises(Stopped):
+            controller.run()
+    finally:
+        del controller.trainer.train
+
+
+def _arrays(workdir):
+    path = checkpoints.newest_checkpoint(workdir)
+    parts = [checkpoints.as_arrays(path, p) for p in ("model", "optimizer", "average")]
+    assert all(parts)
+    return {k: v for part in parts for k, v in part.items()}
+
+
+@pytest.fixture(scope="module")
+def whole(trainer, tmp_path_factory):
+    """A run without interruption: its folder and results."""
+    workdir = tmp_path_factory.mktemp("whole")
+    results = _controller(trainer, workdir, validation=tiny.table(9, "valid")).run()
+    return workdir, results
+
+
+def test_sigterm_saves_and_the_rest_is_bit_equal(trainer, whole, tmp_path):
+    _stop_after(_controller(trainer, tmp_path), 3)
+    # The loop that was running when the signal came is completed, then all is saved.
+    assert checkpoints.newest_checkpoint(tmp_path).name == "ckpt-6"
+    results = _controller(trainer, tmp_path).run()
+    expected, arrays = _arrays(whole[0]), _arrays(tmp_path)
+    assert expected.keys() == arrays.keys()
+    for key in expected:
+        np.testing.assert_array_equal(arrays[key], expected[key], err_msg=key)
+    assert results["bound"] == whole[1]["bound"]
+
+
+@pytest.mark.parametrize("how", ["flip", "cut", "cut, no sidecar", "index"])
+def test_damaged_newest_checkpoint_is_named_and_passed_over(whole, how, tmp_path):
+    for file in (whole[0] / "checkpoints").iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    data = tmp_path / "ckpt-12.data-00000-of-00001"
+    if how == "index":
+        data = tmp_path / "ckpt-12.index"
+    content = bytearray(data.read_bytes())
+    if how == "flip":
+        content[len(content) // 3] ^= 4
+    else:
+        del content[len(content) // 2 :]
+    data.write_bytes(content)
+    if how.endswith("no sidecar"):
+        (tmp_path / "ckpt-12.json").unlink()
+    assert "ckpt-12" in str(checkpoints.damage(tmp_path / "ckpt-12")) or how.endswith(
+        "no sidecar"
+    )
+    found = [path.name for path in checkpoints.whole_checkpoints(tmp_path)]
+    assert found == ["ckpt-6"]
+
+
+def test_a_run_goes_on_from_the_checkpoint_before_a_damaged_one(
+    trainer, whole, tmp_path
+):
+    _controller(trainer, tmp_path).run()
+    (tmp_path / "checkpoints" / "ckpt-12.index").write_bytes(b"")
+    controller = _controller(trainer, tmp_path)
+    assert (controller.saved_step, trainer.step) == (6, 6)
+    controller.run()
+    expected = _arrays(whole[0])
+    for key, value in _arrays(tmp_path).items():
+        np.testing.assert_array_equal(value, expected[key], err_msg=key)
+
+
+def test_nothing_is_started_over_if_all_is_damaged(trainer, tmp_path):
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "checkpoints" / "ckpt-6.index").write_bytes(b"x")
+    with pytest.raises(checkpoints.DamagedError, match=r"ckpt-6\. Move"):
+        _controller(trainer, tmp_path)
+
+
+def test_files_and_averages_of_a_run(trainer, whole):
+    workdir, results = whole
+    names = {path.name for path in (workdir / "checkpoints").glob("*.json")}
+    assert names == {"ckpt-6.json", "ckpt-12.json"}
+    with (workdir / "metrics.csv").open() as stream:
+        rows = list(csv.DictReader(stream))
+    assert [row["step"] for row in rows] == ["6", "12"]
+    for row in rows:
+        terms = [float(row[f"kl_{name}"]) for name in ("latents", "keys", "memory")]
+        bound = sum(terms) - float(row["log_likelihood"])
+        assert float(row["bound"]) == pytest.approx(bound, rel=1e-4)
+        bits = float(row["bound"]) / 64 / np.log(2)
+        assert float(row["bits_per_dim"]) == pytest.approx(bits, rel=1e-4)
+    assert results["images"] == 9 and results["seconds"] > 0
+
+    averaged, config = checkpoints.load_model(workdir)
+    plain, _ = checkpoints.load_model(workdir, ema=False)
+    best, _ = checkpoints.load_model(workdir, which="best")
+    arrays = _arrays(workdir)
+    key = "{}/encoder.Sstem.Skernel/.ATTRIBUTES/VARIABLE_VALUE"
+    for model, part in ((averaged, "average"), (plain, "model")):
+        kernel = checkpoints.weight_names(model)["encoder/stem/kernel"]
+        np.testing.assert_array_equal(kernel.numpy(), arrays[key.format(part)])
+    assert not np.array_equal(averaged.weights[0].numpy(), plain.weights[0].numpy())
+    assert best.count_params() == plain.count_params()
+    assert config.train.steps == 12
+
+    summary = workdirs.write_summary(
+        workdir, config, averaged, results, "a device", ["train.py", "--a=b c"]
+    )
+    assert summary["memory_floats_per_image"] == 2 * 2 * 4 / 3
+    assert summary["command"] == "train.py '--a=b c'"
+    assert (
+        None not in {k: v for k, v in summary.items() if k != "git_revision"}.values()
+    )
+    assert json.loads((workdir / "summary.json").read_text()) == summary
+    assert [path.name for path in watch(workdir)] == ["ckpt-12"]
+
+
+def test_best_checkpoint_has_the_lowest_validation_bound(whole):
+    record = json.loads(next((whole[0] / "best").glob("ckpt-*.json")).read_text())
+    others = [
+        json.loads(path.read_text())["results"]["bound"]
+        for path in (whole[0] / "checkpoints").glob("ckpt-*.json")
+    ]
+    assert record["results"]["bound"] == min(others)
+
+
+def test_checkpoint_of_another_architecture_is_refused(whole):
+    config = tiny.config()
+    config.model.memory_depth = 5
+    other = Trainer(config, tiny.table()).model
+    path = checkpoints.newest_checkpoint(whole[0])
+    with pytest.raises(checkpoints.ArchitectureError) as error:
+        checkpoints.load_weights(path, other)
+    assert "writer/content/kernel: (8, 4) in the checkpoint, (8, 5)" in str(error.value)
+
+
+def _poison(trainer, at):
+    """The weights turn to NaN when step `at` is reached, once."""
+    train = trainer.train
+
+    def wrapped(count, stop):
+        if trainer.step == at and not wrapped.done:
+            wrapped.done = True
+            weight = checkpoints.weight_names(trainer.model)["decoder/head/bias"]
+            weight.assign(tf.fill(weight.shape, np.nan))
+        return train(count, stop)
+
+    wrapped.done = False
+    trainer.train = wrapped
+
+
+def test_divergence_stops_with_step_term_and_checkpoint(trainer, tmp_path):
+    controller = _controller(trainer, tmp_path)
+    _poison(trainer, 9)
+    try:
+        with pytest.raises(Diverged) as error:
+            controller.run()
+    finally:
+        del trainer.train
+    text = str(error.value)
+    assert "Diverged at step 9: not a finite number: log_likelihood" in text
+    assert "Last good checkpoint: step 6." in text
+    assert checkpoints.newest_checkpoint(tmp_path).name == "ckpt-6"
+
+
+def test_roll_back_passes_over_the_bad_batches(trainer, tmp_path):
+    controller = _controller(
+        trainer, tmp_path, options=Options(rollbacks=1, summaries=False)
+    )
+    _poison(trainer, 9)
+    try:
+        controller.run()
+    finally:
+        del trainer.train
+    # Back from 9 to 6; batches 6 to 9 are never seen again.
+    assert (trainer.step, trainer.skipped) == (12, 4)
+    assert all(np.isfinite(value).all() for value in _arrays(tmp_path).values())
+    assert _controller(trainer, tmp_path).trainer.skipped == 4
+
+
+def test_tensorboard_shows_numbers_and_pictures(trainer, tmp_path):
+    controller = _controller(trainer, tmp_path, options=Options(profile_at=6))
+    controller.run()
+    tags = set()
+    for file in (tmp_path / "tensorboard").glob("events*"):
+        for record in tf.data.TFRecordDataset(str(file)):
+            event = tf.compat.v1.Event.FromString(record.numpy())
+            tags |= {value.tag for value in event.summary.value}
+    pictures = {"written", "reconstructed", "generated"}
+    assert {f"images/{name}" for name in pictures} <= tags
+    assert {"config", "bound", "kl_keys", "memory/memory", "keys"} <= tags
+    assert "weights/encoder/stem/kernel" in tags
+    assert list((tmp_path / "tensorboard").rglob("*.xplane.pb"))

@@ -1,0 +1,111 @@
+"""The objective against arithmetic, the step against finite differences and XLA."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from kpp_tf.models import Elbo
+from kpp_tf.training.train_step import METRICS, objective
+from kpp_tf.training.trainer import Trainer
+from tests.training import tiny
+
+COLUMN = {name: index for index, name in enumerate(METRICS)}
+
+
+def _batch(trainer):
+    trainer.move_to(0)
+    return next(trainer._iterator)
+
+
+@pytest.fixture(scope="module")
+def trainer():
+    return Trainer(tiny.config(clip_norm=0.0), tiny.table())
+
+
+def test_objective_by_hand():
+    elbo = Elbo(*(tf.constant([[a, b]]) for a, b in [(-7, -9), (2, 5), (6, 1), (4, 4)]))
+    elbo = Elbo(*(tf.cast(term, tf.float32) for term in elbo))
+    mask = tf.constant([[1.0, 1.0]])
+    free = objective(elbo, mask, beta=0.5, free_bits=3.0)
+    # 7 + (max(2, 3) + max(6, 3) + 4) / 2 and 9 + (max(5, 3) + max(1, 3) + 4) / 2
+    np.testing.assert_allclose(free.numpy(), [[13.5, 15.0]])
+    plain = objective(elbo, mask, beta=1.0, free_bits=0.0)
+    np.testing.assert_allclose(plain.numpy(), elbo.bound.numpy())
+
+
+def test_free_bits_do_not_charge_padding():
+    zeros = tf.zeros([1, 2])
+    value = objective(Elbo(zeros, zeros, zeros, zeros), tf.constant([[1.0, 0.0]]), 1, 3)
+    np.testing.assert_allclose(value.numpy(), [[6.0, 0.0]])
+
+
+def test_metrics_are_means_over_the_images_that_count(trainer):
+    images, _, _, seeds = _batch(trainer)
+    mask = np.ones([4, 3], np.float32)
+    mask[1, 2] = mask[3, 1:] = 0
+    elbo = trainer.model.elbo(images, seeds, mask=mask)
+    expected = {name: term.numpy().sum() / 9 for name, term in elbo._asdict().items()}
+    row = trainer.replica_step(images, tf.constant(mask), seeds, tf.constant(8)).numpy()
+    for name, value in expected.items():
+        assert row[COLUMN[name]] == pytest.approx(value, rel=1e-4, abs=1e-5)
+    assert row[COLUMN["kl_weight"]] == 1.0
+
+
+def test_clipping_bounds_the_step():
+    """With plain momentum the first step is rate * gradient, so its norm is known."""
+    config = tiny.config(
+        optimizer="lars", clip_norm=1e-3, learning_rate=1.0, warmup_steps=0
+    )
+    trainer = Trainer(config, tiny.table())
+    episodes = _batch(trainer)
+    before = [weight.numpy() for weight in trainer.model.weights]
+    row = trainer.replica_step(
+        episodes.images, episodes.mask, episodes.seeds, tf.constant(8)
+    ).numpy()
+    assert row[COLUMN["gradient_norm"]] > 1.0
+    moved = 0.0
+    for weight, old in zip(trainer.model.weights, before, strict=True):
+        if not weight.path.endswith("kernel"):  # those have a trust ratio
+            moved += np.sum((weight.numpy() - old) ** 2)
+    assert 0 < np.sqrt(moved) <= 1.01e-3
+
+
+def test_step_is_one_xla_function(trainer):
+    """It lowers to StableHLO, and XLA computes what TensorFlow does."""
+    images, mask, _, seeds = _batch(trainer)
+    step = tf.constant(3, tf.int64)
+    compiled = Trainer(tiny.config(clip_norm=0.0, jit_compile=True), tiny.table())
+    for weight, same in zip(compiled.model.weights, trainer.model.weights, strict=True):
+        weight.assign(same.numpy())
+    elbo = trainer.model.elbo(images, seeds, mask=mask)
+    row = compiled.replica_step(images, mask, seeds, step).numpy()
+    expected = float(tf.reduce_mean(elbo.log_likelihood))
+    assert row[COLUMN["log_likelihood"]] == pytest.approx(expected, rel=1e-4)
+    text = compiled.replica_step.experimental_get_compiler_ir(
+        images, mask, seeds, step
+    )(stage="stablehlo")
+    assert "stablehlo" in text
+
+
+@pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
+def test_mixed_precision_trains_float32_weights(precision, trainer):
+    before = keras.mixed_precision.dtype_policy()
+    keras.mixed_precision.set_dtype_policy(precision)
+    try:
+        mixed = Trainer(tiny.config(precision=precision), tiny.table())
+    finally:
+        keras.mixed_precision.set_dtype_policy(before)
+    episodes = _batch(mixed)
+    for weight, same in zip(mixed.model.weights, trainer.model.weights, strict=True):
+        weight.assign(same.numpy())
+    elbo = trainer.model.elbo(episodes.images, episodes.seeds)
+    row = mixed.replica_step(
+        episodes.images, episodes.mask, episodes.seeds, tf.constant(8)
+    ).numpy()
+    assert {weight.dtype for weight in mixed.model.weights} == {"float32"}
+    assert any(layer.compute_dtype != "float32" for layer in mixed.model.layers)
+    for name, term in elbo._asdict().items():
+        expected = float(tf.reduce_mean(term))
+        assert row[COLUMN[name]] == pytest.approx(expected, rel=0.05, abs=0.05)
+    assert np.isfinite(row).all()
