@@ -17,8 +17,8 @@ def default() -> ml_collections.ConfigDict:
     config.data.image_shape = (28, 28, 1)
     config.data.episode_length = 32  # T
     config.data.episodes_per_batch = 8  # B, the global batch
-    config.data.grouping = "uniform"  # uniform, class, consecutive
-    config.data.binarize = "none"  # none, dynamic
+    config.data.grouping = "uniform"  # uniform, class, alphabet, consecutive
+    config.data.binarize = "none"  # none, fixed, dynamic
     config.data.augment = ()  # of shift, flip, noise: training episodes only
     config.data.train_split = "train"
     config.data.test_split = "test"
