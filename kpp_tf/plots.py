@@ -61,15 +61,20 @@ def save_png(path: str | Path, pixels: np.ndarray) -> Path:
 
 def save_figure(path: str | Path, figure) -> Path:
     """Writes a matplotlib figure as PNG, to a temporary name first, and closes it."""
-    from matplotlib import pyplot
-
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     figure.savefig(temporary, format="png", dpi=110, bbox_inches="tight")
-    pyplot.close(figure)
+    close(figure)
     os.replace(temporary, path)
     return path
+
+
+def close(figure) -> None:
+    """Frees a matplotlib figure."""
+    from matplotlib import pyplot
+
+    pyplot.close(figure)
 
 
 def new_figure(rows: int = 1, columns: int = 1, width: float = 5.0, height: float = 4):

@@ -29,8 +29,9 @@ def samples(
     model: MemoryModel, batch: Episodes, columns: int = 16, temperature: float = 1.0
 ) -> np.ndarray:
     """Per memory, a row of written images and a row of generations from p(Y)."""
-    drawn = _generate(model, batch, columns, temperature)
-    pairs = np.stack([batch.images[:, :columns], drawn], axis=1)
+    written = batch.images[:, :columns]
+    drawn = _generate(model, batch, written.shape[1], temperature)
+    pairs = np.stack([written, drawn], axis=1)
     return _grid(pairs.reshape(-1, *pairs.shape[2:]))
 
 

@@ -1,0 +1,44 @@
+"""What the benchmarks are made of; nothing here looks at how long anything takes."""
+
+import pytest
+import tensorflow as tf
+
+from kpp_tf.evaluation import benchmarks, speed
+from tests.training import tiny
+
+
+def test_a_function_is_called_so_often_and_warmed_up():
+    calls = []
+
+    def function():
+        calls.append(1)
+        return tf.constant(0)
+
+    assert speed.seconds_per_call(function, repeats=3, rounds=2) > 0
+    assert len(calls) == 2 + 3 * 2
+
+
+def test_flops_of_a_product_and_a_convolution():
+    product = tf.function(tf.matmul).get_concrete_function(
+        tf.TensorSpec([3, 5]), tf.TensorSpec([5, 7])
+    )
+    assert speed.count_flops(product) == 2 * 3 * 5 * 7
+    convolution = tf.function(
+        lambda x, k: tf.nn.conv2d(x, k, 1, "SAME")
+    ).get_concrete_function(tf.TensorSpec([2, 4, 4, 3]), tf.TensorSpec([3, 3, 3, 6]))
+    assert speed.count_flops(convolution) == 2 * (2 * 4 * 4 * 6) * (3 * 3 * 3)
+
+
+@pytest.mark.slow
+def test_every_benchmark_reports_its_ratios():
+    config = tiny.config()
+    step = benchmarks.model_speed(config, rounds=1)
+    for call in ("training_step", "write", "read", "generate"):
+        assert step[call]["images_per_second"] > 0
+        assert step[call]["gflops"] > 0
+    loop = benchmarks.loop_overhead(config, tiny.table(), rounds=1)
+    assert loop["steps_per_round"] == config.train.steps_per_loop
+    pipeline = benchmarks.pipeline_speed(config, tiny.table(), rounds=1)
+    assert pipeline["ratio"] > 0
+    memory = benchmarks.memory_speed(rounds=1)
+    assert set(memory) == {"kanerva_plus_plus_ms", "dynamic_kanerva_machine_ms"}
