@@ -313,6 +313,17 @@ def test_sampled_kls_average_to_the_analytic_ones(make, episode):
         assert np.abs(difference.mean()) <= 4 * error
 
 
+def test_dkm_temperature_acts_on_memory_and_weights(episode, seeds):
+    model = _built(_dkm)
+    memory = model.write(episode)
+    drawn = noise.normal(seeds, (6, 10), salt=3)
+    matrix = memory.mean + 0.5 * tf.matmul(memory.scale, drawn)
+    weights = 0.5 * noise.normal(seeds, (4, 6), salt=1)
+    expected = tf.sigmoid(model.decoder(tf.matmul(weights, matrix)))
+    images = model.generate(memory, 4, seeds, tf.fill([BATCH], 0.5))
+    np.testing.assert_allclose(images, expected, atol=1e-5)
+
+
 def test_dkm_reads_back_what_it_wrote_better_than_another_memory(episode, seeds):
     model = _built(_dkm)
     codes = model._codes(episode, None)
