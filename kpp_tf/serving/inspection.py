@@ -24,20 +24,22 @@ from kpp_tf.serving import saved_model
 # What the exports of this project are made of, for every likelihood and writer.
 KNOWN_OPS = frozenset(
     """Abs Add AddN AddV2 All ArgMin Assert AssignVariableOp BatchMatMulV2 BiasAdd
-    BroadcastGradientArgs BroadcastTo Cast Ceil ClipByValue ConcatV2 Const Conv2D
-    DepthToSpace Equal Exp ExpandDims Fill Floor FloorDiv FloorMod GatherV2 Greater
-    GreaterEqual Identity IdentityN If Less LessEqual Log LogSoftmax LogicalAnd
-    MatMul Max Maximum Mean MergeV2Checkpoints Min Minimum Mul Neg NoOp NotEqual Pack
-    Pad PadV2 PartitionedCall Placeholder PlaceholderWithDefault Prod Range Rank
-    ReadVariableOp RealDiv Relu Reshape RestoreV2 Rsqrt SaveV2 Select SelectV2 Shape
-    ShardedFilename Sigmoid Size Slice Softmax Softplus Split SplitV Square
-    SquaredDifference Squeeze StatefulPartitionedCall StatelessIf
+    BroadcastArgs BroadcastTo Cast Ceil ClipByValue ConcatV2 Const Conv2D
+    DepthToSpace DisableCopyOnRead EnsureShape Equal Exp ExpandDims Fill Floor
+    FloorDiv FloorMod GatherV2 Greater GreaterEqual Identity IdentityN If Less
+    LessEqual Log LogSoftmax LogicalAnd MatMul Max Maximum Mean
+    MergeV2Checkpoints Min Minimum Mul Neg NoOp NotEqual OnesLike Pack Pad PadV2
+    PartitionedCall Placeholder PlaceholderWithDefault Pow Prod Range Rank
+    ReadVariableOp RealDiv Relu Reshape RestoreV2 Rsqrt SaveV2 Select SelectV2
+    Shape ShardedFilename Sigmoid Size Slice Softmax Softplus Split SplitV
+    Square SquaredDifference Squeeze StatefulPartitionedCall StatelessIf
     StatelessRandomGetAlg StatelessRandomGetKeyCounter StatelessRandomNormalV2
     StatelessRandomUniformFullIntV2 StatelessRandomUniformIntV2
     StatelessRandomUniformV2 StatelessWhile StaticRegexFullMatch StopGradient
-    StridedSlice StringJoin Sub Sum Tanh TensorListElementShape TensorListFromTensor
-    TensorListGetItem TensorListReserve TensorListSetItem TensorListStack Tile
-    Transpose Unpack VarHandleOp While ZerosLike""".split()
+    StridedSlice StringJoin Sub Sum Tanh TensorListElementShape
+    TensorListFromTensor TensorListGetItem TensorListReserve TensorListSetItem
+    TensorListStack Tile Transpose Unpack VarHandleOp VarIsInitializedOp While
+    ZerosLike""".split()
 )
 
 
@@ -113,7 +115,7 @@ def _saved_model(path):
     ]
     defined = {function.signature.name for function in functions}
     ops = collections.Counter(node.op for node in nodes if node.op not in defined)
-    weights = _checkpoint_weights(path / "variables" / "variables")
+    weights = _checkpoint_weights(path / "variables" / "variables", graph)
     return {
         "format": "SavedModel",
         "path": str(path),
@@ -155,18 +157,32 @@ def _tensor(info):
     return {"shape": shape, "dtype": tf.as_dtype(info.dtype).name}
 
 
-def _checkpoint_weights(prefix):
+def _checkpoint_weights(prefix, graph):
     if not prefix.with_name("variables.index").is_file():
         return []
     reader = tf.train.load_checkpoint(os.fspath(prefix))
     types = reader.get_variable_to_dtype_map()
     weights = []
-    for name, shape in reader.get_variable_to_shape_map().items():
-        if types[name] == tf.string:  # the object graph
+    for key, shape in reader.get_variable_to_shape_map().items():
+        if types[key] == tf.string:  # the object graph
             continue
-        size = math.prod(shape) * types[name].size
-        weights.append(_weight(name, shape, types[name].name, size))
+        name = _variable_name(key, graph.object_graph_def.nodes)
+        size = math.prod(shape) * types[key].size
+        weights.append(_weight(name, shape, types[key].name, size))
     return weights
+
+
+def _variable_name(key, nodes):
+    """The name of the variable under a checkpoint's key; the key if it has none.
+
+    A key is a path of attributes from the root object: `a/0/.ATTRIBUTES/...`.
+    """
+    node = nodes[0] if nodes else None
+    for step in key.partition("/.ATTRIBUTES")[0].split("/"):
+        children = {c.local_name: c.node_id for c in node.children} if node else {}
+        known = children.get(step, len(nodes)) < len(nodes)
+        node = nodes[children[step]] if known else None
+    return (node.variable.name if node else "") or key
 
 
 def _weight(name, shape, dtype, size):

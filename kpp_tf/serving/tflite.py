@@ -229,7 +229,6 @@ def _functions(
 
 def _save(model, folder):
     archive = keras.export.ExportArchive()
-    archive.track(model)
     for name, (function, specs) in _functions(model).items():
         archive.add_endpoint(name, function, specs)
     archive.write_out(folder, verbose=False)

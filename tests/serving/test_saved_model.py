@@ -160,7 +160,7 @@ def test_warm_up_records_are_requests_that_every_signature_answers(exported, off
 def quick_export(models, tmp_path, monkeypatch):
     """`export` without its costly parts; returns a function of the difference."""
 
-    def write(model, offered, path):
+    def write(offered, path):
         path.mkdir()
         (path / "saved_model.pb").write_bytes(b"graph")
 

@@ -1,0 +1,130 @@
+"""What inspection reads, against what the loaded model and its interpreter say."""
+
+import math
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
+
+from kpp_tf.models import kanerva_plus_plus
+from kpp_tf.serving import inspection, tflite
+from tests.serving.tiny_models import tiny_model
+
+
+@pytest.mark.parametrize("writer", ["allocated", "pooled"])
+def test_saved_model_is_described_as_it_loads(exports, loaded, writer):
+    described = inspection.inspect(exports[writer].path.parent)  # newest version
+    assert described["path"] == str(exports[writer].path)
+    assert set(described["signatures"]) == set(loaded[writer])
+    for name, function in loaded[writer].items():
+        for field, spec in function.structured_input_signature[1].items():
+            assert described["signatures"][name]["inputs"][field] == {
+                "shape": spec.shape.as_list(),
+                "dtype": spec.dtype.name,
+            }
+        for field, spec in function.structured_outputs.items():
+            found = described["signatures"][name]["outputs"][field]
+            assert found["shape"] == spec.shape.as_list()
+    assert described["unknown_ops"] == []
+    assert described["producers"]["tensorflow"] == tf.__version__
+
+
+def test_weights_are_the_models(exports):
+    model = exports["pooled"].model
+    described = inspection.inspect(exports["pooled"].path)
+    unused = {weight.path for weight in model.latent_posterior.weights}  # of training
+    served = [weight for weight in model.weights if weight.path not in unused]
+    assert sorted(tuple(w["shape"]) for w in described["weights"]) == sorted(
+        tuple(weight.shape) for weight in served
+    )
+    count = sum(math.prod(weight.shape) for weight in served)
+    assert described["weight_count"] == count
+    assert described["weight_bytes"] == 4 * count
+    listed = [weight["bytes"] for weight in described["weights"]]
+    assert listed == sorted(listed, reverse=True)
+    assert described["memory_floats"] == model.memory_floats
+
+
+@pytest.mark.parametrize("likelihood", ["logistic_mixture", "gaussian"])
+def test_no_likelihood_exports_unknown_operations(likelihood, tmp_path):
+    from kpp_tf.serving import saved_model, signatures
+
+    model = tiny_model(likelihood=likelihood)
+    saved_model._write(signatures.signatures(model, 4), tmp_path / "1")
+    assert inspection.inspect(tmp_path / "1")["unknown_ops"] == []
+
+
+def test_foreign_operations_are_named_without_being_run(tmp_path):
+    proto = saved_model_pb2.SavedModel()
+    graph = proto.meta_graphs.add()
+    target = tmp_path / "written"
+    nodes = graph.graph_def.node
+    nodes.add(name="path", op="Const")
+    nodes.add(name="write", op="WriteFile", input=["path"])
+    function = graph.graph_def.library.function.add()
+    function.signature.name = "inner"
+    function.node_def.add(name="evil", op="EagerPyFunc")
+    function.node_def.add(name="call", op="inner")  # a call is no operation
+    (tmp_path / "saved_model.pb").write_bytes(proto.SerializeToString())
+    described = inspection.inspect(tmp_path)
+    assert described["unknown_ops"] == ["EagerPyFunc", "WriteFile"]
+    assert described["ops"] == {"Const": 1, "WriteFile": 1, "EagerPyFunc": 1}
+    assert described["memory_floats"] is None
+    assert not target.exists()
+
+
+def test_tflite_is_described_as_its_interpreter_says(models, tmp_path):
+    content, _ = tflite.convert(models["pooled"], "float32")
+    path = tmp_path / "m.tflite"
+    path.write_bytes(content)
+    described = inspection.inspect(path)
+    lite = tflite.LiteModel(content)
+    assert sorted(described["signatures"]) == lite.signatures
+    for name in lite.signatures:
+        inputs = lite.example_inputs(name)
+        outputs = lite.run(name, inputs)
+        for side, arrays in (("inputs", inputs), ("outputs", outputs)):
+            assert described["signatures"][name][side] == {
+                field: {"shape": list(array.shape), "dtype": "float32"}
+                for field, array in arrays.items()
+            }
+    assert described["unknown_ops"] == []
+    assert "CONV_2D" in described["ops"]
+    assert described["memory_floats"] == models["pooled"].memory_floats
+    assert described["weight_bytes"] <= len(content)
+    # Every weight that the three signatures use is in the file, once.
+    assert described["weight_bytes"] > 4 * 0.8 * models["pooled"].count_params()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"no model", b"\x08\0\0\0TFL3", b"\xff" * 4 + b"TFL3" + b"\xff" * 64],
+)
+def test_damaged_files_are_refused(tmp_path, content):
+    path = tmp_path / "m.tflite"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"m\.tflite"):
+        inspection.inspect(path)
+
+
+def test_what_is_no_model_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="Received"):
+        inspection.inspect(tmp_path)
+    (tmp_path / "saved_model.pb").write_bytes(b"\xff\xff\xff")
+    with pytest.raises(ValueError, match=r"saved_model\.pb"):
+        inspection.inspect(tmp_path)
+
+
+def test_flops_of_generating_count_the_decoders_products(models):
+    """Against the products of the tiny decoder, counted by hand."""
+    model = models["allocated"]
+    assert isinstance(model, kanerva_plus_plus.KanervaPlusPlus)
+    dense = 10 * 16 + 16 * (2 * 2 * 8)  # latents and block; start
+    convolutions = 4 * (2 * 9 * 8 * 8 + 9 * 8 * 16)  # 2x2 positions
+    prior = 2 * 8 * 2
+    read = 4 * 8
+    products = 2 * (dense + convolutions + prior + read)
+    flops = inspection.flops_per_image(model)
+    assert products <= flops["generate"] < 1.5 * products
+    assert np.isfinite(flops["write"]) and flops["write"] > 0

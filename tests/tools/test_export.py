@@ -1,0 +1,77 @@
+"""Export and inspection from a training run's folder, as a user types them."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import pytest
+
+from kpp_tf.models import build_model
+from kpp_tf.training import checkpoints, workdirs
+from tests.serving.tiny_models import tiny_config
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def workdir(tmp_path_factory):
+    config = tiny_config()
+    config.data.image_shape = (28, 28, 1)  # the glyphs'
+    config.eval.episodes_per_batch = 2
+    folder = workdirs.open_workdir(tmp_path_factory.mktemp("run"), config)
+    model = build_model(config)
+    optimizer = keras.optimizers.Adam()
+    optimizer.build(model.trainable_variables)
+    checkpoints.Checkpointer(folder, model, optimizer).save(1)
+    return folder
+
+
+def run(tool, *arguments):
+    command = [sys.executable, str(ROOT / "tools" / f"{tool}.py"), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_a_run_is_exported_and_inspected(workdir, tmp_path):
+    done = run("export", f"--workdir={workdir}", f"--out={tmp_path}", "--name=m")
+    assert done.returncode == 0, done.stderr
+    version = tmp_path / "m" / "1"
+    assert f"Wrote {version}" in done.stdout
+    assert (version / "saved_model.pb").is_file()
+    done = run("inspect_model", str(tmp_path / "m"), f"--workdir={workdir}", "--json")
+    assert done.returncode == 0, done.stderr
+    described = json.loads(done.stdout)
+    assert described["path"] == str(version)
+    assert described["memory_floats"] == described["live"]["memory_floats"] == 32
+    assert described["live"]["flops_per_image"]["generate"] > 0
+
+
+@pytest.mark.slow
+def test_a_run_is_exported_to_tflite_once(workdir, tmp_path):
+    arguments = [
+        f"--workdir={workdir}",
+        f"--out={tmp_path}",
+        "--format=tflite",
+        "--name=m",
+        "--bound_episodes=2",
+    ]
+    done = run("export", *arguments)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("nats/image") == 3
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        f"m-{precision}.tflite" for precision in ("float16", "float32", "int8")
+    ]
+    again = run("export", *arguments)
+    assert again.returncode == 1
+    assert "nothing is overwritten" in again.stderr
+    done = run("inspect_model", str(tmp_path / "m-int8.tflite"))
+    assert done.returncode == 0, done.stderr
+    assert "signature generate_from_keys" in done.stdout
+
+
+def test_a_folder_without_a_run_is_refused(tmp_path):
+    done = run("export", f"--workdir={tmp_path}", f"--out={tmp_path}/out")
+    assert done.returncode == 1
+    assert "export:" in done.stderr and str(tmp_path) in done.stderr
+    assert not (tmp_path / "out").exists()
