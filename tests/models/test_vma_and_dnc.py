@@ -239,6 +239,15 @@ def test_more_vimco_samples_come_closer_to_the_evidence(episode):
     assert difference.mean() > 2 * error
 
 
+def test_vimco_takes_the_sampled_ratio_whatever_is_asked(episode, seeds):
+    # A closed-form KL inside the logarithm would make its value no bound.
+    model = _built(_vimco)
+    np.testing.assert_array_equal(
+        model.elbo(episode, seeds, analytic=True).bound,
+        model.elbo(episode, seeds, analytic=False).bound,
+    )
+
+
 def test_vma_left_out_item_has_no_say(seeds):
     """An image alone in carrying information is not helped by its own item."""
     model = _built(_leave_one_out)

@@ -115,7 +115,7 @@ def test_trains_small_versions_with_the_real_trainer(tmp_path):
         for name in ("vma", "dnc", "kpp")
     ]
     small = (
-        "data.name='glyphs'",
+        "data.name=glyphs",
         "data.episode_length=4",
         "data.episodes_per_batch=2",
         "train.steps=2",
