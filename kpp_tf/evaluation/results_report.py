@@ -299,7 +299,8 @@ def _quality_section(results) -> Iterator[str]:
         "that were written. Perfect samples would get what the written images "
         'themselves get (column "floor"). Novelty: distance of a sample to the '
         "nearest written frame over that of a written frame to the nearest other; 0 "
-        "for copies, 1 for samples as new as another frame. Along straight key paths "
+        "for copies, 1 for samples as new as another frame, more for what resembles no "
+        "frame. Along straight key paths "
         "between two frames, 16 steps: the largest change of one step (1 is a jump, "
         "0.06 an even crossing) and the path's length (1 is straight), both over the "
         "distance of the ends.\n"
