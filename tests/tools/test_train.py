@@ -1,0 +1,71 @@
+"""tools/train.py as people run it: stop, go on, and be refused."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+KEYS = {
+    "data",
+    "model",
+    "split",
+    "bound",
+    "bound_standard_error",
+    "log_likelihood",
+    "kl_latents",
+    "kl_keys",
+    "kl_memory",
+    "bits_per_dim",
+    "images_per_second",
+    "memory_floats_per_image",
+    "parameters",
+    "seed",
+    "steps",
+    "seconds",
+    "device",
+    "config_hash",
+    "git_revision",
+    "command",
+}
+
+
+def _start(workdir, steps, *flags):
+    command = [
+        sys.executable,
+        "tools/train.py",
+        "--config=configs/faults.py",
+        f"--config.train.steps={steps}",
+        "--config.train.log_every=10",
+        f"--workdir={workdir}",
+        "--notensorboard",
+        *flags,
+    ]
+    return subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+
+
+def test_a_run_stops_on_sigterm_goes_on_and_ends(tmp_path):
+    process = _start(tmp_path / "run", 100_000)
+    for line in process.stderr:
+        if line.startswith("step 10/"):
+            break
+    process.terminate()
+    _, rest = process.communicate()
+    assert process.returncode == 143, rest
+    assert "which is saved. The same command goes on." in rest
+    saved = (tmp_path / "run" / "checkpoints").glob("ckpt-*.json")
+    step = max(int(path.stem.removeprefix("ckpt-")) for path in saved)
+    assert f"Stopped after step {step}," in rest
+
+    process = _start(tmp_path / "run", step + 10)
+    _, text = process.communicate()
+    assert process.returncode == 0, text
+    assert f"Going on at step {step:,}" in text
+    summary = json.loads((tmp_path / "run" / "summary.json").read_text())
+    assert summary.keys() == KEYS
+    assert summary["steps"] == step + 10 and summary["data"] == "glyphs"
+
+    process = _start(tmp_path / "run", step + 10, "--config.seed=5")
+    _, text = process.communicate()
+    assert process.returncode == 1
+    assert "seed: 0 there, 5 given" in text and "Traceback" not in text
