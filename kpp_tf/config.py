@@ -116,7 +116,8 @@ def dynamic_kanerva_machine() -> ml_collections.ConfigDict:
     model.code_size = 100
     model.write_form = "batch"  # batch, sequential
     model.write_passes = 2
-    model.memory_kl = True
+    model.prior_scale = 1.0
+    model.memory_kl = False  # True: bounds ln p(X); then prior_scale = 0.1
     model.encoder = encoder()
     model.encoder.shift = "none"  # "bidirectional": DKM with TSM
     model.decoder = decoder()
@@ -132,7 +133,8 @@ def kanerva_machine() -> ml_collections.ConfigDict:
     model.code_size = 100
     model.key_size = 32
     model.address_size = 64
-    model.memory_kl = False
+    model.prior_scale = 1.0
+    model.memory_kl = False  # True: bounds ln p(X)
     model.encoder = encoder()
     model.encoder.shift = "none"
     model.decoder = decoder()

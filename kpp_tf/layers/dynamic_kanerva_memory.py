@@ -57,6 +57,7 @@ class DynamicKanervaMemory(GaussianMemoryLayer):
       write_form: "batch" or "sequential".
       write_passes: rounds of addressing and writing of the batch form, at least 1.
       noise_scale: sigma at the start, over 0.01.
+      prior_scale: square root of the diagonal of U0 at the start.
       weight_scale: sigma_w at the start, over 0.01.
       **kwargs: passed to `keras.layers.Layer`.
 
@@ -71,6 +72,7 @@ class DynamicKanervaMemory(GaussianMemoryLayer):
         write_form: str = "batch",
         write_passes: int = 2,
         noise_scale: float = 1.0,
+        prior_scale: float = 1.0,
         weight_scale: float = 0.3,
         **kwargs: Any,
     ) -> None:
@@ -82,7 +84,7 @@ class DynamicKanervaMemory(GaussianMemoryLayer):
             raise ValueError(
                 f"write_passes must be at least 1. Received: {write_passes}"
             )
-        super().__init__(slots, code_size, noise_scale, **kwargs)
+        super().__init__(slots, code_size, noise_scale, prior_scale, **kwargs)
         self.write_form = write_form
         self.write_passes = write_passes
         self.initial_weight_scale = weight_scale

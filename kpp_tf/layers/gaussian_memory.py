@@ -24,17 +24,26 @@ class GaussianMemoryLayer(keras.layers.Layer):
       slots: S, rows of the memory.
       code_size: D, columns of the memory.
       noise_scale: sigma at the start, over 0.01.
+      prior_scale: standard deviation of the prior's numbers at the start, over 0.
       **kwargs: passed to `keras.layers.Layer`.
     """
 
     def __init__(
-        self, slots: int, code_size: int, noise_scale: float, **kwargs: Any
+        self,
+        slots: int,
+        code_size: int,
+        noise_scale: float,
+        prior_scale: float,
+        **kwargs: Any,
     ) -> None:
+        if prior_scale <= 0:
+            raise ValueError(f"prior_scale must be over 0. Received: {prior_scale}")
         kwargs["dtype"] = "float32"
         super().__init__(**kwargs)
         self.slots = slots
         self.code_size = code_size
         self.noise_scale = noise_scale
+        self.prior_scale = prior_scale
         # Made here and not in build: a memory has a prior before it sees a code.
         self._prior_mean = self.add_weight(
             shape=(slots, code_size),
@@ -42,7 +51,9 @@ class GaussianMemoryLayer(keras.layers.Layer):
             name="prior_mean",
         )
         self._prior_log_variance = self.add_weight(
-            shape=(slots,), initializer="zeros", name="prior_log_variance"
+            shape=(slots,),
+            initializer=keras.initializers.Constant(2.0 * math.log(prior_scale)),
+            name="prior_log_variance",
         )
         self._noise = self._add_scale(noise_scale, "noise")
 
@@ -112,4 +123,5 @@ class GaussianMemoryLayer(keras.layers.Layer):
             "slots": self.slots,
             "code_size": self.code_size,
             "noise_scale": self.noise_scale,
+            "prior_scale": self.prior_scale,
         }

@@ -33,6 +33,7 @@ class KanervaMachineMemory(GaussianMemoryLayer):
       address_size: columns of the key table A.
       hidden: units of the hidden layer of b.
       noise_scale: sigma at the start, over 0.01.
+      prior_scale: square root of the diagonal of U0 at the start.
       **kwargs: passed to `keras.layers.Layer`.
     """
 
@@ -43,9 +44,10 @@ class KanervaMachineMemory(GaussianMemoryLayer):
         address_size: int = 64,
         hidden: int = 128,
         noise_scale: float = 1.0,
+        prior_scale: float = 1.0,
         **kwargs: Any,
     ) -> None:
-        super().__init__(slots, code_size, noise_scale, **kwargs)
+        super().__init__(slots, code_size, noise_scale, prior_scale, **kwargs)
         self.address_size = address_size
         self.hidden_size = hidden
         self._table = self.add_weight(

@@ -23,30 +23,31 @@ class DynamicKanervaMachine(MemoryModel):
               weights that they are addressed with (see `DynamicKanervaMemory`).
     Generate: M ~ p(M),  w_t ~ p(w) = N(0, I),  x_t ~ p(x | M^T w_t).
     Infer:    q(w_t|X, M) = N(argmin_w |e_t - M^T w|^2 + sigma^2 |w|^2, sigma_w^2 I).
-    Bound:    E_q(M) sum_t { E_q(w) ln p(x_t | M^T w) - KL[q(w_t|X, M) || p(w)] }
-              - KL[q(M|X) || p(M)]  <=  ln p(X).
+    Bound:    E_q(M|X) { E_q(w) ln p(x_t | M^T w) - KL[q(w_t|X, M) || p(w)] }
+              <=  E_q(M|X) ln p(x_t|M).
 
     `elbo` draws one M from q(M|X) an episode and infers weights given that M, so that
-    the bound holds whatever wrote the memory. Its terms: the KL of the weights is
-    `kl_keys`, the KL of the memory `kl_memory`, shared evenly among an episode's real
-    images; there are no other latents. So `bound` is of ln p(X), a stricter figure
-    than the ln p(X|M) of a model with a deterministic memory; `bound - kl_memory`
-    bounds -E_q(M|X) ln p(X|M). With `memory_kl=False` the latter is what is trained.
+    the bound holds whatever wrote the memory. The KL of the weights is `kl_keys`; there
+    are no other latents. By default the KL of the memory is not counted, so that the
+    figure is of ln p(X|M), as that of a deterministic memory is. With `memory_kl=True`
+    KL[q(M|X) || p(M)] is `kl_memory`, in equal shares for an episode's real images, and
+    the bound is of ln p(X): the objective of the source. Then start with a small
+    `prior_scale`, such as 0.1: memory that nobody reads is else paid for at first.
 
     With `analytic=False` memory is read at its mean R, as images must be independent
-    given the memory for importance weights of each: a bound of ln p(X|R), from which
-    the KL of the memory (never negative) is subtracted still.
+    given the memory for importance weights of each: a bound of ln p(X|R).
 
     The published objective adds the log-likelihood of an autoencoder, so that decoder
     and encoder agree. Here gradients reach the encoder through the least squares; the
-    objective is the bound alone. Training noise sigma, fixed there, is learned here.
+    objective is the bound alone. The noise sigma, fixed there, is learned here.
 
     Reference: Wu, Wayne, Gregor, Lillicrap, "Learning Attractor Dynamics for
     Generative Memory", NeurIPS 2018, arXiv:1811.09556 (32 slots of 100 numbers).
 
     Args:
       image_shape, likelihood, episode_length: see `MemoryModel`.
-      slots, code_size, write_form, write_passes: see `DynamicKanervaMemory`.
+      slots, code_size, write_form, write_passes, prior_scale: see
+        `DynamicKanervaMemory`.
       memory_kl: whether `elbo` counts the KL of the memory.
       encoder: arguments of `TSMResNet`. shift="none" is DKM, "bidirectional" is DKM
         with TSM.
@@ -62,7 +63,8 @@ class DynamicKanervaMachine(MemoryModel):
         code_size: int = 100,
         write_form: str = "batch",
         write_passes: int = 2,
-        memory_kl: bool = True,
+        prior_scale: float = 1.0,
+        memory_kl: bool = False,
         encoder: dict | None = None,
         decoder: dict | None = None,
         **kwargs,
@@ -74,7 +76,12 @@ class DynamicKanervaMachine(MemoryModel):
         self.encoder = TSMResNet(**self.encoder_config, name="encoder")
         self.code = keras.layers.Dense(code_size, name="code")
         self.memory = DynamicKanervaMemory(
-            slots, code_size, write_form, write_passes, name="memory"
+            slots,
+            code_size,
+            write_form,
+            write_passes,
+            prior_scale=prior_scale,
+            name="memory",
         )
         self.decoder = ImageDecoder(
             self.image_shape,
@@ -150,6 +157,7 @@ class DynamicKanervaMachine(MemoryModel):
             "code_size": self.memory.code_size,
             "write_form": self.memory.write_form,
             "write_passes": self.memory.write_passes,
+            "prior_scale": self.memory.prior_scale,
             "memory_kl": self.memory_kl,
             "encoder": self.encoder_config,
             "decoder": self.decoder_config,

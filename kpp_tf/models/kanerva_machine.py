@@ -48,6 +48,7 @@ class KanervaMachine(MemoryModel):
       code_size: D, columns of the memory and size of z.
       key_size: of y.
       address_size: columns of the key table.
+      prior_scale: see `KanervaMachineMemory`.
       memory_kl: whether `elbo` counts the KL of the memory.
       encoder: arguments of `TSMResNet`. A KM sees each image by itself: shift="none".
       decoder: arguments of `ImageDecoder`.
@@ -62,6 +63,7 @@ class KanervaMachine(MemoryModel):
         code_size: int = 100,
         key_size: int = 32,
         address_size: int = 64,
+        prior_scale: float = 1.0,
         memory_kl: bool = False,
         encoder: dict | None = None,
         decoder: dict | None = None,
@@ -79,7 +81,7 @@ class KanervaMachine(MemoryModel):
         )
         self.correction = GaussianHead(code_size, name="correction")
         self.memory = KanervaMachineMemory(
-            slots, code_size, address_size, name="memory"
+            slots, code_size, address_size, prior_scale=prior_scale, name="memory"
         )
         self.decoder = ImageDecoder(
             self.image_shape,
@@ -167,6 +169,7 @@ class KanervaMachine(MemoryModel):
             "code_size": self.memory.code_size,
             "key_size": self.key_size,
             "address_size": self.memory.address_size,
+            "prior_scale": self.memory.prior_scale,
             "memory_kl": self.memory_kl,
             "encoder": self.encoder_config,
             "decoder": self.decoder_config,

@@ -229,10 +229,15 @@ def test_every_weight_has_a_gradient():
 
 
 def test_config_round_trip_and_weights(tmp_path):
-    layer = _layer(write_form="sequential", write_passes=3, weight_scale=0.2)
+    layer = _layer(write_form="sequential", write_passes=3, prior_scale=0.2)
     config = keras.saving.serialize_keras_object(layer)
     copy = keras.saving.deserialize_keras_object(config)
     assert copy.get_config() == layer.get_config()
+    np.testing.assert_allclose(
+        tf.linalg.diag_part(copy.prior(1).covariance)[0],
+        np.full(SLOTS, 0.04),
+        rtol=1e-5,
+    )
     copy.set_weights(layer.get_weights())
     np.testing.assert_array_equal(copy(_codes()).mean, layer(_codes()).mean)
 
@@ -254,6 +259,8 @@ def test_wrong_arguments_are_named():
         _layer(write_passes=0)
     with pytest.raises(ValueError, match="noise must start over"):
         _layer(noise_scale=0.0)
+    with pytest.raises(ValueError, match="prior_scale must be over 0"):
+        _layer(prior_scale=0.0)
     layer = _layer(write_form="sequential")
     signature = [tf.TensorSpec([None, None, SIZE], tf.float32)]
     with pytest.raises(ValueError, match="static episode"):

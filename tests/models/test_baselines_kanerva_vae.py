@@ -35,7 +35,11 @@ def _dkm_tsm():
 
 
 def _dkm_sequential():
-    return _dkm(write_form="sequential")
+    return _dkm(write_form="sequential", prior_scale=0.5)
+
+
+def _dkm_memory_kl():
+    return _dkm(memory_kl=True)
 
 
 def _km(**arguments):
@@ -51,7 +55,7 @@ def _vae(**arguments):
     return models.VariationalAutoencoder(**{**COMMON, "latent_size": 3, **arguments})
 
 
-MODELS = [_dkm, _dkm_tsm, _dkm_sequential, _km, _km_memory_kl, _vae]
+MODELS = [_dkm_memory_kl, _dkm_tsm, _dkm_sequential, _km, _km_memory_kl, _vae]
 
 
 def _built(make):
@@ -212,7 +216,7 @@ def test_a_constant_episode_has_finite_terms(make, seeds):
         assert np.all(np.isfinite(gradient))
 
 
-@pytest.mark.parametrize("make", [_dkm, _km_memory_kl])
+@pytest.mark.parametrize("make", [_dkm_memory_kl, _km_memory_kl])
 def test_memory_kl_is_shared_among_real_images(make, episode, seeds):
     model = _built(make)
     mask = tf.constant([[1.0] * 5, [1.0] * 3 + [0.0] * 2, [1.0] + [0.0] * 4])
@@ -222,7 +226,7 @@ def test_memory_kl_is_shared_among_real_images(make, episode, seeds):
     assert np.all(total > 0)
 
 
-@pytest.mark.parametrize("make", [_dkm, _km_memory_kl])
+@pytest.mark.parametrize("make", [_dkm_memory_kl, _km_memory_kl])
 def test_memory_kl_can_be_left_out(make, episode, seeds):
     model = _built(make)
     config = {**model.get_config(), "memory_kl": False}
