@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LAYERS = (
     ("config", "noise", "likelihoods", "data", "layers"),
     ("models",),
-    ("training", "evaluation", "serving", "plots"),
+    ("training", "pretrained", "evaluation", "serving", "plots"),
 )
 # Within the first row each part stands alone, but for these leaves.
 LEAVES = frozenset({"config", "noise", "likelihoods"})
