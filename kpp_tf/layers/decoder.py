@@ -1,5 +1,6 @@
 """p(X|Z, M-hat): from a vector to the parameters of an image's likelihood."""
 
+import itertools
 from collections.abc import Sequence
 
 import keras
@@ -64,12 +65,11 @@ class ImageDecoder(keras.layers.Layer):
             activation="relu",
             name="start",
         )
-        self.stages = [
-            [
-                ResidualBlock(width, name=f"stage{stage}_block{block}")
-                for block in range(count)
-            ]
+        # One flat list: Keras 3.12 leaves layers in lists of lists out of its files.
+        self.residual_blocks = [
+            ResidualBlock(width, name=f"stage{stage}_block{block}")
             for stage, (width, count) in enumerate(zip(widths, blocks, strict=True))
+            for block in range(count)
         ]
         self.up = [
             keras.layers.Conv2D(
@@ -88,7 +88,7 @@ class ImageDecoder(keras.layers.Layer):
             code = (*code[:-1], self.hidden_size)
         self.start.build(code)
         height, width, channels = self.start_shape
-        for stage, blocks in enumerate(self.stages):
+        for stage, blocks in enumerate(self._stages()):
             if stage:
                 self.up[stage - 1].build((None, height, width, channels))
                 height, width, channels = 2 * height, 2 * width, self.widths[stage]
@@ -110,13 +110,17 @@ class ImageDecoder(keras.layers.Layer):
         batch, length = tf.unstack(tf.shape(code)[:2])
         shape = [batch, length, *self.start_shape]
         features = tf.reshape(self.start(features), shape)
-        for stage, blocks in enumerate(self.stages):
+        for stage, blocks in enumerate(self._stages()):
             if stage:
                 features = self._frames(self._double(stage - 1), features)
             for block in blocks:
                 features = block(features)
         pixels = self._frames(self._to_pixels, features)
         return tf.cast(pixels, tf.float32)
+
+    def _stages(self):
+        rest = iter(self.residual_blocks)
+        return [list(itertools.islice(rest, count)) for count in self.blocks]
 
     def _double(self, stage):
         return lambda frames: tf.nn.depth_to_space(self.up[stage](frames), 2)
