@@ -22,13 +22,14 @@ CONFIG, METRICS, SUMMARY = "config.json", "metrics.csv", "summary.json"
 # for `train.steps`, which the schedule of the steps to come depends on.
 FREE = (
     "eval.",
+    "data.test_split",
+    "data.validation_split",
     "train.steps",
     "train.steps_per_loop",
     "train.checkpoint_every",
     "train.keep_checkpoints",
     "train.log_every",
     "train.summary_every",
-    "train.validate_every",
     "train.jit_compile",
 )
 
