@@ -44,8 +44,8 @@ def _batch(lengths, length=4, seed=0):
     return Episodes(*map(tf.constant, (images, mask, index, seeds)))
 
 
-# A full batch; one with a short episode and a row of padding.
-BATCHES = [_batch([4, 4, 4], seed=1), _batch([4, 3, 0], seed=2)]
+# A full batch; one with short episodes and a row of padding.
+BATCHES = [_batch([4, 4, 4], seed=1), _batch([4, 3, 2, 0], seed=2)]
 
 
 def _episodes():
@@ -68,7 +68,7 @@ def test_terms_are_means_over_images_that_are_real():
     for images, _ in _episodes():
         distances += list(_distances(images, images.mean(axis=0)))
         inks += list(images.mean(axis=(1, 2, 3)))
-    assert results["images"] == len(distances) == 19
+    assert results["images"] == len(distances) == 21
     assert results["log_likelihood"] == pytest.approx(-np.mean(distances), rel=1e-5)
     assert results["kl_latents"] == pytest.approx(0.5)
     assert results["kl_keys"] == pytest.approx(np.mean(inks), rel=1e-5)
