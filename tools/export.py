@@ -123,13 +123,15 @@ def _seconds(lite, signature):
 
 def _episodes(config):
     """Whole test episodes, for the bound."""
+    import tensorflow as tf
+
     from kpp_tf.evaluation import runs
 
     if not BOUND_EPISODES.value:
         return []
     count = -(-BOUND_EPISODES.value // config.eval.episodes_per_batch)
     dataset = runs.test_episodes(config, None, DATA_DIR.value)
-    whole = dataset.filter(lambda *fields: fields[1][-1, -1] > 0)
+    whole = dataset.filter(lambda batch: tf.reduce_all(batch.mask > 0))
     return list(whole.take(count))
 
 

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import keras
 import pytest
+from PIL import Image
 
 from kpp_tf.models import build_model
+from kpp_tf.serving.local_server import LocalServer
 from kpp_tf.training import checkpoints, workdirs
 from tests.serving.tiny_models import tiny_config
 
@@ -29,11 +31,13 @@ def workdir(tmp_path_factory):
 
 
 def run(tool, *arguments):
-    command = [sys.executable, str(ROOT / "tools" / f"{tool}.py"), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+    command = [sys.executable, f"tools/{tool}.py", *arguments]
+    return subprocess.run(
+        command, capture_output=True, text=True, check=False, cwd=ROOT
+    )
 
 
-def test_a_run_is_exported_and_inspected(workdir, tmp_path):
+def test_a_run_is_exported_inspected_and_served(workdir, tmp_path):
     done = run("export", f"--workdir={workdir}", f"--out={tmp_path}", "--name=m")
     assert done.returncode == 0, done.stderr
     version = tmp_path / "m" / "1"
@@ -45,6 +49,20 @@ def test_a_run_is_exported_and_inspected(workdir, tmp_path):
     assert described["path"] == str(version)
     assert described["memory_floats"] == described["live"]["memory_floats"] == 32
     assert described["live"]["flops_per_image"]["generate"] > 0
+    picture = tmp_path / "samples.png"
+    with LocalServer(tmp_path / "m") as server:
+        done = run(
+            "serving_client",
+            "--api=grpc",
+            f"--address=127.0.0.1:{server.grpc_port}",
+            "--model=m",
+            "--episodes=2",
+            "--timeout=120",
+            f"--out={picture}",
+        )
+    assert done.returncode == 0, done.stderr
+    with Image.open(picture) as grid:  # 4 images of each of 2 episodes, zoomed by 2
+        assert grid.size == (4 * (56 + 2) + 2, 2 * (56 + 2) + 2)
 
 
 @pytest.mark.slow
