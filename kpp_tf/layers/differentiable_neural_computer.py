@@ -20,6 +20,12 @@ import tensorflow as tf
 # Usage below this counts as free: its logarithm, and the gradient of it, stay finite.
 _LEAST_USAGE = 1e-6
 
+# Biases of the heads before training. All at zero, every write goes halfway into every
+# slot and every read is their mean, and a decoder learns to do without. So a fresh
+# memory writes each frame to a free slot, releases none, and reads by content: gates
+# and the content mode start at 0.95 or so, strengths at 6.
+_LIKELY, _SHARP = 3.0, 5.0
+
 
 class AccessState(NamedTuple):
     """What one step of the memory hands to the next; all float32.
@@ -290,12 +296,10 @@ class DifferentiableNeuralComputer(keras.layers.Layer):
         self.controller = keras.layers.LSTMCell(
             controller_size, dtype="float32", name="controller"
         )
-        self.read_head = keras.layers.Dense(
-            num_read_heads * (slot_size + 4), dtype="float32", name="read_head"
-        )
-        self.write_head = keras.layers.Dense(
-            3 * slot_size + num_read_heads + 3, dtype="float32", name="write_head"
-        )
+        one_read = [*[0.0] * slot_size, _SHARP, 0.0, _LIKELY, 0.0]
+        self.read_head = _head("read_head", one_read * num_read_heads)
+        gates = [*[-_LIKELY] * num_read_heads, _SHARP, _LIKELY, _LIKELY]
+        self.write_head = _head("write_head", [*[0.0] * 3 * slot_size, *gates])
 
     def build(self, input_shape):
         reads = self.num_read_heads * self.slot_size
@@ -453,6 +457,17 @@ class DifferentiableNeuralComputer(keras.layers.Layer):
     def get_config(self):
         config = super().get_config()
         return {**config, **{name: getattr(self, name) for name in self._arguments()}}
+
+
+def _head(name: str, bias: list[float]) -> keras.layers.Dense:
+    """A linear layer to `len(bias)` numbers, which it is near before training."""
+
+    def initial_bias(shape, dtype=None):
+        return tf.constant(bias, dtype, shape)
+
+    return keras.layers.Dense(
+        len(bias), bias_initializer=initial_bias, dtype="float32", name=name
+    )
 
 
 def _oneplus(x: tf.Tensor) -> tf.Tensor:

@@ -83,9 +83,7 @@ class GenerativeDNC(MemoryModel):
         )
         self.write_input = keras.layers.Dense(input_size, name="write_input")
         self.query_input = keras.layers.Dense(input_size, name="query_input")
-        self.key_posterior = GaussianHead(
-            key_size, initial_stddev=0.1, name="key_posterior"
-        )
+        self.key_head = GaussianHead(key_size, initial_stddev=0.1, name="key_head")
         self.latent_posterior = GaussianHead(latent_size, name="latent_posterior")
         self.latent_prior = GaussianHead(latent_size, name="latent_prior")
         self.decoder = ImageDecoder(
@@ -108,7 +106,7 @@ class GenerativeDNC(MemoryModel):
         embeddings = self._embed(episode, mask)
         if memory is None:
             memory = self._write(embeddings, mask)
-        key_posterior = gaussians.diagonal(*self.key_posterior(embeddings))
+        key_posterior = gaussians.diagonal(*self.key_head(embeddings))
         keys = gaussians.draw(key_posterior, seeds, KEY_SALT)
         reads = self._read(memory, keys)
         posterior = gaussians.diagonal(*self.latent_posterior(embeddings))
@@ -134,12 +132,12 @@ class GenerativeDNC(MemoryModel):
 
     def reconstruct(self, memory, queries, seeds, mask=None):
         embeddings = self._embed(queries, mask)
-        posterior = gaussians.diagonal(*self.key_posterior(embeddings))
+        posterior = gaussians.diagonal(*self.key_head(embeddings))
         return self._likeliest(memory, gaussians.draw(posterior, seeds, KEY_SALT))
 
     def refine(self, memory, images, seeds):
         del seeds  # the likeliest keys: nothing is drawn
-        mean, _ = self.key_posterior(self._embed(images, mask=None))
+        mean, _ = self.key_head(self._embed(images, mask=None))
         return self._likeliest(memory, mean)
 
     def _embed(self, episode, mask):

@@ -76,9 +76,7 @@ class KanervaMachine(MemoryModel):
         self.decoder_config = dict(decoder or {})
         self.encoder = TSMResNet(**self.encoder_config, name="encoder")
         self.code = keras.layers.Dense(code_size, name="code")
-        self.key_posterior = GaussianHead(
-            key_size, initial_stddev=0.1, name="key_posterior"
-        )
+        self.key_head = GaussianHead(key_size, initial_stddev=0.1, name="key_head")
         self.correction = GaussianHead(code_size, name="correction")
         self.memory = KanervaMachineMemory(
             slots, code_size, address_size, prior_scale=prior_scale, name="memory"
@@ -97,12 +95,12 @@ class KanervaMachine(MemoryModel):
     def write(self, episode, mask=None):
         """The posterior q(M|X), a `GaussianMemory`."""
         embeddings = self._embed(episode, mask)
-        keys, _ = self.key_posterior(embeddings)
+        keys, _ = self.key_head(embeddings)
         return self._write(embeddings, keys, mask)
 
     def elbo(self, episode, seeds, mask=None, memory=None, analytic=True):
         embeddings = self._embed(episode, mask)
-        key_posterior = gaussians.diagonal(*self.key_posterior(embeddings))
+        key_posterior = gaussians.diagonal(*self.key_head(embeddings))
         if memory is None:
             memory = self._write(embeddings, key_posterior.mean(), mask)
         matrix = gaussian_memories.draw(memory, seeds) if analytic else memory.mean
@@ -136,13 +134,13 @@ class KanervaMachine(MemoryModel):
         return self._picture(gaussians.draw(prior, seeds, LATENT_SALT, temperature))
 
     def reconstruct(self, memory, queries, seeds, mask=None):
-        posterior = self.key_posterior(self._embed(queries, mask))
+        posterior = self.key_head(self._embed(queries, mask))
         keys = gaussians.draw(gaussians.diagonal(*posterior), seeds, KEY_SALT)
         return self._picture(self.memory.read(memory.mean, keys))
 
     def refine(self, memory, images, seeds):
         del seeds  # the likeliest keys: nothing is drawn
-        keys, _ = self.key_posterior(self._embed(images, mask=None))
+        keys, _ = self.key_head(self._embed(images, mask=None))
         return self._picture(self.memory.read(memory.mean, keys))
 
     def _embed(self, episode, mask):

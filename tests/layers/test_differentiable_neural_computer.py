@@ -267,6 +267,23 @@ def test_write_and_read_match_the_equations():
         np.testing.assert_allclose(reads[b], expected, rtol=1e-3, atol=1e-3)
 
 
+def test_a_fresh_layer_gives_every_frame_a_slot():
+    keras.utils.set_random_seed(0)
+    layer = dnc.DifferentiableNeuralComputer(
+        num_slots=8, slot_size=4, controller_size=16
+    )
+    written = layer(tf.random.stateless_normal([1, 8, 5], seed=[1, 2]))
+    link = written.link[0].numpy()
+    # From the first slot, which follows none, forward through the links: every slot.
+    slot = int(np.argmin(link.sum(axis=1)))
+    visited = [slot]
+    for _ in range(7):
+        slot = int(np.argmax(link[:, slot]))
+        assert link[slot, visited[-1]] > 0.4
+        visited.append(slot)
+    assert sorted(visited) == list(range(8))
+
+
 def test_padding_leaves_everything_untouched():
     layer = _small_layer()
     random = np.random.default_rng(4)

@@ -274,7 +274,7 @@ def test_km_terms_equal_numpy(episode, seeds):
     memory = model.write(episode)
     embeddings = np.float64(model.encoder(episode))
     key_mean, key_stddev = (
-        np.float64(x) for x in model.key_posterior(np.float32(embeddings))
+        np.float64(x) for x in model.key_head(np.float32(embeddings))
     )
     keys = key_mean + key_stddev * np.float64(noise.normal(seeds, (LENGTH, 4), salt=1))
     drawn = np.float64(noise.normal(seeds, (6, 10), salt=3))
