@@ -208,8 +208,8 @@ class KanervaPlusPlus(MemoryModel):
 
         With the pooled writer these are the keys of q(Y|X), a function of the content.
         The allocated writer places a frame by its turn, which says nothing of a query:
-        there each query's blocks F are compared with what is stored at every slot, and
-        the key is the place of the nearest (squared distance).
+        there each query's blocks F are compared with what is stored at every slot that
+        was written, and the key is the place of the nearest (squared distance).
 
         Args:
           memory: [B, S, S, D].
@@ -282,9 +282,10 @@ class KanervaPlusPlus(MemoryModel):
         stored = tf.reshape(self.reader(memory, places), [batch, count, size])
         wanted = tf.reshape(contents, [batch, length * self.blocks_per_frame, size])
         stored, wanted = tf.cast(stored, tf.float32), tf.cast(wanted, tf.float32)
-        distance = tf.reduce_sum(stored**2, axis=-1)[:, None, :] - 2 * tf.matmul(
-            wanted, stored, transpose_b=True
-        )
+        norm = tf.reduce_sum(stored**2, axis=-1)
+        # A slot that no frame wrote holds exactly 0, and resembles nothing.
+        norm = tf.where(norm > 0, norm, tf.fill(tf.shape(norm), tf.float32.max))
+        distance = norm[:, None, :] - 2 * tf.matmul(wanted, stored, transpose_b=True)
         nearest = tf.gather(slots, tf.argmin(distance, axis=-1, output_type=tf.int32))
         return tf.reshape(nearest, [batch, length, self.blocks_per_frame, 3])
 

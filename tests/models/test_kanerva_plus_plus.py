@@ -446,3 +446,23 @@ def test_bad_episodes_are_refused_by_every_method(allocated, episode, seeds):
 def test_unknown_writer_is_refused():
     with pytest.raises(ValueError, match=r"allocated.*pooled.*Received: 'slots'"):
         KanervaPlusPlus(**COMMON, writer="slots")
+
+
+def test_query_never_reads_a_slot_that_no_frame_wrote():
+    model = KanervaPlusPlus(
+        image_shape=(8, 8, 1),
+        episode_length=2,
+        memory_size=2,
+        memory_depth=3,
+        sharpness=3.0,
+        encoder={"widths": (8,), "blocks": (1,), "embedding_size": 4},
+        decoder={"widths": (8,), "blocks": (1,), "hidden": 0},
+    )
+    model.build_from_shapes()
+    # Two of four slots are written, with what is far from every query's blocks: the
+    # zeros of the others would be nearer.
+    memory = np.zeros([1, 2, 2, 3], np.float32)
+    memory[0, 0] = 1e3
+    queries = tf.random.stateless_uniform([1, 5, 8, 8, 1], [1, 2])
+    keys = model.infer_keys(tf.constant(memory), queries)
+    assert np.all(model.reader.places(keys[..., 2]) < 0.5)
