@@ -72,7 +72,8 @@ def kill_one_device(out: Path, kills: int, rng: random.Random) -> dict:
     report = {"steps": steps, "seconds_uninterrupted": time.monotonic() - began}
 
     workdir, log = out / "killed", out / "killed.log"
-    report.update(kills=0, checkpoints_lost=0, damaged=0, damage_named=0)
+    report.update(kills=0, checkpoints_lost=0)
+    damaged = []
     reached, finished = 0, False
     for attempt in range(kills):
         process = start(command(workdir, steps), log)
@@ -92,8 +93,8 @@ def kill_one_device(out: Path, kills: int, rng: random.Random) -> dict:
         reached = newest
         say(f"kill {attempt + 1}: newest checkpoint {newest}")
         if reached and attempt in (kills // 3, 2 * kills // 3):
-            reached = damage(workdir, flip=attempt == kills // 3)
-            report["damaged"] += 1
+            damaged.append(damage(workdir, flip=attempt == kills // 3))
+            reached = newest_step(workdir)
 
     process = start(command(workdir, steps), log)
     wait_for_step(process, workdir, reached + 20, reached)
@@ -103,7 +104,9 @@ def kill_one_device(out: Path, kills: int, rng: random.Random) -> dict:
         report["sigterm_exit"] = 128 - report["sigterm_exit"]
     say(f"SIGTERM: exit code {report['sigterm_exit']}")
     start(command(workdir, steps), log).wait(PATIENCE_SECONDS)
-    report["damage_named"] = log.read_text().count("Passing over damaged")
+    text = log.read_text()
+    named = [path for path in damaged if f"damaged checkpoint {path}:" in text]
+    report.update(damaged=len(damaged), damage_named=len(named))
     report["weights_equal"] = equal(out / "whole", workdir)
     return report
 
@@ -172,8 +175,8 @@ def newest_step(workdir: Path) -> int:
     return checkpoints.checkpoint_step(path) if path else 0
 
 
-def damage(workdir: Path, flip: bool) -> int:
-    """Flips a bit of the newest checkpoint, or cuts it; returns the step before it."""
+def damage(workdir: Path, flip: bool) -> Path:
+    """Flips a bit of the newest checkpoint, or cuts it; returns its path."""
     path = checkpoints.newest_checkpoint(workdir)
     data = path.with_name(path.name + ".data-00000-of-00001")
     content = bytearray(data.read_bytes())
@@ -183,7 +186,7 @@ def damage(workdir: Path, flip: bool) -> int:
         del content[len(content) // 2 :]
     data.write_bytes(content)
     say(f"{'bit flipped' if flip else 'cut'}: {path.name}")
-    return newest_step(workdir)
+    return path
 
 
 def equal(one: Path, other: Path) -> bool:

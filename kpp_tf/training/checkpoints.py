@@ -57,6 +57,9 @@ class Checkpointer:
       optimizer: built.
       average: of the weights, or None.
       keep: newest checkpoints to keep.
+
+    Attributes:
+      restored_results: what was measured at the checkpoint that was restored, or {}.
     """
 
     def __init__(
@@ -83,6 +86,7 @@ class Checkpointer:
         if average is not None:
             parts["average"] = dict(zip(names, average.averages, strict=True))
         self.checkpoint = tf.train.Checkpoint(**parts)
+        self.restored_results: dict[str, float] = {}
         self.manager = self._manager(self.folder, keep)
         self.best_manager = self._manager(self.best_folder, 1)
 
@@ -108,16 +112,14 @@ class Checkpointer:
             check_architecture(path, self.model)
             status = self.checkpoint.restore(str(path))
             status.assert_existing_objects_matched()
+            self.restored_results = _results(path)
             return int(self.step), int(self.skipped)
         return None
 
-    def results(self, which: str = "newest") -> dict[str, float]:
-        """What was measured at the newest or best whole checkpoint; {} if none was."""
-        folder = self.folder if which == "newest" else self.best_folder
-        path = next(whole_checkpoints(folder), None)
-        if path is None or not _sidecar(path).exists():
-            return {}
-        return json.loads(_sidecar(path).read_text())["results"]
+    def best_results(self) -> dict[str, float]:
+        """What was measured at the best checkpoint; {} if there is none."""
+        path = next(whole_checkpoints(self.best_folder), None)
+        return {} if path is None else _results(path)
 
     def _manager(self, folder, keep):
         return tf.train.CheckpointManager(
@@ -283,6 +285,11 @@ def _key(part: str, name: str) -> str:
 
 def _sidecar(path: Path) -> Path:
     return path.with_name(f"{path.name}.json")
+
+
+def _results(path: Path) -> dict[str, float]:
+    sidecar = _sidecar(path)
+    return json.loads(sidecar.read_text())["results"] if sidecar.exists() else {}
 
 
 def _files(path: Path) -> list[Path]:

@@ -100,10 +100,10 @@ class Controller:
         restored = self.checkpoints.restore()
         self.saved_step = None if restored is None else restored[0]
         trainer.move_to(*(restored or (0, 0)))
-        earlier = self.checkpoints.results()
+        earlier = self.checkpoints.restored_results
         self._seconds_before = earlier.get("seconds", 0.0)
         self._images_per_second = earlier.get("images_per_second", 0.0)
-        best = self.checkpoints.results("best")
+        best = self.checkpoints.best_results()
         self.best_bound = best.get("bound", np.inf)
         self._rollbacks_left = self.options.rollbacks
         self._stop_wished = threading.Event()
