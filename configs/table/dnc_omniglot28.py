@@ -4,7 +4,8 @@ r"""DNC on Omniglot, 28x28: a small version for the results table.
         --workdir=runs/table/dnc_omniglot28 --data_dir=...
 
 32 slots of 64 and 32 x 32 links: 3,072 floats an episode, 96 an image. The memory is
-written from the images that are scored.
+written from the images that are scored. Do not expect it to beat the VAE: see
+GenerativeDNC.
 """
 
 import ml_collections

@@ -20,10 +20,10 @@ import tensorflow as tf
 # Usage below this counts as free: its logarithm, and the gradient of it, stay finite.
 _LEAST_USAGE = 1e-6
 
-# Biases of the heads before training. All at zero, every write goes halfway into every
-# slot and every read is their mean, and a decoder learns to do without. So a fresh
-# memory writes each frame to a free slot, releases none, and reads by content: gates
-# and the content mode start at 0.95 or so, strengths at 6.
+# Biases of the heads before training. All at zero, every write goes in part into every
+# slot and every read is nearly their mean. With these a fresh memory writes each frame
+# to a free slot, releases none, and reads by content: gates start at 0.95, the content
+# mode at 0.91, strengths at 6.
 _LIKELY, _SHARP = 3.0, 5.0
 
 

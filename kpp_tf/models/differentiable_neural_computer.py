@@ -32,6 +32,13 @@ class GenerativeDNC(MemoryModel):
     key with its prior stands where their systems have an address. The memory is
     deterministic, so it has no KL; it is written from the very images that are scored.
 
+    What to expect: on glyphs (1,000 steps of 8 episodes of 16, small networks, one
+    seed) it reached a test bound of 107 nats, no better than a VAE of the same
+    networks with 105, for its keys collapsed (KL 0.03) and the latents carried it all.
+    With 2 latents and 4 key numbers the keys lived (KL 4.6), as further latents more
+    than as addresses: 142 nats. Where to read must be learned before a key pays for
+    itself; VMA, whose posterior compares images with items directly, reached 44.
+
     References:
       * Graves et al., "Hybrid computing using a neural network with dynamic external
         memory", Nature 538, 2016.
