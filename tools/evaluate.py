@@ -51,6 +51,17 @@ MEMORY_DTYPE = flags.DEFINE_enum(
 WATCH = flags.DEFINE_bool(
     "watch", False, "Evaluate each new checkpoint of --workdir until its run ends."
 )
+STRATEGY = flags.DEFINE_enum(
+    "strategy",
+    "one",
+    ["one", "mirrored", "multi_worker", "tpu"],
+    "One device; all GPUs of this machine (or --num_cpus); the workers of TF_CONFIG; "
+    "a TPU. Results do not depend on it.",
+)
+NUM_CPUS = flags.DEFINE_integer(
+    "num_cpus", 0, "Logical CPU devices for --strategy=mirrored; 0 takes the GPUs."
+)
+TPU = flags.DEFINE_string("tpu", "", "Name or address of the TPU; '' finds it.")
 JSON = flags.DEFINE_string(
     "json", None, "File to write the numbers to; with --watch the latest."
 )
@@ -63,29 +74,35 @@ def main(argv: list[str]) -> int:
     if WATCH.value and (WORKDIR.value is None or WHICH.value != "newest"):
         raise app.UsageError("--watch takes --workdir and the newest checkpoints")
     from kpp_tf.evaluation import runs
-    from kpp_tf.training import checkpoints
+    from kpp_tf.training import checkpoints, strategies
     from kpp_tf.training.evaluation_loop import watch
 
+    strategy = strategies.make_strategy(STRATEGY.value, NUM_CPUS.value, TPU.value)
     if not WATCH.value:
-        model, config = runs.load_model(
-            WORKDIR.value, PRETRAINED.value, EMA.value, WHICH.value
-        )
-        _evaluate(model, config)
+        with strategy.scope():
+            model, config = runs.load_model(
+                WORKDIR.value, PRETRAINED.value, EMA.value, WHICH.value
+            )
+        _evaluate(model, config, strategy)
         return 0
     model = None
     for checkpoint in watch(WORKDIR.value):
         if model is None:
-            model, config = runs.load_model(WORKDIR.value, None)
+            with strategy.scope():
+                model, config = runs.load_model(WORKDIR.value, None)
         checkpoints.load_weights(checkpoint, model, EMA.value)
-        _evaluate(model, config, step=checkpoints.checkpoint_step(checkpoint))
+        step = checkpoints.checkpoint_step(checkpoint)
+        _evaluate(model, config, strategy, step=step)
     return 0
 
 
-def _evaluate(model, config, **about) -> None:
+def _evaluate(model, config, strategy, **about) -> None:
     import tensorflow as tf
     from rich.progress import Progress
 
     from kpp_tf.evaluation import bounds, quantization, result_files, runs
+    from kpp_tf.training import strategies
+    from kpp_tf.training.evaluation_loop import ReplicatedModel
 
     length = LENGTH.value or config.data.episode_length
     config.data.episode_length = length
@@ -101,7 +118,7 @@ def _evaluate(model, config, **about) -> None:
     with Progress() as progress:
         task = progress.add_task("evaluating", total=int(dataset.cardinality()))
         results = bounds.evaluate(
-            model,
+            ReplicatedModel(model, strategy),
             dataset,
             num_samples=samples,
             swapped=SWAPPED.value,
@@ -125,6 +142,8 @@ def _evaluate(model, config, **about) -> None:
         **result_files.provenance(sys.argv),
         **results,
     }
+    if not strategies.is_chief(strategy):
+        return
     print(json.dumps(results, indent=1))
     if JSON.value:
         result_files.write(Path(JSON.value), results)
