@@ -15,5 +15,5 @@ def get_config():
     config.data.name = "fashion_mnist"
     config.data.augment = ("shift",)
     config.model.likelihood = "logistic_mixture"
-    config.train.steps = 4_000
+    config.train.steps = 2_000
     return config

@@ -14,5 +14,5 @@ def get_config():
     config = default()
     config.data.name = "omniglot28"
     config.data.augment = ("shift", "flip")
-    config.train.steps = 8_000
+    config.train.steps = 3_500
     return config
