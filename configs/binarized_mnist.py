@@ -3,6 +3,9 @@ r"""Kanerva++ on binarized MNIST (Larochelle): 3,168 memory floats for 32 images
     python tools/train.py --config=configs/binarized_mnist.py \
         --workdir=runs/mnist --data_dir=DIR
 
+8,000 steps of 256 images took 54 minutes on two cores that other work shared; alone
+they make 1,400 images/s, which would be 25 minutes. Test bound 17.49 nats/image.
+
 Compare with bounds on the same fixed binarization only.
 """
 

@@ -3,6 +3,9 @@ r"""Kanerva++ on Fashion-MNIST, 256 levels: 3,168 memory floats for 32 images.
     python tools/train.py --config=configs/fashion_mnist.py \
         --workdir=runs/fashion --data_dir=DIR
 
+2,000 steps of 256 images took 13 minutes on two cores that other work shared. Test
+bound 3.212 bits/dim.
+
 Bounds are in bits/dim too: compare with models of all 256 levels only.
 """
 

@@ -3,6 +3,9 @@ r"""Kanerva++ on Omniglot, 28x28, binary: 3,168 memory floats for 32 images.
     python tools/train.py --config=configs/omniglot28.py \
         --workdir=runs/omniglot --data_dir=DIR
 
+3,500 steps of 256 images took 21 minutes on two cores that other work shared. Test
+bound 16.46 nats/image.
+
 Alphabets of the test split are new; Burda's version is burda_omniglot.py.
 """
 
