@@ -224,8 +224,8 @@ def _length_section(results) -> Iterator[str]:
     yield (
         "One trained model, written with T images instead of the T it was trained with "
         "(marked *); the memory's size stays, so that it is shared by more or fewer "
-        "images. An allocated memory has floor(S / P)^2 slots: images beyond them share "
-        "slots, and are read back mixed.\n"
+        "images. An allocated memory has floor(S / P)^2 slots: images beyond them "
+        "share slots, and are read back mixed.\n"
     )
     for model in _models(results):
         found = {
