@@ -42,8 +42,6 @@ def test_episodes(
     config: ml_collections.ConfigDict,
     split: str | None,
     data_dir: str | None,
-    shard: int = 0,
-    num_shards: int = 1,
 ) -> tf.data.Dataset:
     """The fixed partition of a split into episodes, by `config.eval.seed`."""
     table = load_images(config.data, split or config.data.test_split, data_dir)
@@ -52,6 +50,4 @@ def test_episodes(
         config.data,
         episodes_per_batch=config.eval.episodes_per_batch,
         seed=config.eval.seed,
-        shard=shard,
-        num_shards=num_shards,
     )
