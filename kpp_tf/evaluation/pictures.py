@@ -90,16 +90,11 @@ def denoising(
 
 def memory_map(model: KanervaPlusPlus, batch: Episodes):
     """The heap picture of the first episode: a matplotlib figure."""
-    posterior = model.key_posterior(batch.images[:1], batch.mask[:1])
-    keys = posterior.mean()
-    weights = model.reader.weights_at(keys)
-    length, size = keys.shape[1], model.memory_size
-    weights = tf.reshape(weights, [length, -1, size, size])
-    weights = tf.reduce_max(weights, axis=1) * batch.mask[0][:, None, None]
-    places = model.reader.places(keys[0, ..., 1:])
+    first = batch.images[:1], batch.mask[:1]
+    keys = model.key_posterior(*first).mean()
     return plots.occupancy(
-        weights.numpy(),
-        places.numpy(),
+        model.ownership(*first)[0].numpy(),
+        model.reader.places(keys[0, ..., 1:]).numpy(),
         f"{model.writer_name} writer: which frame owns which cell",
     )
 

@@ -89,6 +89,31 @@ class Allocator(keras.layers.Layer):
         slots = tf.convert_to_tensor(self.slots)
         return tf.concat([tf.zeros_like(slots[:, :1]), slots], axis=-1)
 
+    def turns(self, length: tf.Tensor, frame_mask: tf.Tensor | None = None):
+        """Which frame writes in which turn, so that no slot is left blank.
+
+        An episode that is over before all slots are taken is written again from its
+        start: turn u is of frame u mod c, with c the number of real frames. A key from
+        the prior then always reads an image, and each copy is read as well as the
+        first.
+
+        Args:
+          length: T, int32 [].
+          frame_mask: [B, T], 1 for a real frame and 0 for padding at the end.
+
+        Returns:
+          float32 [B, U, T] (B = 1 without a mask) with U = max(T, floor(N / K)): 1
+          where turn u is of frame t. A turn of padding, when all slots are taken or
+          there is no frame, has a row of zeros.
+        """
+        slots = self.num_slots // self.blocks_per_frame
+        turn = tf.range(tf.maximum(length, slots))[None, :]
+        if frame_mask is None:
+            return tf.one_hot(turn % length, length)
+        real = tf.cast(tf.reduce_sum(frame_mask, axis=1, keepdims=True), tf.int32)
+        written = (turn < tf.maximum(real, slots)) & (real > 0)
+        return tf.one_hot(tf.where(written, turn % tf.maximum(real, 1), -1), length)
+
     def call(self, embeddings: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Allocates.
 

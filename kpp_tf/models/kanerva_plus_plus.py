@@ -18,6 +18,7 @@ from kpp_tf.models.memory_model import Elbo, MemoryModel
 
 WRITERS = ("allocated", "pooled")
 KEY_SALT, LATENT_SALT = 1, 2
+SAME_CONTENT = 1e-3  # slots whose distances differ by less, relatively, hold the same
 
 
 class Reading(NamedTuple):
@@ -252,14 +253,41 @@ class KanervaPlusPlus(MemoryModel):
         """q(Y|X): a `MultivariateNormalDiag` of batch [B, T, K] and event [3]."""
         return self._key_posterior(self._embed(episode, mask))
 
+    def ownership(self, episode: tf.Tensor, mask: tf.Tensor | None = None) -> tf.Tensor:
+        """How much of each cell each frame wrote: float32 [B, T, S, S], in [0, 1].
+
+        With the pooled writer, which gives frames no place, how much each frame's keys
+        read of each cell.
+        """
+        embeddings = self._embed(episode, mask)
+        if self.writer_name == "allocated":
+            turns, _, keys = self._take_turns(embeddings, mask)
+        else:
+            keys = self._key_posterior(embeddings).mean()
+            turns = tf.eye(tf.shape(keys)[1])[None]
+            if mask is not None:
+                turns *= mask[:, :, None]
+        batch, length = tf.unstack(tf.shape(keys)[:2])
+        shape = [batch, length, -1, self.memory_size**2]
+        cells = tf.reduce_max(tf.reshape(self.reader.weights_at(keys), shape), axis=2)
+        owned = tf.matmul(turns, cells, transpose_a=True)
+        return tf.reshape(owned, [batch, -1, self.memory_size, self.memory_size])
+
     def _embed(self, episode, mask):
         return self.encoder(self.check_episode(episode), frame_mask=mask)
 
     def _write(self, embeddings, mask):
         if self.writer_name == "pooled":
             return self.writer(embeddings, frame_mask=mask)
-        keys, _ = self.allocator(embeddings)
-        return self.writer(embeddings, keys, frame_mask=mask)
+        turns, repeated, keys = self._take_turns(embeddings, mask)
+        return self.writer(repeated, keys, frame_mask=tf.reduce_sum(turns, axis=-1))
+
+    def _take_turns(self, embeddings, mask):
+        """What is written: turns [B, U, T], embeddings [B, U, F], keys [B, U, K, 3]."""
+        turns = self.allocator.turns(tf.shape(embeddings)[1], mask)
+        # A product, not a gather: its gradient is the same bits on every run of a GPU.
+        repeated = tf.matmul(tf.cast(turns, embeddings.dtype), embeddings)
+        return turns, repeated, self.allocator(repeated)[0]
 
     def _key_posterior(self, embeddings):
         if self.writer_name == "allocated":
@@ -286,7 +314,12 @@ class KanervaPlusPlus(MemoryModel):
         # A slot that no frame wrote holds exactly 0, and resembles nothing.
         norm = tf.where(norm > 0, norm, tf.fill(tf.shape(norm), tf.float32.max))
         distance = norm[:, None, :] - 2 * tf.matmul(wanted, stored, transpose_b=True)
-        nearest = tf.gather(slots, tf.argmin(distance, axis=-1, output_type=tf.int32))
+        # A frame may lie at several slots. The first of them, so that rounding, which
+        # depends on the batch, does not choose.
+        least = tf.reduce_min(distance, axis=-1, keepdims=True)
+        near = distance <= least + SAME_CONTENT * tf.abs(least)
+        first = tf.reduce_min(tf.where(near, tf.range(count), count - 1), axis=-1)
+        nearest = tf.gather(slots, first)
         return tf.reshape(nearest, [batch, length, self.blocks_per_frame, 3])
 
     def get_config(self):

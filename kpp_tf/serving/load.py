@@ -55,8 +55,15 @@ def serving(folder: str | os.PathLike) -> Iterator[Server]:
       folder: `<base>/<model>`.
     """
     command = [sys.executable, "-m", "kpp_tf.serving.local_server", os.fspath(folder)]
+    # By default glibc gives threads heaps of their own, which grow apart for many
+    # minutes and would hide what a request keeps.
+    environment = {"MALLOC_ARENA_MAX": "2", **os.environ}
     process = subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment,
     )
     try:
         line = process.stdout.readline()

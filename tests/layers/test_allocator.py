@@ -72,6 +72,24 @@ def test_content_moves_a_place_by_its_reach(embeddings):
     np.testing.assert_allclose(near[:, :, 0, 1:], expected, atol=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("blocks", "real", "length", "expected"),
+    [
+        (1, None, 3, [0, 1, 2, 0, 1, 2, 0, 1, 2]),
+        (2, None, 3, [0, 1, 2, 0]),  # nine slots are four pairs
+        (1, None, 11, range(11)),  # more frames than slots: each still writes
+        (1, 2, 5, [0, 1, 0, 1, 0, 1, 0, 1, 0]),
+        (1, 1, 11, [0] * 9 + [None] * 2),  # padding never takes a slot again
+        (1, 0, 3, [None] * 9),
+    ],
+)
+def test_turns_go_round_until_every_slot_is_written(blocks, real, length, expected):
+    mask = None if real is None else [[1.0] * real + [0.0] * (length - real)]
+    turns = Allocator(3, 1, blocks).turns(length, mask)
+    wanted = [[float(frame == t) for t in range(length)] for frame in expected]
+    np.testing.assert_array_equal(turns, [wanted])
+
+
 @pytest.mark.parametrize(("size", "block"), SIZES)
 def test_fulfils_the_layer_contract(embeddings, size, block, tmp_path):
     shape = (BATCH, LENGTH, 2, 3)

@@ -124,7 +124,10 @@ def test_bound_equals_numpy(variant, episode, seeds):
         )
     else:
         mean, stddev = map(np.asarray, model.allocator(embeddings))
-        memory = model.writer(embeddings, mean)
+        # The episode goes round until all slots are taken.
+        turns = np.arange(max(LENGTH, (SIZE // size) ** 2 // blocks)) % LENGTH
+        repeated = embeddings.numpy()[:, turns]
+        memory = model.writer(repeated, model.allocator(repeated)[0])
     keys = mean + stddev * noise.normal(seeds, (LENGTH, blocks, 3), salt=1)
     code = np.float32(_bilinear(np.float64(memory), keys, size))
     posterior = model.latent_posterior(embeddings)
@@ -177,9 +180,11 @@ def test_sampled_kls_average_to_the_closed_form(allocated, episode):
 def test_importance_weights_average_to_the_true_likelihood(episode):
     """E_q[exp(-bound)] = p(X|M), found by drawing from the prior; the bound is above.
 
-    Wide key and latent posteriors, so that a few thousand draws settle it.
+    Wide key and latent posteriors and frames that differ little, so that a few
+    thousand draws settle it.
     """
     model = _model(key_stddev=1.2)
+    model.writer.content.kernel.assign(0.5 * model.writer.content.kernel)
     model.latent_posterior.mean.kernel.assign(0.2 * model.latent_posterior.mean.kernel)
     for layer in (model.latent_prior, model.decoder):
         perturb(layer, 0.05)
@@ -317,14 +322,40 @@ def spread():
 
 
 def test_queries_find_what_was_written_for_them(spread, episode):
-    """The allocated writer put image t at slot t; its content leads back there."""
+    """The allocated writer put image t at slots t, t + T, ...: its content leads to
+    one of them."""
     memory = spread.write(episode)
     keys = spread.infer_keys(memory, episode)
-    slots = spread.allocator.slot_keys()[:LENGTH]
-    np.testing.assert_allclose(keys[:, :, 0], [slots] * BATCH, atol=1e-6)
+    slots = spread.allocator.slot_keys()
+    distance = np.abs(keys - slots[None, None]).max(-1)  # [B, T, slots]
+    np.testing.assert_allclose(distance.min(-1), 0, atol=1e-6)
+    found = distance.argmin(-1) % LENGTH
+    np.testing.assert_array_equal(found, [np.arange(LENGTH)] * BATCH)
     order = [3, 1, 4, 0, 2]
     permuted = spread.infer_keys(memory, episode[:, order])
     np.testing.assert_array_equal(permuted, tf.gather(keys, order, axis=1))
+
+
+def test_every_slot_reads_the_frame_of_its_turn(spread, episode):
+    """No key from the prior reads a blank: slot n holds what slot n mod T holds."""
+    memory = spread.write(episode)
+    slots = spread.allocator.slot_keys()
+    keys = tf.repeat(slots[None, :, None], BATCH, axis=0)
+    blocks = spread.read(memory, keys).blocks.numpy()
+    assert np.all(np.abs(blocks).max(axis=(2, 3, 4, 5)) > 0.1)
+    turns = np.arange(len(slots)) % LENGTH
+    np.testing.assert_allclose(blocks, blocks[:, turns], atol=2e-2)
+
+
+def test_ownership_counts_each_frame_where_it_wrote(spread, episode):
+    """One cell a slot: frame t owns cells t, t + T, ... of the plane, padding none."""
+    real = 3
+    mask = np.zeros((BATCH, LENGTH), np.float32)
+    mask[:, :real] = 1
+    owned = spread.ownership(episode, mask).numpy().reshape(BATCH, LENGTH, -1)
+    expected = np.zeros((LENGTH, SIZE**2))
+    expected[np.arange(SIZE**2) % real, np.arange(SIZE**2)] = 1
+    np.testing.assert_allclose(owned, [expected] * BATCH, atol=2e-2)
 
 
 def test_permuted_queries_are_answered_in_their_order(spread, episode, seeds):
