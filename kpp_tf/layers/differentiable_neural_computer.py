@@ -1,13 +1,11 @@
 """The memory of a differentiable neural computer (DNC), batched, with its controller.
 
-N slots of W numbers are written and read by soft weightings over slots. Three ways
-to address them: by content, by how free a slot is (allocation), and by the order in
-which slots were written (temporal links). The functions below are the equations, one
-each; the layer joins them with an LSTM controller and steps through an episode.
+The layer joins the equations of `dnc_addressing` with an LSTM controller and steps
+through an episode.
 
 References:
   * Graves et al. Hybrid computing using a neural network with dynamic external
-    memory. Nature 538, 2016. Equation names follow its Methods section.
+    memory. Nature 538, 2016.
 """
 
 from __future__ import annotations
@@ -17,8 +15,8 @@ from typing import NamedTuple
 import keras
 import tensorflow as tf
 
-# Usage below this counts as free: its logarithm, and the gradient of it, stay finite.
-_LEAST_USAGE = 1e-6
+from kpp_tf.layers import dnc_addressing as addressing
+from kpp_tf.layers.dnc_addressing import ReadInterface
 
 # Biases of the heads before training. All at zero, every write goes in part into every
 # slot and every read is nearly their mean. With these a fresh memory writes each frame
@@ -59,20 +57,6 @@ class WrittenMemory(NamedTuple):
     link: tf.Tensor
 
 
-class ReadInterface(NamedTuple):
-    """What the controller asks of the R read heads.
-
-    Attributes:
-      keys: [..., R, W].
-      strengths: [..., R], at least 1.
-      modes: [..., R, 3], shares of backward, content and forward addressing.
-    """
-
-    keys: tf.Tensor
-    strengths: tf.Tensor
-    modes: tf.Tensor
-
-
 class WriteInterface(NamedTuple):
     """What the controller asks of the write head.
 
@@ -93,156 +77,6 @@ class WriteInterface(NamedTuple):
     free_gates: tf.Tensor
     allocation_gate: tf.Tensor
     write_gate: tf.Tensor
-
-
-def content_weights(
-    memory: tf.Tensor, keys: tf.Tensor, strengths: tf.Tensor
-) -> tf.Tensor:
-    """C(M, k, beta)[i] = softmax_i( beta cos(k, M[i]) ).
-
-    Args:
-      memory: [B, N, W].
-      keys: [B, ..., W].
-      strengths: [B, ...].
-
-    Returns:
-      [B, ..., N], summing to 1 over slots. An empty slot has cosine 0.
-    """
-    unit_memory = tf.math.l2_normalize(memory, axis=-1, epsilon=1e-6)
-    unit_keys = tf.math.l2_normalize(keys, axis=-1, epsilon=1e-6)
-    cosines = tf.einsum("bnw,b...w->b...n", unit_memory, unit_keys)
-    return tf.nn.softmax(strengths[..., tf.newaxis] * cosines, axis=-1)
-
-
-def updated_usage(
-    usage: tf.Tensor,
-    write_weights: tf.Tensor,
-    read_weights: tf.Tensor,
-    free_gates: tf.Tensor,
-) -> tf.Tensor:
-    """Usage u' = (u + w_write - u w_write) prod_r (1 - free_r w_read_r).
-
-    Args:
-      usage: [B, N].
-      write_weights: [B, N], of the previous step.
-      read_weights: [B, R, N], of the previous step.
-      free_gates: [B, R].
-
-    Returns:
-      [B, N] in [0, 1].
-    """
-    retention = tf.reduce_prod(1.0 - free_gates[..., tf.newaxis] * read_weights, axis=1)
-    return (usage + write_weights - usage * write_weights) * retention
-
-
-def allocation_weights(usage: tf.Tensor) -> tf.Tensor:
-    """The free list: weight goes to the least used slots first.
-
-        a[phi_j] = (1 - u[phi_j]) prod_{i < j} u[phi_i],
-
-    phi being the slots in ascending usage, ties by index. Instead of sorting, slot
-    j sums ln u over the slots that come before it: N^2 additions, no more than the
-    link matrix holds, and a gradient without the division by zero of a cumulative
-    product's. Usage under 1e-6 counts as 1e-6.
-
-    Args:
-      usage: [B, N] in [0, 1].
-
-    Returns:
-      [B, N], nonnegative, summing to at most 1.
-    """
-    usage = _LEAST_USAGE + (1.0 - _LEAST_USAGE) * usage
-    slot = tf.range(tf.shape(usage)[-1])
-    earlier_index = slot[tf.newaxis, :] < slot[:, tf.newaxis]  # [slot j, before i]
-    own, other = usage[:, :, tf.newaxis], usage[:, tf.newaxis, :]
-    before = tf.logical_or(
-        other < own, tf.logical_and(tf.equal(other, own), earlier_index)
-    )
-    log_product = tf.linalg.matvec(tf.cast(before, usage.dtype), tf.math.log(usage))
-    return (1.0 - usage) * tf.exp(log_product)
-
-
-def write_weighting(
-    content: tf.Tensor,
-    allocation: tf.Tensor,
-    allocation_gate: tf.Tensor,
-    write_gate: tf.Tensor,
-) -> tf.Tensor:
-    """Write weights w = g_write ( g_alloc a + (1 - g_alloc) c ), each [B, N]."""
-    gate = allocation_gate[:, tf.newaxis]
-    return write_gate[:, tf.newaxis] * (gate * allocation + (1.0 - gate) * content)
-
-
-def written_memory(
-    memory: tf.Tensor, weights: tf.Tensor, erase: tf.Tensor, value: tf.Tensor
-) -> tf.Tensor:
-    """M' = M (1 - w e^T) + w v^T, with M [B, N, W], w [B, N], e and v [B, W]."""
-    weights = weights[:, :, tf.newaxis]
-    kept = memory * (1.0 - weights * erase[:, tf.newaxis, :])
-    return kept + weights * value[:, tf.newaxis, :]
-
-
-def updated_link(
-    link: tf.Tensor, precedence: tf.Tensor, weights: tf.Tensor
-) -> tuple[tf.Tensor, tf.Tensor]:
-    """Notes in the link matrix which slot was written after which.
-
-        L'[i, j] = (1 - w[i] - w[j]) L[i, j] + w[i] p[j],   L'[i, i] = 0
-        p'       = (1 - sum_i w[i]) p + w
-
-    Args:
-      link: [B, N, N].
-      precedence: [B, N], of the previous step.
-      weights: [B, N], of this step's write.
-
-    Returns:
-      (link [B, N, N], precedence [B, N]).
-    """
-    into, out_of = weights[:, :, tf.newaxis], weights[:, tf.newaxis, :]
-    new_link = (1.0 - into - out_of) * link + into * precedence[:, tf.newaxis, :]
-    new_link = tf.linalg.set_diag(new_link, tf.zeros_like(weights))
-    remaining = 1.0 - tf.reduce_sum(weights, -1, keepdims=True)
-    return new_link, remaining * precedence + weights
-
-
-def read_weighting(
-    memory: tf.Tensor,
-    link: tf.Tensor,
-    read_weights: tf.Tensor,
-    interface: ReadInterface,
-) -> tf.Tensor:
-    """Read weights w' = pi_1 L^T w + pi_2 C(M, k, beta) + pi_3 L w.
-
-    Any number of queries may share one memory: the dimensions between batch and
-    heads are theirs.
-
-    Args:
-      memory: [B, N, W].
-      link: [B, N, N].
-      read_weights: [B, ..., R, N], of the previous step.
-      interface: keys [B, ..., R, W], strengths [B, ..., R], modes [B, ..., R, 3].
-
-    Returns:
-      [B, ..., R, N].
-    """
-    backward = tf.einsum("bnm,b...n->b...m", link, read_weights)
-    forward = tf.einsum("bnm,b...m->b...n", link, read_weights)
-    content = content_weights(memory, interface.keys, interface.strengths)
-    modes = interface.modes[..., tf.newaxis]
-    return (
-        modes[..., 0, :] * backward
-        + modes[..., 1, :] * content
-        + modes[..., 2, :] * forward
-    )
-
-
-def read_vectors(memory: tf.Tensor, read_weights: tf.Tensor) -> tf.Tensor:
-    """Reads r = M^T w: M [B, N, W] and w [B, ..., R, N] give [B, ..., R * W]."""
-    reads = tf.einsum("bnw,b...n->b...w", memory, read_weights)
-    shape = tf.concat(
-        [tf.shape(reads)[:-2], [reads.shape[-2] * reads.shape[-1]]], axis=0
-    )
-    return tf.reshape(reads, shape)
 
 
 @keras.saving.register_keras_serializable(package="kpp_tf")
@@ -371,29 +205,33 @@ class DifferentiableNeuralComputer(keras.layers.Layer):
             interface = ReadInterface(
                 *(tf.reshape(x, [batch, num_queries, *x.shape[1:]]) for x in interface)
             )
-            weights = read_weighting(memory, link, weights, interface)
-            reads = tf.reshape(read_vectors(memory, weights), [rows, heads * width])
+            weights = addressing.read_weighting(memory, link, weights, interface)
+            reads = tf.reshape(
+                addressing.read_vectors(memory, weights), [rows, heads * width]
+            )
         return tf.reshape(reads, [batch, num_queries, heads * width])
 
     def _step(
         self, inputs: tf.Tensor, access: AccessState, controller: list[tf.Tensor]
     ) -> tuple[AccessState, list[tf.Tensor]]:
         """One step of writing: controller, write, link, read."""
-        reads = read_vectors(access.memory, access.read_weights)
+        reads = addressing.read_vectors(access.memory, access.read_weights)
         output, controller = self.controller(tf.concat([inputs, reads], -1), controller)
         ask = self._write_interface(output)
-        usage = updated_usage(
+        usage = addressing.updated_usage(
             access.usage, access.write_weights, access.read_weights, ask.free_gates
         )
-        weights = write_weighting(
-            content_weights(access.memory, ask.key, ask.strength),
-            allocation_weights(usage),
+        weights = addressing.write_weighting(
+            addressing.content_weights(access.memory, ask.key, ask.strength),
+            addressing.allocation_weights(usage),
             ask.allocation_gate,
             ask.write_gate,
         )
-        memory = written_memory(access.memory, weights, ask.erase, ask.value)
-        link, precedence = updated_link(access.link, access.precedence, weights)
-        read_weights = read_weighting(
+        memory = addressing.written_memory(access.memory, weights, ask.erase, ask.value)
+        link, precedence = addressing.updated_link(
+            access.link, access.precedence, weights
+        )
+        read_weights = addressing.read_weighting(
             memory, link, access.read_weights, self._read_interface(output)
         )
         access = AccessState(memory, link, usage, precedence, weights, read_weights)

@@ -28,7 +28,7 @@ KNOWN_OPS = frozenset(
     DepthToSpace DisableCopyOnRead EnsureShape Equal Exp ExpandDims Fill Floor
     FloorDiv FloorMod GatherV2 Greater GreaterEqual Identity IdentityN If Less
     LessEqual Log LogSoftmax LogicalAnd MatMul Max Maximum Mean
-    MergeV2Checkpoints Min Minimum Mul Neg NoOp NotEqual OnesLike Pack Pad PadV2
+    MergeV2Checkpoints Min Minimum Mul Neg NoOp NotEqual OneHot OnesLike Pack Pad PadV2
     PartitionedCall Placeholder PlaceholderWithDefault Pow Prod Range Rank
     ReadVariableOp RealDiv Relu Reshape RestoreV2 Rsqrt SaveV2 Select SelectV2
     Shape ShardedFilename Sigmoid Size Slice Softmax Softplus Split SplitV

@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 from kpp_tf.layers import differentiable_neural_computer as dnc
+from kpp_tf.layers import dnc_addressing as addressing
 
 
 def _float32(*arrays):
@@ -149,7 +150,7 @@ def test_allocation_of_a_known_case():
     # Ascending usage: slot 1 (.2), slot 2 (.5), slot 0 (.9):
     # a[1] = .8, a[2] = .5 * .2, a[0] = .1 * .2 * .5.
     (usage,) = _float32([[0.9, 0.2, 0.5]])
-    got = dnc.allocation_weights(usage)
+    got = addressing.allocation_weights(usage)
     np.testing.assert_allclose(got, [[0.01, 0.8, 0.1]], atol=2e-6)
 
 
@@ -166,7 +167,7 @@ def test_allocation_at_its_corners(usage, expected):
     usage = tf.constant([usage])
     with tf.GradientTape() as tape:
         tape.watch(usage)
-        got = dnc.allocation_weights(usage)
+        got = addressing.allocation_weights(usage)
     np.testing.assert_allclose(got, [expected], atol=5e-6)
     assert np.all(np.isfinite(tape.gradient(got, usage)))
 
@@ -175,7 +176,7 @@ def test_allocation_equals_the_sorted_form():
     random = np.random.default_rng(1)
     usage = random.uniform(size=(20, 16))
     usage[:5] = np.round(usage[:5], 1)  # with ties and zeros
-    got = dnc.allocation_weights(tf.constant(usage, tf.float32))
+    got = addressing.allocation_weights(tf.constant(usage, tf.float32))
     expected = [_np_allocation(np.float64(np.float32(u))) for u in usage]
     np.testing.assert_allclose(got, expected, atol=1e-6)
 
@@ -185,7 +186,7 @@ def test_content_weights_of_a_known_case():
     memory, keys, strengths = _float32(
         [[[3.0, 0.0], [0.0, 2.0], [-1.0, 0.0], [0.0, 0.0]]], [[5.0, 0.0]], [np.log(4)]
     )
-    got = dnc.content_weights(memory, keys, strengths)
+    got = addressing.content_weights(memory, keys, strengths)
     np.testing.assert_allclose(got, [np.array([4, 1, 0.25, 1]) / 6.25], rtol=1e-5)
 
 
@@ -193,7 +194,7 @@ def test_usage_grows_by_writing_and_falls_by_freeing():
     usage, write, read, free = _float32(
         [[0.5, 0.5, 0.0]], [[0.0, 1.0, 0.2]], [[[1.0, 0.0, 0.5]]], [[0.8]]
     )
-    got = dnc.updated_usage(usage, write, read, free)
+    got = addressing.updated_usage(usage, write, read, free)
     np.testing.assert_allclose(got, [[0.5 * 0.2, 1.0, 0.2 * 0.6]], rtol=1e-6)
 
 
@@ -201,7 +202,7 @@ def test_memory_is_erased_then_written():
     memory, weights, erase, value = _float32(
         [[[1.0, 2.0], [3.0, 4.0]]], [[1.0, 0.5]], [[1.0, 0.0]], [[7.0, 8.0]]
     )
-    got = dnc.written_memory(memory, weights, erase, value)
+    got = addressing.written_memory(memory, weights, erase, value)
     np.testing.assert_allclose(got, [[[7.0, 10.0], [5.0, 8.0]]])
 
 
@@ -209,7 +210,9 @@ def test_links_follow_the_order_of_sharp_writes():
     # Slots written in the order 2, 0, 1: forward from 2 is 0, from 0 is 1.
     link, precedence = tf.zeros([1, 3, 3]), tf.zeros([1, 3])
     for slot in (2, 0, 1):
-        link, precedence = dnc.updated_link(link, precedence, tf.one_hot([slot], 3))
+        link, precedence = addressing.updated_link(
+            link, precedence, tf.one_hot([slot], 3)
+        )
     expected = np.zeros((3, 3))
     expected[0, 2] = expected[1, 0] = 1
     np.testing.assert_allclose(link[0], expected)
@@ -218,13 +221,13 @@ def test_links_follow_the_order_of_sharp_writes():
     memory = tf.eye(3)[tf.newaxis]
     at_zero = tf.one_hot([[0]], 3)  # one head, at slot 0
     for mode, slot in ((0, 2), (2, 1)):  # backward, forward
-        interface = dnc.ReadInterface(
+        interface = addressing.ReadInterface(
             tf.zeros([1, 1, 3]), tf.ones([1, 1]), tf.one_hot([[mode]], 3)
         )
-        weights = dnc.read_weighting(memory, link, at_zero, interface)
+        weights = addressing.read_weighting(memory, link, at_zero, interface)
         np.testing.assert_allclose(weights[0, 0], np.eye(3)[slot])
         np.testing.assert_allclose(
-            dnc.read_vectors(memory, weights)[0], np.eye(3)[slot]
+            addressing.read_vectors(memory, weights)[0], np.eye(3)[slot]
         )
 
 
@@ -233,7 +236,7 @@ def test_links_stay_a_sub_stochastic_matrix():
     link, precedence = tf.zeros([1, 5, 5]), tf.zeros([1, 5])
     for _ in range(200):
         weights = random.dirichlet(np.full(5, 0.3)) * random.uniform()
-        link, precedence = dnc.updated_link(
+        link, precedence = addressing.updated_link(
             link, precedence, tf.constant([weights], tf.float32)
         )
         assert np.all(link >= -1e-6)
