@@ -35,7 +35,7 @@ def main(argv: list[str]) -> int:
         for run in results_table.find_runs(RUNS.value):
             name = Path(run.name).name
             result_files.keep_run(run.name, folder / "runs" / f"{name}.json")
-        results = results_report.read(folder)
+        results = result_files.read(folder)
     except (ValueError, OSError) as error:
         print(f"Error: {error}", file=sys.stderr)
         return 1

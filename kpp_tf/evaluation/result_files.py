@@ -11,12 +11,32 @@ import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from kpp_tf.training import workdirs
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 FOLDER = ROOT / "results"
+
+Results = Mapping[str, Mapping[str, Any]]
+
+
+class ResultFiles(NamedTuple):
+    """Contents of `results/`, by name in each folder."""
+
+    runs: Results
+    ablations: Results
+    evaluations: Results
+    quality: Results
+
+
+def read(folder: str | Path) -> ResultFiles:
+    """Reads `results/`; a folder that is not there is empty.
+
+    Raises:
+      ValueError: if a file is not a JSON object.
+    """
+    return ResultFiles(*(read_folder(Path(folder) / n) for n in ResultFiles._fields))
 
 
 def portable_command(argv: Sequence[str]) -> str:

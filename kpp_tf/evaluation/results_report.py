@@ -4,38 +4,15 @@ Nothing here computes: it reads, sorts and prints. A figure without a file is sh
 "not run".
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Sequence
 
-from kpp_tf.evaluation import published, result_files
-from kpp_tf.evaluation.ablations import VARIANTS
+from kpp_tf.evaluation import published, result_sections
+from kpp_tf.evaluation import result_cells as cells
+from kpp_tf.evaluation.result_files import ResultFiles
 from kpp_tf.evaluation.results_table import Run
 
-NOT_RUN = "not run"
-LENGTHS = (8, 16, 32, 64)
-DTYPES = ("float32", "bfloat16", "int8", "int4")
 # Data sets whose published figures K++ is to be compared with here.
 AIMS = ("binarized_mnist", "omniglot28", "fashion_mnist")
-
-Results = Mapping[str, Mapping[str, Any]]
-
-
-class ResultFiles(NamedTuple):
-    """Contents of `results/`, by name in each folder; see `result_files`."""
-
-    runs: Results
-    ablations: Results
-    evaluations: Results
-    quality: Results
-
-
-def read(folder: str | Path) -> ResultFiles:
-    """Reads `results/`; a folder that is not there is empty."""
-    return ResultFiles(
-        *(result_files.read_folder(Path(folder) / n) for n in ResultFiles._fields)
-    )
-
 
 _INTRODUCTION = """\
 # Results
@@ -75,12 +52,12 @@ _BOUND_COLUMNS = (
 def to_markdown(results: ResultFiles) -> str:
     """The whole of RESULTS.md."""
     parts = [
-        [_INTRODUCTION.format(not_run=NOT_RUN)],
+        [_INTRODUCTION.format(not_run=cells.NOT_RUN)],
         _published_section(results),
-        _ablation_section(results),
-        _length_section(results),
-        _dtype_section(results),
-        _quality_section(results),
+        result_sections.ablations(results),
+        result_sections.lengths(results),
+        result_sections.precisions(results),
+        result_sections.samples(results),
         _provenance_section(results),
     ]
     return "\n".join(line for part in parts for line in part)
@@ -112,8 +89,9 @@ def _published_section(results) -> Iterator[str]:
         ours = sorted((r for r in runs if r.data == data), key=lambda r: r.bound)
         rows += [_our_row(run) for run in ours]
         if data.name in AIMS and not any(r.system == published.KPP for r in ours):
-            rows.append([f"{published.KPP}, ours", NOT_RUN, *["-"] * 14])
-        yield from _table(_BOUND_COLUMNS, rows)
+            rows.append([f"{published.KPP}, ours", cells.NOT_RUN, *["-"] * 14])
+        yield from cells.table(_BOUND_COLUMNS, rows)
+        yield from _against_vae(ours)
         if data.name in published.PROTOCOLS:
             yield f"What differs: {published.PROTOCOLS[data.name]}\n"
     for name, text in published.SOURCES.items():
@@ -137,197 +115,38 @@ def _our_run(name, results):
 def _our_row(run):
     figures = run.summary
     samples = figures.get("num_samples")
-    importance = _number(figures.get("importance_weighted_bound"))
+    importance = cells.number(figures.get("importance_weighted_bound"))
     return [
         f"**{run.system}, ours**",
         f"**{run.bound:.2f}** +- {run.standard_error:.2f}",
-        *_terms(figures),
-        f"{importance} [{samples}]" if importance != NOT_RUN else NOT_RUN,
-        _number(figures.get("bound_swapped_memory")),
-        _number(figures.get("memory_floats_per_image"), 0),
-        _number(figures.get("parameters"), 0),
-        _number(figures.get("steps"), 0),
-        _number(figures.get("images_per_second"), 0),
-        _number(figures["seconds"] / 60 if figures.get("seconds") else None, 1),
-        _number(figures.get("seed"), 0),
+        *cells.terms(figures),
+        f"{importance} [{samples}]" if importance != cells.NOT_RUN else cells.NOT_RUN,
+        cells.number(figures.get("bound_swapped_memory")),
+        cells.number(figures.get("memory_floats_per_image"), 0),
+        cells.number(figures.get("parameters"), 0),
+        cells.number(figures.get("steps"), 0),
+        cells.number(figures.get("images_per_second"), 0),
+        cells.number(figures["seconds"] / 60 if figures.get("seconds") else None, 1),
+        cells.number(figures.get("seed"), 0),
         run.protocol,
         f"`{figures['file']}`",
     ]
 
 
-def _ablation_section(results) -> Iterator[str]:
-    yield "## Ablations\n"
-    yield (
-        "Kanerva++ on binarized MNIST, one thing changed at a time, each trained for "
-        "so many steps as its line says: far fewer than the runs above, so compare "
-        "lines with each other. Test split; columns after the terms are explained "
-        "under [Samples](#samples).\n"
-    )
-    base = results.ablations.get("base", {}).get("bound")
-    rows, measured = [], {}
-    for name, variant in VARIANTS.items():
-        run = results.ablations.get(name)
-        if run is None:
-            rows.append([variant.title, NOT_RUN, *["-"] * 11])
-            continue
-        quality = results.quality.get(f"ablation_{name}", {})
-        measured[name] = {**quality, "bound": run["bound"]}
-        rows.append(
-            [
-                variant.title,
-                f"{run['bound']:.2f} +- {run['bound_standard_error']:.2f}",
-                _number(None if base is None else run["bound"] - base, sign=True),
-                *_terms(run)[:3],
-                _number(run.get("memory_floats_per_image"), 0),
-                _number(run.get("steps"), 0),
-                _number(quality.get("frechet_samples_to_held_out")),
-                _number(quality.get("frechet_refined_to_held_out")),
-                _number(quality.get("novelty")),
-                _number(quality.get("largest_step")),
-                f"`results/ablations/{name}.json`",
-            ]
-        )
-    yield from _table(
-        (
-            "variant",
-            "bound, nats/image",
-            "against base",
-            "-ln p(x\\|z, m)",
-            "KL latents",
-            "KL keys",
-            "memory floats/image",
-            "steps",
-            "Frechet, samples",
-            "Frechet, refined",
-            "novelty",
-            "largest step",
-            "from",
-        ),
-        rows,
-    )
-    best = [
-        ("lowest bound", "bound"),
-        ("samples nearest to held-out images", "frechet_samples_to_held_out"),
-        ("the same after iterative inference", "frechet_refined_to_held_out"),
-        ("smoothest key paths", "largest_step"),
-    ]
-    for claim, field in best:
-        known = {n: m[field] for n, m in measured.items() if field in m}
-        if len(known) > 1:
-            name = min(known, key=known.get)
-            yield f"* {claim}: {VARIANTS[name].title} ({known[name]:.2f})"
-    yield ""
-
-
-def _length_section(results) -> Iterator[str]:
-    yield "## Episode length at test time\n"
-    yield (
-        "One trained model, written with T images instead of the T it was trained with "
-        "(marked *); the memory's size stays, so that it is shared by more or fewer "
-        "images. An allocated memory has floor(S / P)^2 slots: images beyond them "
-        "share slots, and are read back mixed.\n"
-    )
-    for model in _models(results):
-        found = {
-            e["episode_length"]: (name, e)
-            for name, e in results.evaluations.items()
-            if e.get("pretrained") == model and e["memory_dtype"] == "float32"
-        }
-        trained = {e["trained_episode_length"] for _, e in found.values()}
-        rows = []
-        for length in sorted({*LENGTHS, *found}):
-            mark = "*" if length in trained else ""
-            rows.append([f"{length}{mark}", *_evaluation_cells(found.get(length))])
-        yield f"`{model}`:\n"
-        yield from _table(("T", *_EVALUATION_COLUMNS), rows)
-
-
-def _dtype_section(results) -> Iterator[str]:
-    yield "## Precision of the stored memory\n"
-    yield (
-        "One trained model; the memory is rounded between writing and reading: to "
-        "bfloat16, or to symmetric integers with one float32 scale for each channel of "
-        "each episode, whose bits are counted. Nothing is trained for it.\n"
-    )
-    for model in _models(results):
-        found = {
-            e["memory_dtype"]: (name, e)
-            for name, e in results.evaluations.items()
-            if e.get("pretrained") == model
-            and e["episode_length"] == e["trained_episode_length"]
-        }
-        rows = []
-        for dtype in DTYPES:
-            _, evaluation = found.get(dtype, (None, {}))
-            bits = _number(evaluation.get("memory_bits_per_image"), 0)
-            rows.append([dtype, bits, *_evaluation_cells(found.get(dtype))])
-        yield f"`{model}`:\n"
-        yield from _table(("stored as", "bits/image", *_EVALUATION_COLUMNS), rows)
-
-
-_EVALUATION_COLUMNS = (
-    "bound, nats/image",
-    "-ln p(x\\|z, m)",
-    "KL latents",
-    "KL keys",
-    "swapped",
-    "memory floats/image",
-    "from",
-)
-
-
-def _evaluation_cells(found):
-    if found is None:
-        return [NOT_RUN, *["-"] * 6]
-    name, evaluation = found
-    return [
-        f"{evaluation['bound']:.2f} +- {evaluation['bound_standard_error']:.2f}",
-        *_terms(evaluation)[:3],
-        _number(evaluation.get("bound_swapped_memory")),
-        _number(evaluation["memory_floats_per_image"], 1),
-        f"`results/evaluations/{name}.json`",
-    ]
-
-
-def _quality_section(results) -> Iterator[str]:
-    yield "## Samples\n"
-    yield (
-        "The bound alone can be won by a memory that merely stores. The test episodes "
-        "are cut in two: memories are written from one half; the other is held out. "
-        "Frechet distance: in the 64 features of a small classifier trained here, so "
-        "not comparable with distances published elsewhere; of samples from p(Y), and "
-        "of the same refined by iterative inference, to held-out images and to those "
-        "that were written. Perfect samples would get what the written images "
-        'themselves get (column "floor"). Novelty: distance of a sample to the '
-        "nearest written frame over that of a written frame to the nearest other; 0 "
-        "for copies, 1 for samples as new as another frame, more for what resembles no "
-        "frame. Along straight key paths "
-        "between two frames, 16 steps: the largest change of one step (1 is a jump, "
-        "0.06 an even crossing) and the path's length (1 is straight), both over the "
-        "distance of the ends.\n"
-    )
-    columns = {
-        "held-out, samples": "frechet_samples_to_held_out",
-        "held-out, refined": "frechet_refined_to_held_out",
-        "floor": "frechet_written_to_held_out",
-        "written, samples": "frechet_samples_to_written",
-        "written, refined": "frechet_refined_to_written",
-        "novelty": "novelty",
-        "novelty, refined": "novelty_refined",
-        "largest step": "largest_step",
-        "path length": "path_length",
-    }
-    rows = []
-    others = [n for n in results.quality if not n.startswith("ablation_")]
-    for name in sorted({*_models(results), *others}):
-        quality = results.quality.get(name)
-        if quality is None:
-            rows.append([name, *[NOT_RUN] * len(columns), "-", "-"])
-            continue
-        cells = [_number(quality.get(field)) for field in columns.values()]
-        accuracy = f"{100 * quality['classifier']['accuracy']:.1f}%"
-        rows.append([name, *cells, accuracy, f"`results/quality/{name}.json`"])
-    yield from _table(("model", *columns, "classifier's accuracy", "from"), rows)
+def _against_vae(runs: Sequence[Run]) -> Iterator[str]:
+    """What a memory is worth after equal training, where there is a VAE to compare."""
+    for vae in (run for run in runs if run.summary["model"] == "vae"):
+        steps = vae.summary["steps"]
+        gains = [
+            f"{run.system} {run.bound - vae.bound:+.2f}"
+            for run in runs
+            if run is not vae and run.summary["steps"] == steps
+        ]
+        if gains:
+            yield (
+                f"Against the VAE, which has no memory, after as many steps "
+                f"({steps:,}); below zero is better: {', '.join(gains)}.\n"
+            )
 
 
 def _provenance_section(results) -> Iterator[str]:
@@ -337,35 +156,3 @@ def _provenance_section(results) -> Iterator[str]:
             revision = content.get("git_revision") or "unknown"
             yield f"* `results/{folder}/{name}.json`, revision {revision}:"
             yield f"\n      {content.get('command', 'unknown')}\n"
-
-
-def _models(results) -> list[str]:
-    """Names of the models that lines are shown for, run or not."""
-    found = {e["pretrained"] for e in results.evaluations.values() if e["pretrained"]}
-    return sorted(found) or ["binarized_mnist"]
-
-
-def _terms(figures):
-    """Cells of the bound's four terms, the first as it enters the bound."""
-    likelihood = figures.get("log_likelihood")
-    return [
-        _number(None if likelihood is None else -likelihood),
-        *(_number(figures.get(f"kl_{name}")) for name in ("latents", "keys", "memory")),
-    ]
-
-
-def _number(value: float | None, decimals: int = 2, sign: bool = False) -> str:
-    if value is None:
-        return NOT_RUN
-    return f"{value:{'+' if sign else ''},.{decimals}f}"
-
-
-def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    for row in rows:
-        if len(row) != len(columns):
-            raise ValueError(f"a row has one cell a column: {columns}. Received: {row}")
-    yield "| " + " | ".join(columns) + " |"
-    yield "| " + " | ".join(":---" for _ in columns) + " |"
-    for row in rows:
-        yield "| " + " | ".join(row) + " |"
-    yield ""

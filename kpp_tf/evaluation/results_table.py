@@ -222,11 +222,11 @@ def _nan_last(value: float) -> float:
 
 
 _INTRODUCTION = """\
-Lower is better. "Ours" bounds -ln p(X|M) of single images on the stated split, mean and
-standard error over images; unless a line says otherwise the memory M was written from
-the very images that are scored. It is the likelihood term with its sign changed plus
-the three KLs, in nats per image. Memory is what is stored of an episode, in floats per
-image of it; images/s is the training speed measured in that run.
+Lower is better. "Ours" bounds -ln p(X|M) of single images on the stated split, mean
+over images and standard error over episodes; unless a line says otherwise the memory M
+was written from the very images that are scored. It is the likelihood term with its
+sign changed plus the three KLs, in nats per image. Memory is what is stored of an
+episode, in floats per image of it; images/s is the training speed measured in that run.
 """
 
 _HEADER = (

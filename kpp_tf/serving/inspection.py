@@ -23,7 +23,7 @@ from kpp_tf.serving import saved_model
 
 # What the exports of this project are made of, for every likelihood and writer.
 KNOWN_OPS = frozenset(
-    """Abs Add AddN AddV2 All ArgMin Assert AssignVariableOp BatchMatMulV2 BiasAdd
+    """Abs Add AddN AddV2 All Assert AssignVariableOp BatchMatMulV2 BiasAdd
     BroadcastArgs BroadcastTo Cast Ceil ClipByValue ConcatV2 Const Conv2D
     DepthToSpace DisableCopyOnRead EnsureShape Equal Exp ExpandDims Fill Floor
     FloorDiv FloorMod GatherV2 Greater GreaterEqual Identity IdentityN If Less

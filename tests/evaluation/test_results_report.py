@@ -4,10 +4,10 @@ import re
 
 import pytest
 
-from kpp_tf.evaluation import published, results_report
+from kpp_tf.evaluation import published, result_files, results_report
 from kpp_tf.evaluation.ablations import VARIANTS
 
-EMPTY = results_report.ResultFiles({}, {}, {}, {})
+EMPTY = result_files.ResultFiles({}, {}, {}, {})
 
 
 def _run(**fields):
@@ -201,7 +201,23 @@ def test_samples_have_their_floor_and_classifier():
     assert row["from"] == "`results/quality/mnist.json`"
 
 
-@pytest.mark.parametrize("folder", results_report.ResultFiles._fields)
+def test_systems_are_compared_with_the_vae_of_as_many_steps():
+    runs = {
+        "vae": _run(model="vae", bound=105.0),
+        "km": _run(model="kanerva_machine", bound=103.5),
+        "dnc": _run(model="differentiable_neural_computer", bound=107.25),
+        "long": _run(model="kanerva_plus_plus", bound=17.0, steps=8000),
+    }
+    markdown = results_report.to_markdown(EMPTY._replace(runs=runs))
+    (line,) = (line for line in markdown.splitlines() if "Against the VAE" in line)
+    assert "(1,000)" in line
+    assert "-1.50" in line and "+2.25" in line and "-88" not in line
+    del runs["vae"]
+    markdown = results_report.to_markdown(EMPTY._replace(runs=runs))
+    assert "Against the VAE" not in markdown
+
+
+@pytest.mark.parametrize("folder", result_files.ResultFiles._fields)
 def test_every_file_is_listed_with_its_command(folder):
     content = {"evaluations": _evaluation, "quality": _quality}.get(folder, _run)()
     results = EMPTY._replace(**{folder: {"name": content}})
@@ -211,8 +227,8 @@ def test_every_file_is_listed_with_its_command(folder):
 
 
 def test_files_are_read_from_their_folders(tmp_path):
-    assert results_report.read(tmp_path / "absent") == EMPTY
+    assert result_files.read(tmp_path / "absent") == EMPTY
     (tmp_path / "quality").mkdir()
     (tmp_path / "quality" / "a.json").write_text('{"novelty": 1}')
-    found = results_report.read(tmp_path)
+    found = result_files.read(tmp_path)
     assert found == EMPTY._replace(quality={"a": {"novelty": 1}})
