@@ -156,3 +156,5 @@ def _provenance_section(results) -> Iterator[str]:
             revision = content.get("git_revision") or "unknown"
             yield f"* `results/{folder}/{name}.json`, revision {revision}:"
             yield f"\n      {content.get('command', 'unknown')}\n"
+            if "note" in content:
+                yield f"  {content['note']}\n"

@@ -36,6 +36,11 @@ class KanervaMachine(MemoryModel):
     is admissible; the source draws the keys and codes that it writes, here they are
     means, as a write takes no seed.
 
+    What to expect: after 400 steps (256 images each, one seed, test split) 2.0 nats
+    less than a VAE of the same networks on binarized MNIST, but 1.5 more on glyphs. The
+    keys there cost 25 nats and spare the latents 28 and the pixels nothing: what a read
+    tells is mostly which image it is, which z would tell as cheaply.
+
     With `analytic=False` memory is read at its mean R, as images must be independent
     given the memory for importance weights of each: a bound of ln p(X|R).
 

@@ -224,6 +224,15 @@ def test_every_file_is_listed_with_its_command(folder):
     commands = results_report.to_markdown(results).split("## Commands")[1]
     assert f"`results/{folder}/name.json`" in commands
     assert f"      {content['command']}\n" in commands
+    noted = EMPTY._replace(**{folder: {"name": {**content, "note": "Odd."}}})
+    assert "  Odd.\n" in results_report.to_markdown(noted)
+
+
+def test_results_md_says_what_the_files_say():
+    """After a new figure: tools/write_results.py, and commit both."""
+    found = result_files.read(result_files.FOLDER)
+    written = (result_files.ROOT / "RESULTS.md").read_text()
+    assert written == results_report.to_markdown(found)
 
 
 def test_files_are_read_from_their_folders(tmp_path):
