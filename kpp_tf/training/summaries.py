@@ -12,7 +12,8 @@ from ml_collections import ConfigDict
 
 from kpp_tf import plots
 from kpp_tf.data import Episodes
-from kpp_tf.models import MemoryModel
+from kpp_tf.layers.block_reader import normal_cdf
+from kpp_tf.models import KanervaPlusPlus, MemoryModel
 
 FOLDER = "tensorboard"
 IMAGES = 8  # shown of each episode
@@ -67,7 +68,7 @@ class Summaries:
                 if part.shape.rank == 4:
                     cells = occupancy(part.numpy())
                     _image(f"memory/{name}", plots.image_grid(cells, zoom=8))
-            if hasattr(self.model, "key_posterior"):
+            if isinstance(self.model, KanervaPlusPlus):
                 keys = self.model.key_posterior(images, mask).mean().numpy()
                 _image("keys", plots.image_grid(key_scatter(keys)))
             for weight in self.model.weights:
@@ -100,16 +101,12 @@ def key_scatter(keys: np.ndarray) -> np.ndarray:
     Returns:
       One image an episode, a bright pixel a key: float [1, B, CANVAS, CANVAS, 1].
     """
-    places = _normal_cdf(keys[..., 1:])
+    places = normal_cdf(tf.constant(keys[..., 1:], tf.float32)).numpy()
     pixels = np.clip((places * CANVAS).astype(int), 0, CANVAS - 1)
     canvas = np.zeros((len(keys), CANVAS, CANVAS))
     for episode, places_of in zip(canvas, pixels, strict=True):
         episode[places_of[..., 1].ravel(), places_of[..., 0].ravel()] = 1.0
     return canvas[None, ..., None]
-
-
-def _normal_cdf(x):
-    return 0.5 * (1.0 + tf.math.erf(x / np.sqrt(2.0)).numpy())
 
 
 def _named_parts(memory):
