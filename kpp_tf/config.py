@@ -4,6 +4,8 @@ A field that this file does not name cannot be set: ConfigDict refuses it, and s
 which fields there are.
 """
 
+from typing import Any
+
 import ml_collections
 
 
@@ -74,79 +76,67 @@ def kanerva_plus_plus() -> ml_collections.ConfigDict:
 
 def variational_memory_addressing() -> ml_collections.ConfigDict:
     """`config.model` of VMA: 100 floats an image, as many as DKM's memory has."""
-    model = ml_collections.ConfigDict()
-    model.name = "variational_memory_addressing"
-    model.likelihood = "bernoulli"
-    model.item_size = 100
-    model.latent_size = 16
-    model.key_size = 32
-    model.address_samples = 4  # 0: sum over all slots, each image decoded T times
-    model.leave_one_out = False
-    model.encoder = encoder()
-    model.encoder.shift = "none"
-    model.decoder = decoder()
-    return model
+    return _baseline(
+        "variational_memory_addressing",
+        item_size=100,
+        latent_size=16,
+        key_size=32,
+        address_samples=4,  # 0: sum over all slots, each image decoded T times
+        leave_one_out=False,
+    )
 
 
 def differentiable_neural_computer() -> ml_collections.ConfigDict:
     """`config.model` of DNC: 32 slots of 64 and 32 x 32 links, 3,072 floats."""
-    model = ml_collections.ConfigDict()
-    model.name = "differentiable_neural_computer"
-    model.likelihood = "bernoulli"
-    model.num_slots = 32
-    model.slot_size = 64
-    model.num_read_heads = 2
-    model.controller_size = 256
-    model.read_steps = 2
-    model.input_size = 128
-    model.key_size = 16
-    model.latent_size = 16
-    model.encoder = encoder()
-    model.encoder.shift = "none"
-    model.decoder = decoder()
-    return model
+    return _baseline(
+        "differentiable_neural_computer",
+        num_slots=32,
+        slot_size=64,
+        num_read_heads=2,
+        controller_size=256,
+        read_steps=2,
+        input_size=128,
+        key_size=16,
+        latent_size=16,
+    )
 
 
 def dynamic_kanerva_machine() -> ml_collections.ConfigDict:
     """`config.model` of DKM: 32 slots of 100, as published, and their covariance."""
-    model = ml_collections.ConfigDict()
-    model.name = "dynamic_kanerva_machine"
-    model.likelihood = "bernoulli"
-    model.slots = 32
-    model.code_size = 100
-    model.write_form = "batch"  # batch, sequential
-    model.write_passes = 2
-    model.prior_scale = 1.0
-    model.memory_kl = False  # True: bounds ln p(X); then prior_scale = 0.1
-    model.encoder = encoder()
-    model.encoder.shift = "none"  # "bidirectional": DKM with TSM
-    model.decoder = decoder()
-    return model
+    return _baseline(
+        "dynamic_kanerva_machine",
+        slots=32,
+        code_size=100,
+        write_form="batch",  # batch, sequential
+        write_passes=2,
+        prior_scale=1.0,
+        memory_kl=False,  # True: bounds ln p(X); then prior_scale = 0.1
+        # encoder.shift "bidirectional" makes it DKM with TSM
+    )
 
 
 def kanerva_machine() -> ml_collections.ConfigDict:
     """`config.model` of KM: a memory of DKM's size."""
-    model = ml_collections.ConfigDict()
-    model.name = "kanerva_machine"
-    model.likelihood = "bernoulli"
-    model.slots = 32
-    model.code_size = 100
-    model.key_size = 32
-    model.address_size = 64
-    model.prior_scale = 1.0
-    model.memory_kl = False  # True: bounds ln p(X)
-    model.encoder = encoder()
-    model.encoder.shift = "none"
-    model.decoder = decoder()
-    return model
+    return _baseline(
+        "kanerva_machine",
+        slots=32,
+        code_size=100,
+        key_size=32,
+        address_size=64,
+        prior_scale=1.0,
+        memory_kl=False,  # True: bounds ln p(X)
+    )
 
 
 def vae() -> ml_collections.ConfigDict:
     """`config.model` of the VAE, which has no memory."""
-    model = ml_collections.ConfigDict()
-    model.name = "vae"
-    model.likelihood = "bernoulli"
-    model.latent_size = 32
+    return _baseline("vae", latent_size=32)
+
+
+def _baseline(name: str, **fields: Any) -> ml_collections.ConfigDict:
+    """A model with the encoder and decoder of K++; its frames do not see each other."""
+    model = ml_collections.ConfigDict({"name": name, "likelihood": "bernoulli"})
+    model.update(fields)
     model.encoder = encoder()
     model.encoder.shift = "none"
     model.decoder = decoder()
