@@ -89,7 +89,9 @@ class Allocator(keras.layers.Layer):
         slots = tf.convert_to_tensor(self.slots)
         return tf.concat([tf.zeros_like(slots[:, :1]), slots], axis=-1)
 
-    def turns(self, length: tf.Tensor, frame_mask: tf.Tensor | None = None):
+    def turns(
+        self, length: tf.Tensor, frame_mask: tf.Tensor | None = None
+    ) -> tf.Tensor:
         """Which frame writes in which turn, so that no slot is left blank.
 
         An episode that is over before all slots are taken is written again from its
