@@ -117,7 +117,11 @@ class Run:
             parts.append(f"VIMCO bound of {self._model['address_samples']} addresses")
         if self._model.get("leave_one_out"):
             parts.append("memory without the scored image")
-        parts.append(f"{self.summary['steps']:,} steps")
+        steps = self.summary["steps"]
+        parts.append(f"{steps:,} steps")
+        warmup = self.config.get("train", {}).get("kl_warmup_steps", 0)
+        if steps < warmup:
+            parts.append(f"trained up to beta {steps / warmup:.2g}")
         return "; ".join(parts)
 
     @property

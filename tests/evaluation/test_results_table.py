@@ -134,12 +134,14 @@ def test_what_changes_the_protocol_is_said(write_run, tmp_path):
     config = {
         "data": {"episode_length": 16, "grouping": "class", "binarize": "none"},
         "model": {"leave_one_out": True, "address_samples": 4},
+        "train": {"kl_warmup_steps": 2000},
     }
     write_run("run", config, split="validation", steps=1500)
     (run,) = results_table.find_runs([tmp_path])
     assert run.protocol == (
         "validation split; T=16; episodes grouped by class; VIMCO bound of 4 "
-        "addresses; memory without the scored image; 1,500 steps"
+        "addresses; memory without the scored image; 1,500 steps; "
+        "trained up to beta 0.75"
     )
 
 
