@@ -8,7 +8,7 @@ trains one; `tools/ablations.py` trains them one after another. The variants are
 """
 
 from kpp_tf.config import default
-from kpp_tf.evaluation.ablations import VARIANTS
+from kpp_tf.evaluation.ablations import BASE, VARIANTS
 
 
 def get_config(variant: str = "base"):
@@ -24,6 +24,6 @@ def get_config(variant: str = "base"):
     config = default()
     config.data.name = "binarized_mnist"
     config.data.augment = ("shift",)
-    overrides = VARIANTS[variant].overrides
-    config.model.update_from_flattened_dict(dict(overrides))
+    overrides = BASE | dict(VARIANTS[variant].overrides)
+    config.model.update_from_flattened_dict(overrides)
     return config

@@ -17,5 +17,5 @@ def get_config():
     config = default()
     config.data.name = "binarized_mnist"
     config.data.augment = ("shift",)
-    config.train.steps = 8_000
+    config.train.steps = 14_000
     return config

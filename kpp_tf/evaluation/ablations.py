@@ -9,12 +9,16 @@ class Ablation(NamedTuple):
 
     Attributes:
       title: what differs from the base.
-      overrides: of `config.model`, by the field's path.
+      overrides: of `config.model` and `BASE`, by the field's path.
     """
 
     title: str
     overrides: Mapping[str, Any]
 
+
+# What every variant changes of the default config: the source's Gaussian keys, with the
+# reader that suits them.
+BASE = {"key_posterior": "gaussian", "sharpness": 3.0}
 
 # Where the number or size of blocks changes, the memory's cells do too, so that every
 # block still has a slot of its own: (S/P)^2 of them, T K needed. D then keeps the
@@ -22,7 +26,7 @@ class Ablation(NamedTuple):
 VARIANTS = {
     "base": Ablation(
         "allocated writer, bidirectional shift, K=1, P=1, S=6, D=88 (3,168 floats), "
-        "sharpness 3",
+        "Gaussian keys, sharpness 3",
         {},
     ),
     "pooled": Ablation("pooled writer", {"writer": "pooled"}),
@@ -40,6 +44,11 @@ VARIANTS = {
     "memory_12800": Ablation("memory of 12,672 floats (D=352)", {"memory_depth": 352}),
     "no_block_path": Ablation(
         "decoder sees the latent alone, not the blocks", {"decode_blocks": False}
+    ),
+    "box": Ablation("keys in a box", {"key_posterior": "box"}),
+    "box_sharp": Ablation(
+        "keys in a box, sharpness 6 (the default)",
+        {"key_posterior": "box", "sharpness": 6.0},
     ),
     "bilinear": Ablation("sharpness 1 (bilinear reading)", {"sharpness": 1.0}),
     "block_size_2": Ablation(

@@ -45,7 +45,8 @@ class Allocator(keras.layers.Layer):
       block_size: P.
       blocks_per_frame: K.
       initial_stddev: of the place (x, y), at the start; a wide key reads its
-        neighbours and the keys then collapse. The scale starts at its prior.
+        neighbours and the keys then collapse.
+      initial_scale_stddev: of the scale, at the start.
       reach: largest move of a place by content, in the space of keys.
     """
 
@@ -55,6 +56,7 @@ class Allocator(keras.layers.Layer):
         block_size: int = 1,
         blocks_per_frame: int = 1,
         initial_stddev: float = 0.02,
+        initial_scale_stddev: float = 1.0,
         reach: float = 0.02,
         **kwargs,
     ):
@@ -63,12 +65,16 @@ class Allocator(keras.layers.Layer):
         self.block_size = block_size
         self.blocks_per_frame = blocks_per_frame
         self.initial_stddev = initial_stddev
+        self.initial_scale_stddev = initial_scale_stddev
         self.reach = reach
         self.num_slots = (memory_size // block_size) ** 2
         place = {"initial_stddev": initial_stddev, "initial_mean_scale": 0.0}
         self.place = GaussianHead(2 * blocks_per_frame, name="place", **place)
         self.scale = GaussianHead(
-            blocks_per_frame, initial_mean_scale=0.0, name="scale"
+            blocks_per_frame,
+            initial_stddev=initial_scale_stddev,
+            initial_mean_scale=0.0,
+            name="scale",
         )
 
     def build(self, input_shape):
@@ -123,7 +129,8 @@ class Allocator(keras.layers.Layer):
           embeddings: [B, T, F].
 
         Returns:
-          (mean, stddev) of q(Y|X), each float32 [B, T, K, 3].
+          (mean, stddev) of q(Y|X), each float32 [B, T, K, 3]; see
+          `kpp_tf.models.key_posteriors`.
         """
         batch, length = tf.unstack(tf.shape(embeddings)[:2])
         shape = [batch, length, self.blocks_per_frame, -1]
@@ -142,5 +149,6 @@ class Allocator(keras.layers.Layer):
             "block_size": self.block_size,
             "blocks_per_frame": self.blocks_per_frame,
             "initial_stddev": self.initial_stddev,
+            "initial_scale_stddev": self.initial_scale_stddev,
             "reach": self.reach,
         }

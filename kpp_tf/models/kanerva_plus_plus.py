@@ -13,11 +13,14 @@ from kpp_tf.layers.decoder import ImageDecoder
 from kpp_tf.layers.gaussian_head import GaussianHead
 from kpp_tf.layers.memory_writers import AllocatedWriter, PooledWriter
 from kpp_tf.layers.tsm_resnet import TSMResNet
-from kpp_tf.models import gaussians
+from kpp_tf.models import gaussians, key_posteriors
 from kpp_tf.models.memory_model import Elbo, MemoryModel
 
 WRITERS = ("allocated", "pooled")
 KEY_SALT, LATENT_SALT = 1, 2
+# At the start the scale of a key is drawn from its prior, or nearly: a box that fills
+# the prior to its edges would learn no more.
+SCALE_STDDEV = {"gaussian": 1.0, "box": 0.9 * key_posteriors.EVEN_STDDEV}
 SAME_CONTENT = 1e-3  # slots whose distances differ by less, relatively, hold the same
 
 
@@ -32,7 +35,7 @@ class Reading(NamedTuple):
 class KanervaPlusPlus(MemoryModel):
     """K++.
 
-    Write:    E = f_enc(X),  q(Y|X) = N(mu_key(E), sigma_key(E)^2),  M = f_mem(E).
+    Write:    E = f_enc(X),  q(Y|X) from E,  M = f_mem(E).
     Generate: y ~ N(0, I),  M-hat = {f_ST(M, y_k)},  z ~ p(Z|M-hat),  x ~ p(X|Z, M-hat).
     Bound:    E_q[ln p(X|Z, M-hat)] - E_q KL[q(Z|X) || p(Z|M-hat)] - KL[q(Y|X) || p(Y)].
 
@@ -53,6 +56,8 @@ class KanervaPlusPlus(MemoryModel):
       writer: "allocated" (each frame has its place) or "pooled" (one vector an
         episode, upsampled; keys chosen by content alone).
       sharpness, scale_gain: of the reader; see `block_weights`.
+      key_posterior: family of q(Y|X), "gaussian" (the source's) or "box"; see
+        `kpp_tf.models.key_posteriors`.
       key_stddev: initial standard deviation of a key's place.
       decode_blocks: whether the decoder sees the blocks, or the latent alone.
       encoder: arguments of `TSMResNet`.
@@ -72,6 +77,7 @@ class KanervaPlusPlus(MemoryModel):
         writer: str = "allocated",
         sharpness: float = 1.0,
         scale_gain: float = 0.25,
+        key_posterior: str = "gaussian",
         key_stddev: float = 0.02,
         decode_blocks: bool = True,
         encoder: dict | None = None,
@@ -81,6 +87,11 @@ class KanervaPlusPlus(MemoryModel):
         super().__init__(image_shape, likelihood, episode_length, **kwargs)
         if writer not in WRITERS:
             raise ValueError(f"writer must be one of {WRITERS}. Received: {writer!r}")
+        if key_posterior not in key_posteriors.FAMILIES:
+            raise ValueError(
+                f"key_posterior must be one of {key_posteriors.FAMILIES}. Received: "
+                f"{key_posterior!r}"
+            )
         self.memory_size = memory_size
         self.memory_depth = memory_depth
         self.block_size = block_size
@@ -89,6 +100,7 @@ class KanervaPlusPlus(MemoryModel):
         self.writer_name = writer
         self.sharpness = sharpness
         self.scale_gain = scale_gain
+        self.key_family = key_posterior
         self.key_stddev = key_stddev
         self.decode_blocks = decode_blocks
         self.encoder_config = dict(encoder or {})
@@ -103,6 +115,7 @@ class KanervaPlusPlus(MemoryModel):
                 block_size,
                 blocks_per_frame,
                 initial_stddev=key_stddev,
+                initial_scale_stddev=SCALE_STDDEV[key_posterior],
                 name="allocator",
             )
             self.writer = AllocatedWriter(
@@ -135,7 +148,7 @@ class KanervaPlusPlus(MemoryModel):
         if memory is None:
             memory = self._write(embeddings, mask)
         key_posterior = self._key_posterior(embeddings)
-        keys = gaussians.draw(key_posterior, seeds, KEY_SALT)
+        keys = key_posteriors.draw(key_posterior, seeds, KEY_SALT)
         reading = self.read(memory, keys)
         latent_posterior = gaussians.diagonal(*self.latent_posterior(embeddings))
         latents = gaussians.draw(latent_posterior, seeds, LATENT_SALT)
@@ -143,7 +156,7 @@ class KanervaPlusPlus(MemoryModel):
         parameters = self.decode(latents, reading.blocks)
         log_likelihood = self.likelihood.log_prob(parameters, episode)
         kl_keys = tf.reduce_sum(
-            gaussians.kl(key_posterior, gaussians.standard(3), keys, analytic), axis=-1
+            key_posteriors.kl(key_posterior, keys, analytic), axis=-1
         )
         kl_latents = gaussians.kl(latent_posterior, latent_prior, latents, analytic)
         terms = log_likelihood, kl_latents, kl_keys, tf.zeros_like(kl_keys)
@@ -222,15 +235,13 @@ class KanervaPlusPlus(MemoryModel):
           float32 [B, T, K, 3].
         """
         embeddings = self._embed(queries, mask)
-        posterior = self._key_posterior(embeddings)
-        if self.writer_name == "pooled":
-            mean = posterior.mean()
-        else:
+        mean, stddev = self._key_parameters(embeddings)
+        if self.writer_name == "allocated":
             mean = self._nearest_slots(memory, self.writer.contents(embeddings))
         if seeds is None:
             return mean
-        drawn = noise.normal(seeds, self._key_shape(embeddings), KEY_SALT)
-        return mean + posterior.stddev() * drawn
+        posterior = key_posteriors.key_posterior(self.key_family, mean, stddev)
+        return key_posteriors.draw(posterior, seeds, KEY_SALT)
 
     def read(self, memory: tf.Tensor, keys: tf.Tensor) -> Reading:
         """Reads K blocks a key: see `Reading`."""
@@ -250,7 +261,7 @@ class KanervaPlusPlus(MemoryModel):
         return self.decoder(code)
 
     def key_posterior(self, episode: tf.Tensor, mask: tf.Tensor | None = None):
-        """q(Y|X): a `MultivariateNormalDiag` of batch [B, T, K] and event [3]."""
+        """q(Y|X): a distribution of batch [B, T, K] and event [3]."""
         return self._key_posterior(self._embed(episode, mask))
 
     def ownership(self, episode: tf.Tensor, mask: tf.Tensor | None = None) -> tf.Tensor:
@@ -263,7 +274,7 @@ class KanervaPlusPlus(MemoryModel):
         if self.writer_name == "allocated":
             turns, _, keys = self._take_turns(embeddings, mask)
         else:
-            keys = self._key_posterior(embeddings).mean()
+            keys, _ = self._key_parameters(embeddings)
             turns = tf.eye(tf.shape(keys)[1])[None]
             if mask is not None:
                 turns *= mask[:, :, None]
@@ -290,14 +301,15 @@ class KanervaPlusPlus(MemoryModel):
         return turns, repeated, self.allocator(repeated)[0]
 
     def _key_posterior(self, embeddings):
-        if self.writer_name == "allocated":
-            return gaussians.diagonal(*self.allocator(embeddings))
-        shape = [*tf.unstack(tf.shape(embeddings)[:2]), self.blocks_per_frame, 3]
-        mean, stddev = self.key_head(embeddings)
-        return gaussians.diagonal(tf.reshape(mean, shape), tf.reshape(stddev, shape))
+        parameters = self._key_parameters(embeddings)
+        return key_posteriors.key_posterior(self.key_family, *parameters)
 
-    def _key_shape(self, embeddings):
-        return (tf.shape(embeddings)[1], self.blocks_per_frame, 3)
+    def _key_parameters(self, embeddings):
+        """Mean and standard deviation of q(Y|X), each [B, T, K, 3]."""
+        if self.writer_name == "allocated":
+            return self.allocator(embeddings)
+        shape = [*tf.unstack(tf.shape(embeddings)[:2]), self.blocks_per_frame, 3]
+        return tuple(tf.reshape(h, shape) for h in self.key_head(embeddings))
 
     def _nearest_slots(self, memory, contents):
         slots = self.allocator.slot_keys()  # [N, 3]
@@ -333,6 +345,7 @@ class KanervaPlusPlus(MemoryModel):
             "writer": self.writer_name,
             "sharpness": self.sharpness,
             "scale_gain": self.scale_gain,
+            "key_posterior": self.key_family,
             "key_stddev": self.key_stddev,
             "decode_blocks": self.decode_blocks,
             "encoder": self.encoder_config,

@@ -15,7 +15,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kpp_tf.models import KanervaPlusPlus, gaussians
+from kpp_tf.models import KanervaPlusPlus, gaussians, key_posteriors
 from kpp_tf.models.kanerva_plus_plus import KEY_SALT, LATENT_SALT
 
 # Largest difference to the SavedModel that an export may have; int8 is judged by its
@@ -171,7 +171,7 @@ def bound(
     if lite is None:
         return float(tf.reduce_mean(model.elbo(episode, seeds).bound))
     memory = tf.constant(lite.run_rows("write", "memory", episode=episode))
-    keys = gaussians.draw(model.key_posterior(episode), seeds, KEY_SALT)
+    keys = key_posteriors.draw(model.key_posterior(episode), seeds, KEY_SALT)
     posterior = gaussians.diagonal(*model.latent_posterior(model.encoder(episode)))
     parameters = lite.run_rows(
         "decode",
