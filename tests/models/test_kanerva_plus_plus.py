@@ -33,6 +33,7 @@ COMMON = {
 VARIANTS = {
     "allocated": {},
     "blocks": {"block_size": 2, "blocks_per_frame": 2, "sharpness": 2.0},
+    "box": {"key_posterior": "box", "sharpness": 2.0},
     "pooled": {"writer": "pooled", "block_size": 2, "decode_blocks": False},
 }
 
@@ -79,6 +80,22 @@ def _kl(mean, stddev, prior_mean, prior_stddev):
     return np.sum(np.log(ps / s) + (s**2 + (m - pm) ** 2) / (2 * ps**2) - 0.5, -1)
 
 
+def _keys_and_kls(model, mean, stddev, seeds):
+    """Keys [B, T, K, 3] drawn with the documented noise, KL and ln q - ln p [B, T]."""
+    if model.key_family == "gaussian":
+        law = stats.norm(np.float64(mean), np.float64(stddev))
+        keys = mean + stddev * noise.normal(seeds, mean.shape[1:], salt=1)
+        kl = _kl(mean, stddev, 0, 1)
+    else:
+        centre, half_width = stats.norm.cdf(np.float64(mean)), 3**0.5 * stddev
+        edges = np.clip([centre - half_width, centre + half_width], 1e-4, 1 - 1e-4)
+        law = stats.truncnorm(*stats.norm.ppf(edges))
+        keys = law.ppf(noise.uniform(seeds, mean.shape[1:], salt=1))
+        kl = -np.log(edges[1] - edges[0]).sum(-1)
+    log_ratio = np.sum(law.logpdf(keys) - stats.norm.logpdf(keys), axis=(-1, -2))
+    return np.float32(keys), kl.sum(-1), log_ratio
+
+
 def _bilinear(memory, keys, block):
     """Reads as SciPy does: [B, T, K * P * P * D]."""
     grid = np.arange(block) - (block - 1) / 2
@@ -107,8 +124,10 @@ def _bilinear(memory, keys, block):
         {"block_size": 2, "blocks_per_frame": 2, "scale_gain": 0.25},
         {"writer": "pooled", "blocks_per_frame": 2},
         {"decode_blocks": False},
+        {"key_posterior": "box"},
+        {"key_posterior": "box", "block_size": 2, "key_stddev": 0.1},
     ],
-    ids=["allocated", "blocks", "pooled", "latent alone"],
+    ids=["allocated", "blocks", "pooled", "latent alone", "box", "boxes of blocks"],
 )
 def test_bound_equals_numpy(variant, episode, seeds):
     """Every term by itself, from what the networks give and the documented noise."""
@@ -128,7 +147,7 @@ def test_bound_equals_numpy(variant, episode, seeds):
         turns = np.arange(max(LENGTH, (SIZE // size) ** 2 // blocks)) % LENGTH
         repeated = embeddings.numpy()[:, turns]
         memory = model.writer(repeated, model.allocator(repeated)[0])
-    keys = mean + stddev * noise.normal(seeds, (LENGTH, blocks, 3), salt=1)
+    keys, kl_keys, key_log_ratio = _keys_and_kls(model, mean, stddev, seeds)
     code = np.float32(_bilinear(np.float64(memory), keys, size))
     posterior = model.latent_posterior(embeddings)
     prior = model.latent_prior(code)
@@ -139,19 +158,15 @@ def test_bound_equals_numpy(variant, episode, seeds):
     expected = (
         log_likelihood.sum((2, 3, 4)),
         _kl(*posterior, *prior),
-        _kl(mean, stddev, 0, 1).sum(-1),
+        kl_keys,
         np.zeros((BATCH, LENGTH)),
     )
     _assert_terms(model.elbo(episode, seeds), expected, rtol=1e-4, atol=2e-3)
     # One-sample estimates of the KLs at the same draws.
-    log_ratio = [
-        np.sum(stats.norm.logpdf(z, *q) - stats.norm.logpdf(z, *p), axis=-1)
-        for z, q, p in (
-            (latents, posterior, prior),
-            (keys, (mean, stddev), (0.0, 1.0)),
-        )
-    ]
-    sampled = expected[0], log_ratio[0], log_ratio[1].sum(-1), expected[3]
+    log_ratio = np.sum(
+        stats.norm.logpdf(latents, *posterior) - stats.norm.logpdf(latents, *prior), -1
+    )
+    sampled = expected[0], log_ratio, key_log_ratio, expected[3]
     got = model.elbo(episode, seeds, analytic=False)
     _assert_terms(got, sampled, rtol=1e-3, atol=5e-3)
 
@@ -369,20 +384,20 @@ def test_permuted_queries_are_answered_in_their_order(spread, episode, seeds):
 
 def test_reconstruct_is_refine_with_drawn_keys(model, episode, seeds):
     memory = model.write(episode)
-    posterior = model.key_posterior(episode)
     mean = model.infer_keys(memory, episode)
     drawn = model.infer_keys(memory, episode, seeds)
-    noise_of_keys = noise.normal(seeds, mean.shape[1:], salt=1)
-    np.testing.assert_allclose(
-        drawn, mean + posterior.stddev() * noise_of_keys, atol=1e-6
-    )
+    embeddings = model.encoder(episode)
+    head = model.key_head if model.writer_name == "pooled" else model.allocator
+    stddev = np.reshape(head(embeddings)[1], mean.shape)
+    expected, _, _ = _keys_and_kls(model, np.asarray(mean), stddev, seeds)
+    np.testing.assert_allclose(drawn, expected, atol=1e-5)
     np.testing.assert_allclose(
         model.reconstruct(memory, episode, seeds),
         model.generate_from_keys(memory, drawn),
         atol=1e-6,
     )
     if model.writer_name == "pooled":
-        np.testing.assert_allclose(mean, posterior.mean(), atol=1e-6)
+        np.testing.assert_allclose(mean, model.key_posterior(episode).mean(), atol=1e-6)
 
 
 def test_model_survives_its_file(model, episode, seeds, tmp_path):
