@@ -4,7 +4,7 @@ r"""Evaluates a model on every image of a split.
     python tools/evaluate.py --pretrained=binarized_mnist --data_dir=/data/tfds \
         --num_samples=16 --json=results/evaluations/binarized_mnist.json
     python tools/evaluate.py --pretrained=binarized_mnist --data_dir=/data/tfds \
-        --episode_length=64 --memory_dtype=int4
+        --episode_length=64 --memory_size=8 --memory_dtype=int4
 
 Prints, in nats an image, the bound of -ln p(X|M) (lower is better) with its standard
 error and its terms; bits/dim; the importance-weighted bound; and the bound with the
@@ -35,6 +35,13 @@ SPLIT = flags.DEFINE_string(
 )
 LENGTH = flags.DEFINE_integer(
     "episode_length", 0, "T; 0 takes the one that the model was trained with."
+)
+MEMORY_SIZE = flags.DEFINE_integer(
+    "memory_size",
+    0,
+    "S of the memory, in cells a side, with the same weights; 0 takes the one that the "
+    "model was trained with. An allocated memory wants floor(S / P)^2 >= T K.",
+    lower_bound=0,
 )
 NUM_SAMPLES = flags.DEFINE_integer(
     "num_samples", None, "Of the importance-weighted bound; 0 leaves it out."
@@ -71,8 +78,11 @@ def main(argv: list[str]) -> int:
     """Evaluates; returns the exit code."""
     if len(argv) > 1:
         raise app.UsageError(f"Expected flags only. Received: {argv[1:]}")
-    if WATCH.value and (WORKDIR.value is None or WHICH.value != "newest"):
-        raise app.UsageError("--watch takes --workdir and the newest checkpoints")
+    other = WHICH.value != "newest" or MEMORY_SIZE.value
+    if WATCH.value and (WORKDIR.value is None or other):
+        raise app.UsageError(
+            "--watch takes --workdir, its newest checkpoints and the memory as trained"
+        )
     from kpp_tf.evaluation import runs
     from kpp_tf.training import checkpoints, strategies
     from kpp_tf.training.evaluation_loop import watch
@@ -81,7 +91,11 @@ def main(argv: list[str]) -> int:
     if not WATCH.value:
         with strategy.scope():
             model, config = runs.load_model(
-                WORKDIR.value, PRETRAINED.value, EMA.value, WHICH.value
+                WORKDIR.value,
+                PRETRAINED.value,
+                EMA.value,
+                WHICH.value,
+                MEMORY_SIZE.value,
             )
         _evaluate(model, config, strategy)
         return 0
@@ -133,6 +147,7 @@ def _evaluate(model, config, strategy, **about) -> None:
         "split": split,
         "episode_length": length,
         "trained_episode_length": model.episode_length,
+        "resized_memory": MEMORY_SIZE.value,
         "memory_dtype": dtype,
         "memory_floats_per_image": model.memory_floats / length,
         "memory_bits_per_image": quantization.stored_bits(blank, dtype) / length,

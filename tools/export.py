@@ -27,6 +27,13 @@ NAME = flags.DEFINE_string(
 FORMAT = flags.DEFINE_enum(
     "format", "saved_model", ["saved_model", "tflite"], "What to write."
 )
+MEMORY_SIZE = flags.DEFINE_integer(
+    "memory_size",
+    0,
+    "S of the memory, in cells a side, with the same weights; 0 takes the one that the "
+    "model was trained with.",
+    lower_bound=0,
+)
 NUM_SAMPLES = flags.DEFINE_integer(
     "num_samples",
     None,
@@ -58,7 +65,9 @@ def main(argv: list[str]) -> int:
     from kpp_tf.evaluation import runs
 
     try:
-        model, config = runs.load_model(WORKDIR.value, PRETRAINED.value)
+        model, config = runs.load_model(
+            WORKDIR.value, PRETRAINED.value, memory_size=MEMORY_SIZE.value
+        )
         name = NAME.value or config.model.name
         if FORMAT.value == "tflite":
             _export_tflite(model, config, name)

@@ -82,19 +82,21 @@ def lengths(results: ResultFiles) -> Iterator[str]:
         "One trained model, written with T images instead of the T it was trained with "
         "(marked *); the memory's size stays, so that it is shared by more or fewer "
         "images. An allocated memory has floor(S / P)^2 slots: images beyond them "
-        "share slots, and are read back mixed.\n"
+        "share slots, and are read back mixed. Where a line says S, the same weights "
+        "were given a memory of S x S cells.\n"
     )
     for model in _models(results):
         found = {
-            e["episode_length"]: (name, e)
+            (e["episode_length"], e.get("resized_memory", 0)): (name, e)
             for name, e in results.evaluations.items()
             if e.get("pretrained") == model and e["memory_dtype"] == "float32"
         }
         trained = {e["trained_episode_length"] for _, e in found.values()}
         rows = []
-        for length in sorted({*LENGTHS, *found}):
-            mark = "*" if length in trained else ""
-            rows.append([f"{length}{mark}", *_evaluation_cells(found.get(length))])
+        for case in sorted({*((length, 0) for length in LENGTHS), *found}):
+            length, size = case
+            mark = f", S={size}" if size else "*" if length in trained else ""
+            rows.append([f"{length}{mark}", *_evaluation_cells(found.get(case))])
         yield f"`{model}`:\n"
         yield from cells.table(("T", *_EVALUATION_COLUMNS), rows)
 
@@ -113,6 +115,7 @@ def precisions(results: ResultFiles) -> Iterator[str]:
             for name, e in results.evaluations.items()
             if e.get("pretrained") == model
             and e["episode_length"] == e["trained_episode_length"]
+            and not e.get("resized_memory")
         }
         rows = []
         for dtype in DTYPES:

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from kpp_tf import pretrained
 from kpp_tf.data import evaluation_episodes, load_images
-from kpp_tf.models import MemoryModel
+from kpp_tf.models import KanervaPlusPlus, MemoryModel
 from kpp_tf.training import checkpoints
 
 
@@ -16,6 +16,7 @@ def load_model(
     name: str | None,
     ema: bool = True,
     which: str = "newest",
+    memory_size: int = 0,
 ) -> tuple[MemoryModel, ml_collections.ConfigDict]:
     """A model from a training run's folder or from the pretrained ones.
 
@@ -24,9 +25,12 @@ def load_model(
       name: of a pretrained model, or None.
       ema: whether to take the weights' moving average where there is one.
       which: checkpoint of the run, "newest" or "best".
+      memory_size: S of the memory, where it shall be another than the one that was
+        trained; see `KanervaPlusPlus.resized`. 0 keeps that.
 
     Raises:
-      ValueError: unless exactly one of `workdir` and `name` is given.
+      ValueError: unless exactly one of `workdir` and `name` is given; if another
+        memory size is wanted of a model that can have no other.
     """
     if (workdir is None) == (name is None):
         raise ValueError(
@@ -34,8 +38,15 @@ def load_model(
             f"Received: workdir={workdir}, pretrained={name}"
         )
     if name is not None:
-        return pretrained.load(name)
-    return checkpoints.load_model(Path(workdir), ema=ema, which=which)
+        model, config = pretrained.load(name)
+    else:
+        model, config = checkpoints.load_model(Path(workdir), ema=ema, which=which)
+    if memory_size and not isinstance(model, KanervaPlusPlus):
+        raise ValueError(
+            "Only a kanerva_plus_plus can be given a memory of another size. Received: "
+            f"memory_size={memory_size} for a {config.model.name}"
+        )
+    return (model.resized(memory_size) if memory_size else model), config
 
 
 def test_episodes(

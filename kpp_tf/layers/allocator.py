@@ -34,7 +34,7 @@ class Allocator(keras.layers.Layer):
     Block k of frame t owns slot n = (t K + k) mod N. Its key's mean is that slot's
     learned place, moved by the frame's content by at most `reach`:
 
-        mu_n = (0, x_n, y_n) + (h_0, reach * tanh(h_1), reach * tanh(h_2))
+        mu_n = (0, x_n, y_n) + (h_0, spread reach tanh(h_1), spread reach tanh(h_2))
 
     with h and the standard deviation from a Gaussian head on the embedding. Means that
     are chosen by content alone collide: two frames that fall on the same cells are read
@@ -48,6 +48,9 @@ class Allocator(keras.layers.Layer):
         neighbours and the keys then collapse.
       initial_scale_stddev: of the scale, at the start.
       reach: largest move of a place by content, in the space of keys.
+      spread: factor of a place's standard deviation and of `reach`. S / S' keeps both
+        about what they were in cells, where weights that were trained for S cells a
+        side serve a memory of S'.
     """
 
     def __init__(
@@ -58,6 +61,7 @@ class Allocator(keras.layers.Layer):
         initial_stddev: float = 0.02,
         initial_scale_stddev: float = 1.0,
         reach: float = 0.02,
+        spread: float = 1.0,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -67,6 +71,7 @@ class Allocator(keras.layers.Layer):
         self.initial_stddev = initial_stddev
         self.initial_scale_stddev = initial_scale_stddev
         self.reach = reach
+        self.spread = spread
         self.num_slots = (memory_size // block_size) ** 2
         place = {"initial_stddev": initial_stddev, "initial_mean_scale": 0.0}
         self.place = GaussianHead(2 * blocks_per_frame, name="place", **place)
@@ -139,8 +144,9 @@ class Allocator(keras.layers.Layer):
         owned = tf.range(length * self.blocks_per_frame) % self.num_slots
         slots = tf.gather(tf.convert_to_tensor(self.slots), owned)
         slots = tf.reshape(slots, [1, length, self.blocks_per_frame, 2])
-        mean = tf.concat([scale, slots + self.reach * tf.tanh(move)], axis=-1)
-        return mean, tf.concat([scale_stddev, place_stddev], axis=-1)
+        place = slots + self.spread * self.reach * tf.tanh(move)
+        mean = tf.concat([scale, place], axis=-1)
+        return mean, tf.concat([scale_stddev, self.spread * place_stddev], axis=-1)
 
     def get_config(self):
         return {
@@ -151,4 +157,5 @@ class Allocator(keras.layers.Layer):
             "initial_stddev": self.initial_stddev,
             "initial_scale_stddev": self.initial_scale_stddev,
             "reach": self.reach,
+            "spread": self.spread,
         }

@@ -59,6 +59,7 @@ class KanervaPlusPlus(MemoryModel):
       key_posterior: family of q(Y|X), "gaussian" (the source's) or "box"; see
         `kpp_tf.models.key_posteriors`.
       key_stddev: initial standard deviation of a key's place.
+      key_spread: `spread` of the `Allocator`; 1 but in a model that was `resized`.
       decode_blocks: whether the decoder sees the blocks, or the latent alone.
       encoder: arguments of `TSMResNet`.
       decoder: arguments of `ImageDecoder`.
@@ -79,6 +80,7 @@ class KanervaPlusPlus(MemoryModel):
         scale_gain: float = 0.25,
         key_posterior: str = "gaussian",
         key_stddev: float = 0.02,
+        key_spread: float = 1.0,
         decode_blocks: bool = True,
         encoder: dict | None = None,
         decoder: dict | None = None,
@@ -102,6 +104,7 @@ class KanervaPlusPlus(MemoryModel):
         self.scale_gain = scale_gain
         self.key_family = key_posterior
         self.key_stddev = key_stddev
+        self.key_spread = key_spread
         self.decode_blocks = decode_blocks
         self.encoder_config = dict(encoder or {})
         self.decoder_config = dict(decoder or {})
@@ -116,6 +119,7 @@ class KanervaPlusPlus(MemoryModel):
                 blocks_per_frame,
                 initial_stddev=key_stddev,
                 initial_scale_stddev=SCALE_STDDEV[key_posterior],
+                spread=key_spread,
                 name="allocator",
             )
             self.writer = AllocatedWriter(
@@ -138,6 +142,35 @@ class KanervaPlusPlus(MemoryModel):
     @property
     def memory_floats(self) -> int:
         return self.memory_size**2 * self.memory_depth
+
+    def resized(self, memory_size: int) -> "KanervaPlusPlus":
+        """A copy of this model with another size of memory, and the same weights.
+
+        With the allocated writer no network knows S: a longer episode can have a slot
+        for each of its frames, a shorter one a smaller memory. The slots move to the
+        centres of the new blocks, and a key keeps its spread in cells.
+
+        Args:
+          memory_size: S' of the copy.
+
+        Raises:
+          ValueError: with the pooled writer, whose weights are made for one S, or
+            where S' is smaller than a block.
+        """
+        if self.writer_name == "pooled":
+            raise ValueError(
+                "a model with the pooled writer has weights for one memory_size alone, "
+                f"{self.memory_size}. Received: memory_size={memory_size}"
+            )
+        config = self.get_config()
+        config["memory_size"] = memory_size
+        config["key_spread"] = self.key_spread * self.memory_size / memory_size
+        copy = type(self).from_config(config)
+        copy.build_from_shapes()
+        for ours, theirs in zip(self.weights, copy.weights, strict=True):
+            if theirs is not copy.allocator.slots:
+                theirs.assign(ours)
+        return copy
 
     def write(self, episode, mask=None):
         """Writes an episode into its memory M: [B, S, S, D]."""
@@ -347,6 +380,7 @@ class KanervaPlusPlus(MemoryModel):
             "scale_gain": self.scale_gain,
             "key_posterior": self.key_family,
             "key_stddev": self.key_stddev,
+            "key_spread": self.key_spread,
             "decode_blocks": self.decode_blocks,
             "encoder": self.encoder_config,
             "decoder": self.decoder_config,

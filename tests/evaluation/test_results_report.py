@@ -175,13 +175,17 @@ def test_lengths_and_precisions_are_sorted_out_of_the_evaluations():
         evaluations={
             "mnist": _evaluation(),
             "short": _evaluation(episode_length=8, bound=20.25),
+            "long": _evaluation(episode_length=64, resized_memory=8, bound=27.25),
+            "small": _evaluation(resized_memory=5, bound=28.25),
             "coarse": _evaluation(memory_dtype="int4", bound=26.75),
             "both": _evaluation(memory_dtype="int4", episode_length=8, bound=1.0),
         }
     )
     markdown = results_report.to_markdown(results)
     lengths = {row["T"]: row for row in _table(markdown, "Episode length")}
-    assert list(lengths) == ["8", "16", "32*", "64"]
+    assert list(lengths) == ["8", "16", "32*", "32, S=5", "64", "64, S=8"]
+    assert lengths["64"]["bound, nats/image"] == "not run"
+    assert lengths["64, S=8"]["bound, nats/image"].startswith("27.25")
     assert lengths["8"]["bound, nats/image"] == "20.25 +- 0.12"
     assert lengths["8"]["from"] == "`results/evaluations/short.json`"
     assert lengths["16"]["bound, nats/image"] == "not run"

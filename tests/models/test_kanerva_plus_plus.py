@@ -512,3 +512,52 @@ def test_query_never_reads_a_slot_that_no_frame_wrote():
     queries = tf.random.stateless_uniform([1, 5, 8, 8, 1], [1, 2])
     keys = model.infer_keys(tf.constant(memory), queries)
     assert np.all(model.reader.places(keys[..., 2]) < 0.5)
+
+
+@pytest.mark.parametrize(("size", "block"), [(3, 1), (8, 2)])
+def test_a_resized_memory_reads_the_same_and_names_more_places(size, block, seeds):
+    """Flat boxes read single slots: only the key's share of the memory changes."""
+    model = _model(
+        memory_size=4,
+        block_size=block,
+        key_posterior="box",
+        key_stddev=0.02,
+        sharpness=4.0,
+        scale_gain=0.0,
+    )
+    for layer in (model.writer, model.latent_prior, model.decoder):
+        perturb(layer, 0.15)
+    resized = model.resized(size)
+    slots = min(model.allocator.num_slots, resized.allocator.num_slots)
+    episode = np.random.default_rng(6).random((BATCH, slots, *SHAPE)).astype(np.float32)
+    small, other = model.elbo(episode, seeds), resized.elbo(episode, seeds)
+    for name in ("log_likelihood", "kl_latents"):
+        np.testing.assert_allclose(
+            getattr(other, name), getattr(small, name), rtol=1e-4, atol=1e-3
+        )
+    np.testing.assert_allclose(
+        other.kl_keys - small.kl_keys, 2 * np.log(size / 4), atol=1e-3
+    )
+    again = KanervaPlusPlus.from_config(resized.get_config())
+    again.build_from_shapes()
+    again.set_weights(resized.get_weights())
+    _assert_terms(again.elbo(episode, seeds), other)
+
+
+def test_a_resized_memory_holds_longer_episodes_apart(seeds):
+    """25 frames collide in 16 slots and not in 25; each then reads what it wrote."""
+    model = _model(key_posterior="box", key_stddev=0.02, sharpness=4.0)
+    perturb(model.writer, 0.5)
+    episode = np.random.default_rng(7).random((1, 25, *SHAPE)).astype(np.float32)
+    contents = np.reshape(model.writer.contents(model.encoder(episode)), (25, DEPTH))
+    for size, apart in ((4, False), (5, True)):
+        copy = model.resized(size)
+        keys = copy.allocator(copy.encoder(episode))[0]
+        read = copy.reader(copy.write(episode), keys)
+        error = np.abs(np.reshape(read, (25, DEPTH)) - contents).max()
+        assert (error < 1e-3 * np.abs(contents).max()) == apart
+
+
+def test_a_pooled_memory_has_one_size():
+    with pytest.raises(ValueError, match=r"one memory_size alone, 4. Received.*=5"):
+        _model(writer="pooled").resized(5)

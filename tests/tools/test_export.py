@@ -88,6 +88,20 @@ def test_a_run_is_exported_to_tflite_once(workdir, tmp_path):
     assert "signature generate_from_keys" in done.stdout
 
 
+def test_a_run_is_exported_with_a_memory_of_another_size(workdir, tmp_path):
+    done = run(
+        "export",
+        f"--workdir={workdir}",
+        f"--out={tmp_path}",
+        "--name=m",
+        "--memory_size=3",
+        "--nowarm_up",
+    )
+    assert done.returncode == 0, done.stderr
+    done = run("inspect_model", str(tmp_path / "m"), "--json")
+    assert json.loads(done.stdout)["memory_floats"] == 3 * 3 * 8
+
+
 def test_a_folder_without_a_run_is_refused(tmp_path):
     done = run("export", f"--workdir={tmp_path}", f"--out={tmp_path}/out")
     assert done.returncode == 1

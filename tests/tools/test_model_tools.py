@@ -91,7 +91,7 @@ def test_generate_writes_pictures(run, tmp_path):
 
 
 @pytest.mark.slow
-def test_evaluate_stores_the_memory_with_fewer_bits_and_other_lengths(run, tmp_path):
+def test_evaluate_takes_other_memories_bits_and_lengths(run, tmp_path):
     target = tmp_path / "bound.json"
     _done(
         "evaluate",
@@ -100,12 +100,14 @@ def test_evaluate_stores_the_memory_with_fewer_bits_and_other_lengths(run, tmp_p
         "--noswapped",
         "--memory_dtype=int4",
         "--episode_length=4",
+        "--memory_size=2",
         f"--json={target}",
     )
     results = json.loads(target.read_text())
     assert results["episode_length"] == 4 and results["trained_episode_length"] == 8
-    assert results["memory_floats_per_image"] == 72 / 4
-    assert results["memory_bits_per_image"] == (72 * 4 + 8 * 32) / 4
+    assert results["resized_memory"] == 2
+    assert results["memory_floats_per_image"] == 32 / 4
+    assert results["memory_bits_per_image"] == (32 * 4 + 8 * 32) / 4
     assert "importance_weighted_bound" not in results
     assert "bound_swapped_memory" not in results
 
