@@ -1,7 +1,8 @@
 r"""Kanerva++ on binarized MNIST with 792 memory floats for 32 images, 25 an image.
 
     python tools/train.py --config=configs/binarized_mnist_792.py \
-        --workdir=runs/mnist_792 --data_dir=DIR
+        --workdir=runs/mnist_792 --data_dir=DIR \
+        --config.train.precision=mixed_bfloat16
 
 Steps of 4 episodes, not 8, and twice as many of them.
 """
@@ -16,6 +17,6 @@ def get_config():
     config.data.augment = ("shift",)
     config.data.episodes_per_batch = 4
     config.model.memory_depth = 22
-    config.train.steps = 16_000
+    config.train.steps = 15_000
     config.train.kl_warmup_steps = 1_000
     return config

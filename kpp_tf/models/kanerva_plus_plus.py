@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from kpp_tf import noise
-from kpp_tf.layers.allocator import Allocator
+from kpp_tf.layers.allocator import Allocator, slot_centres
 from kpp_tf.layers.block_reader import BlockReader
 from kpp_tf.layers.decoder import ImageDecoder
 from kpp_tf.layers.gaussian_head import GaussianHead
@@ -148,7 +149,8 @@ class KanervaPlusPlus(MemoryModel):
 
         With the allocated writer no network knows S: a longer episode can have a slot
         for each of its frames, a shorter one a smaller memory. The slots move to the
-        centres of the new blocks, and a key keeps its spread in cells.
+        centres of the new blocks, but for what training moved all of them alike, which
+        undoes what the allocator adds to all; a key keeps its spread in cells.
 
         Args:
           memory_size: S' of the copy.
@@ -163,13 +165,18 @@ class KanervaPlusPlus(MemoryModel):
                 f"{self.memory_size}. Received: memory_size={memory_size}"
             )
         config = self.get_config()
+        shrunk = self.memory_size / memory_size
         config["memory_size"] = memory_size
-        config["key_spread"] = self.key_spread * self.memory_size / memory_size
+        config["key_spread"] = self.key_spread * shrunk
         copy = type(self).from_config(config)
         copy.build_from_shapes()
         for ours, theirs in zip(self.weights, copy.weights, strict=True):
             if theirs is not copy.allocator.slots:
                 theirs.assign(ours)
+        # The median: slots at the border, or that no frame ever took, moved otherwise.
+        centres = slot_centres(self.memory_size, self.block_size)
+        moved = np.median(self.allocator.slots - centres, axis=0)
+        copy.allocator.slots.assign_add(shrunk * moved)
         return copy
 
     def write(self, episode, mask=None):

@@ -516,17 +516,20 @@ def test_query_never_reads_a_slot_that_no_frame_wrote():
 
 @pytest.mark.parametrize(("size", "block"), [(3, 1), (8, 2)])
 def test_a_resized_memory_reads_the_same_and_names_more_places(size, block, seeds):
-    """Flat boxes read single slots: only the key's share of the memory changes."""
+    """Boxes as wide as reads are flat: only their share of the memory changes."""
     model = _model(
         memory_size=4,
         block_size=block,
         key_posterior="box",
-        key_stddev=0.02,
+        key_stddev=0.371 / 4 / 3**0.5,  # the plateau ends at 0.375 cells
         sharpness=4.0,
         scale_gain=0.0,
     )
     for layer in (model.writer, model.latent_prior, model.decoder):
         perturb(layer, 0.15)
+    # What training does: a move of all keys by the reach, which the slots undo.
+    model.allocator.place.mean.bias.assign([20.0, -20.0])
+    model.allocator.slots.assign_add([[-0.02, 0.02]] * model.allocator.num_slots)
     resized = model.resized(size)
     slots = min(model.allocator.num_slots, resized.allocator.num_slots)
     episode = np.random.default_rng(6).random((BATCH, slots, *SHAPE)).astype(np.float32)
