@@ -4,7 +4,7 @@ r"""Kanerva++ on binarized MNIST (Larochelle): 3,168 memory floats for 32 images
         --workdir=runs/mnist --data_dir=DIR \
         --config.train.precision=mixed_bfloat16
 
-14,000 steps of 256 images took 70 minutes on two cores of an AMD EPYC (Zen 5) that
+14,000 steps of 256 images took 70 minutes on two cores of an AMD EPYC (Zen 4) that
 other work shared; bfloat16 made a step 1.27 times as fast there. Test bound 13.37
 nats/image.
 

@@ -18,6 +18,7 @@ def get_config():
     config.data.name = "fashion_mnist"
     config.data.augment = ("shift",)
     config.model.likelihood = "logistic_mixture"
+    # As the shipped weights were trained.
     config.model.key_posterior = "gaussian"
     config.model.sharpness = 3.0
     config.train.steps = 2_000

@@ -17,6 +17,7 @@ def get_config():
     config = default()
     config.data.name = "omniglot28"
     config.data.augment = ("shift", "flip")
+    # As the shipped weights were trained.
     config.model.key_posterior = "gaussian"
     config.model.sharpness = 3.0
     config.train.steps = 3_500

@@ -78,8 +78,8 @@ def main(argv: list[str]) -> int:
     """Evaluates; returns the exit code."""
     if len(argv) > 1:
         raise app.UsageError(f"Expected flags only. Received: {argv[1:]}")
-    other = WHICH.value != "newest" or MEMORY_SIZE.value
-    if WATCH.value and (WORKDIR.value is None or other):
+    as_trained = WHICH.value == "newest" and not MEMORY_SIZE.value
+    if WATCH.value and (WORKDIR.value is None or not as_trained):
         raise app.UsageError(
             "--watch takes --workdir, its newest checkpoints and the memory as trained"
         )

@@ -100,6 +100,20 @@ class Allocator(keras.layers.Layer):
         slots = tf.convert_to_tensor(self.slots)
         return tf.concat([tf.zeros_like(slots[:, :1]), slots], axis=-1)
 
+    def take_displacement(self, other: "Allocator") -> None:
+        """Moves the slots by what training moved another allocator's alike.
+
+        Training moves all slots by one offset, which undoes the part of the frames'
+        moves that is the same for all. The median of the offsets is taken: slots at the
+        border, or that no frame ever took, moved otherwise.
+
+        Args:
+          other: a trained allocator, of a memory of any size.
+        """
+        offsets = other.slots - slot_centres(other.memory_size, other.block_size)
+        common = np.median(offsets, axis=0) * self.spread / other.spread
+        self.slots.assign(slot_centres(self.memory_size, self.block_size) + common)
+
     def turns(
         self, length: tf.Tensor, frame_mask: tf.Tensor | None = None
     ) -> tf.Tensor:

@@ -4,15 +4,15 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from kpp_tf import noise
-from kpp_tf.layers.allocator import Allocator, slot_centres
+from kpp_tf.layers.allocator import Allocator
 from kpp_tf.layers.block_reader import BlockReader
 from kpp_tf.layers.decoder import ImageDecoder
 from kpp_tf.layers.gaussian_head import GaussianHead
 from kpp_tf.layers.memory_writers import AllocatedWriter, PooledWriter
+from kpp_tf.layers.nearest_slots import nearest_slots
 from kpp_tf.layers.tsm_resnet import TSMResNet
 from kpp_tf.models import gaussians, key_posteriors
 from kpp_tf.models.memory_model import Elbo, MemoryModel
@@ -22,7 +22,6 @@ KEY_SALT, LATENT_SALT = 1, 2
 # At the start the scale of a key is drawn from its prior, or nearly: a box that fills
 # the prior to its edges would learn no more.
 SCALE_STDDEV = {"gaussian": 1.0, "box": 0.9 * key_posteriors.EVEN_STDDEV}
-SAME_CONTENT = 1e-3  # slots whose distances differ by less, relatively, hold the same
 
 
 class Reading(NamedTuple):
@@ -148,9 +147,8 @@ class KanervaPlusPlus(MemoryModel):
         """A copy of this model with another size of memory, and the same weights.
 
         With the allocated writer no network knows S: a longer episode can have a slot
-        for each of its frames, a shorter one a smaller memory. The slots move to the
-        centres of the new blocks, but for what training moved all of them alike, which
-        undoes what the allocator adds to all; a key keeps its spread in cells.
+        for each of its frames, a shorter one a smaller memory. The slots lie where the
+        new blocks do (`Allocator.take_displacement`); a key keeps its spread in cells.
 
         Args:
           memory_size: S' of the copy.
@@ -164,19 +162,21 @@ class KanervaPlusPlus(MemoryModel):
                 "a model with the pooled writer has weights for one memory_size alone, "
                 f"{self.memory_size}. Received: memory_size={memory_size}"
             )
+        if memory_size < self.block_size:
+            raise ValueError(
+                f"memory_size must be at least block_size, {self.block_size}. "
+                f"Received: memory_size={memory_size}"
+            )
         config = self.get_config()
-        shrunk = self.memory_size / memory_size
         config["memory_size"] = memory_size
-        config["key_spread"] = self.key_spread * shrunk
+        config["key_spread"] = self.key_spread * self.memory_size / memory_size
         copy = type(self).from_config(config)
         copy.build_from_shapes()
         for ours, theirs in zip(self.weights, copy.weights, strict=True):
-            if theirs is not copy.allocator.slots:
+            if theirs.shape == ours.shape:
                 theirs.assign(ours)
-        # The median: slots at the border, or that no frame ever took, moved otherwise.
-        centres = slot_centres(self.memory_size, self.block_size)
-        moved = np.median(self.allocator.slots - centres, axis=0)
-        copy.allocator.slots.assign_add(shrunk * moved)
+        if memory_size != self.memory_size:
+            copy.allocator.take_displacement(self.allocator)
         return copy
 
     def write(self, episode, mask=None):
@@ -352,26 +352,14 @@ class KanervaPlusPlus(MemoryModel):
         return tuple(tf.reshape(h, shape) for h in self.key_head(embeddings))
 
     def _nearest_slots(self, memory, contents):
-        slots = self.allocator.slot_keys()  # [N, 3]
-        count = self.allocator.num_slots
-        places = tf.broadcast_to(
-            slots[None, :, None, :], [tf.shape(memory)[0], count, 1, 3]
-        )
-        size = self.block_size**2 * self.memory_depth
+        """Keys [B, T, K, 3] of the slots that hold what is nearest to blocks."""
+        slots, count = self.allocator.slot_keys(), self.allocator.num_slots
         batch, length = tf.unstack(tf.shape(contents)[:2])
+        places = tf.broadcast_to(slots[None, :, None], [batch, count, 1, 3])
+        size = self.block_size**2 * self.memory_depth
         stored = tf.reshape(self.reader(memory, places), [batch, count, size])
         wanted = tf.reshape(contents, [batch, length * self.blocks_per_frame, size])
-        stored, wanted = tf.cast(stored, tf.float32), tf.cast(wanted, tf.float32)
-        norm = tf.reduce_sum(stored**2, axis=-1)
-        # A slot that no frame wrote holds exactly 0, and resembles nothing.
-        norm = tf.where(norm > 0, norm, tf.fill(tf.shape(norm), tf.float32.max))
-        distance = norm[:, None, :] - 2 * tf.matmul(wanted, stored, transpose_b=True)
-        # A frame may lie at several slots. The first of them, so that rounding, which
-        # depends on the batch, does not choose.
-        least = tf.reduce_min(distance, axis=-1, keepdims=True)
-        near = distance <= least + SAME_CONTENT * tf.abs(least)
-        first = tf.reduce_min(tf.where(near, tf.range(count), count - 1), axis=-1)
-        nearest = tf.gather(slots, first)
+        nearest = tf.gather(slots, nearest_slots(stored, wanted))
         return tf.reshape(nearest, [batch, length, self.blocks_per_frame, 3])
 
     def get_config(self):

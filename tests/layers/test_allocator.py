@@ -106,3 +106,33 @@ def test_keys_are_float32_in_mixed_precision(embeddings):
         allocator = Allocator(6)
     for output in allocator(embeddings):
         assert output.dtype == "float32"
+
+
+def test_spread_scales_what_a_key_may_move(embeddings):
+    narrow, wide = Allocator(6, spread=0.25, reach=0.04), Allocator(6, reach=0.04)
+    wide(embeddings)
+    perturb(wide)
+    narrow(embeddings)
+    narrow.set_weights(wide.get_weights())
+    (mean, stddev), (wide_mean, wide_stddev) = narrow(embeddings), wide(embeddings)
+    slots = wide.slot_keys()[None, :LENGTH, None, 1:]
+    moved = np.abs(wide_mean[..., 1:] - slots).max()
+    assert moved > 0.01
+    np.testing.assert_allclose(
+        mean[..., 1:] - slots, 0.25 * (wide_mean[..., 1:] - slots), atol=1e-6
+    )
+    np.testing.assert_allclose(stddev[..., 1:], 0.25 * wide_stddev[..., 1:], rtol=1e-6)
+    np.testing.assert_array_equal(stddev[..., 0], wide_stddev[..., 0])
+
+
+def test_displacement_is_what_most_slots_moved():
+    """In units of the spread; two slots of sixteen that strayed do not count."""
+    trained, other = Allocator(4, spread=0.5), Allocator(8, 2, spread=0.25)
+    for allocator in (trained, other):
+        allocator.build((1, 1, 3))
+    offsets = np.full((16, 2), (0.02, -0.04), np.float32)
+    offsets[:2] = 1.0
+    trained.slots.assign(slot_centres(4, 1) + offsets)
+    other.take_displacement(trained)
+    moved = other.slots - slot_centres(8, 2)
+    np.testing.assert_allclose(moved, [(0.01, -0.02)] * 16, atol=1e-6)
