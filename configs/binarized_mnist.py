@@ -19,5 +19,6 @@ def get_config():
     config = default()
     config.data.name = "binarized_mnist"
     config.data.augment = ("shift",)
+    config.model.sharpness = 6.0
     config.train.steps = 14_000
     return config

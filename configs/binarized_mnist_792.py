@@ -18,6 +18,7 @@ def get_config():
     config.data.augment = ("shift",)
     config.data.episodes_per_batch = 4
     config.model.memory_depth = 22
+    config.model.sharpness = 6.0
     config.train.steps = 15_000
     config.train.kl_warmup_steps = 1_000
     return config

@@ -20,6 +20,5 @@ def get_config():
     config.model.likelihood = "logistic_mixture"
     # As the shipped weights were trained.
     config.model.key_posterior = "gaussian"
-    config.model.sharpness = 3.0
     config.train.steps = 2_000
     return config

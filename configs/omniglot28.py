@@ -19,6 +19,5 @@ def get_config():
     config.data.augment = ("shift", "flip")
     # As the shipped weights were trained.
     config.model.key_posterior = "gaussian"
-    config.model.sharpness = 3.0
     config.train.steps = 3_500
     return config

@@ -65,7 +65,7 @@ def kanerva_plus_plus() -> ml_collections.ConfigDict:
     model.blocks_per_frame = 1
     model.latent_size = 16
     model.writer = "allocated"
-    model.sharpness = 6.0
+    model.sharpness = 3.0
     model.scale_gain = 0.25
     model.key_posterior = "box"  # gaussian, box
     model.key_stddev = 0.04

@@ -18,6 +18,5 @@ def get_config() -> ml_collections.ConfigDict:
     config = defaults.default()
     config.data.name = "binarized_mnist"
     config.model.key_posterior = "gaussian"
-    config.model.sharpness = 3.0
     config.train.steps = 1000
     return config

@@ -16,9 +16,8 @@ class Ablation(NamedTuple):
     overrides: Mapping[str, Any]
 
 
-# What every variant changes of the default config: the source's Gaussian keys, with the
-# reader that suits them.
-BASE = {"key_posterior": "gaussian", "sharpness": 3.0}
+# What every variant changes of the default config: the source's Gaussian keys.
+BASE = {"key_posterior": "gaussian"}
 
 # Where the number or size of blocks changes, the memory's cells do too, so that every
 # block still has a slot of its own: (S/P)^2 of them, T K needed. D then keeps the
@@ -45,9 +44,9 @@ VARIANTS = {
     "no_block_path": Ablation(
         "decoder sees the latent alone, not the blocks", {"decode_blocks": False}
     ),
-    "box": Ablation("keys in a box", {"key_posterior": "box"}),
+    "box": Ablation("keys in a box (the default)", {"key_posterior": "box"}),
     "box_sharp": Ablation(
-        "keys in a box, sharpness 6 (the default)",
+        "keys in a box, sharpness 6",
         {"key_posterior": "box", "sharpness": 6.0},
     ),
     "bilinear": Ablation("sharpness 1 (bilinear reading)", {"sharpness": 1.0}),
