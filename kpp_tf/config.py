@@ -21,7 +21,7 @@ def default() -> ml_collections.ConfigDict:
     config.data.episodes_per_batch = 8  # B, the global batch
     config.data.grouping = "uniform"  # uniform, class, alphabet, consecutive
     config.data.binarize = "none"  # none, fixed, dynamic
-    config.data.augment = ()  # of shift, flip, noise: training episodes only
+    config.data.augment = ()  # of nudge, shift, flip, noise: training episodes only
     config.data.train_split = "train"
     config.data.test_split = "test"
     config.data.validation_split = ""  # chooses the best checkpoint; "": none is
@@ -147,8 +147,8 @@ def _baseline(name: str, **fields: Any) -> ml_collections.ConfigDict:
 def encoder() -> ml_collections.ConfigDict:
     """Arguments of `TSMResNet` for 28x28 images; shared by every model."""
     config = ml_collections.ConfigDict()
-    config.widths = (64, 128)
-    config.blocks = (2, 2)
+    config.widths = (32, 64)
+    config.blocks = (1, 1)
     config.stem_stride = 4
     config.shift = "bidirectional"
     config.embedding_size = 512
@@ -156,10 +156,36 @@ def encoder() -> ml_collections.ConfigDict:
 
 
 def decoder() -> ml_collections.ConfigDict:
-    """Arguments of `ImageDecoder` for 28x28 images; shared by every model."""
+    """Arguments of `make_decoder` for 28x28 images; shared by every model."""
     config = ml_collections.ConfigDict()
-    config.widths = (64,)
-    config.blocks = (2,)
-    config.head_stride = 4
-    config.hidden = 512
+    config.kind = "dense"
+    config.hidden = 1024
+    config.layers = 3
     return config
+
+
+def use_convolutions(
+    model: ml_collections.ConfigDict,
+    widths: tuple[int, ...] = (64,),
+    blocks: tuple[int, ...] = (2,),
+) -> None:
+    """Gives `config.model` the networks for images larger than 28x28, or in colour.
+
+    A dense decoder's weights grow with the number of pixels and of their parameters.
+
+    Args:
+      model: changed in place.
+      widths: of `ImageDecoder`.
+      blocks: of `ImageDecoder`.
+    """
+    model.encoder.widths = (64, 128)
+    model.encoder.blocks = (2, 2)
+    model.decoder = ml_collections.ConfigDict(
+        {
+            "kind": "convolutional",
+            "widths": widths,
+            "blocks": blocks,
+            "head_stride": 4,
+            "hidden": 512,
+        }
+    )

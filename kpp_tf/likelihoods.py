@@ -7,6 +7,7 @@ bits/dim compare with any other discrete model.
 """
 
 import math
+import re
 from typing import Protocol
 
 import tensorflow as tf
@@ -191,9 +192,20 @@ _BY_NAME = {
 
 
 def get(name: str) -> Likelihood:
-    """The likelihood of that name: bernoulli, logistic_mixture or gaussian."""
-    if name not in _BY_NAME:
+    """The likelihood of that name: bernoulli, logistic_mixture or gaussian.
+
+    "logistic_mixture:2" is a mixture of 2 components.
+    """
+    kind, colon, components = name.partition(":")
+    if kind not in _BY_NAME:
         raise ValueError(
             f"likelihood must be one of {sorted(_BY_NAME)}. Received: {name!r}"
         )
-    return _BY_NAME[name]()
+    if not colon:
+        return _BY_NAME[kind]()
+    if kind != "logistic_mixture" or not re.fullmatch("[1-9][0-9]*", components):
+        raise ValueError(
+            "only logistic_mixture takes a number, that of its components, at least "
+            f"1. Received: {name!r}"
+        )
+    return LogisticMixture(int(components))

@@ -3,7 +3,7 @@
 import pytest
 
 from kpp_tf import config as configs
-from kpp_tf.layers import ImageDecoder, TSMResNet
+from kpp_tf.layers import DenseDecoder, ImageDecoder, TSMResNet, make_decoder
 
 
 def test_a_typing_mistake_is_refused():
@@ -34,4 +34,14 @@ def test_memory_is_within_the_published_budget():
 
 def test_networks_of_the_config_are_arguments_of_the_layers():
     TSMResNet(**configs.encoder())
-    ImageDecoder((28, 28, 1), 1, **configs.decoder())
+    assert isinstance(make_decoder((28, 28, 1), 1, **configs.decoder()), DenseDecoder)
+
+
+def test_larger_images_are_given_convolutions():
+    model = configs.default().model
+    configs.use_convolutions(model, widths=(128, 96), blocks=(2, 1))
+    TSMResNet(**model.encoder)
+    decoder = make_decoder((64, 64, 3), 30, **model.decoder)
+    assert isinstance(decoder, ImageDecoder)
+    assert decoder.widths == (128, 96) and decoder.blocks == (2, 1)
+    assert configs.default().model.decoder.kind == "dense"

@@ -213,3 +213,11 @@ def test_images_in_float64_are_scored(name):
 def test_unknown_name_is_refused():
     with pytest.raises(ValueError, match=r"bernoulli.*gaussian.*Received: 'poisson'"):
         likelihoods.get("poisson")
+
+
+def test_components_of_a_mixture_are_chosen_by_name():
+    assert likelihoods.get("logistic_mixture:2").num_parameters(1) == 2 * 3
+    assert likelihoods.get("logistic_mixture").components == 5
+    for name in ("logistic_mixture:", "logistic_mixture:0", "bernoulli:2"):
+        with pytest.raises(ValueError, match=f"at least 1. Received: '{name}'"):
+            likelihoods.get(name)

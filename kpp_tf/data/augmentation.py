@@ -12,17 +12,26 @@ import tensorflow as tf
 
 from kpp_tf.data.table import ImageTable
 
-MAX_SHIFT = 2  # Pixels.
+MAX_NUDGE, MAX_SHIFT = 1, 2  # Pixels.
 MAX_NOISE = 0.02  # Share of pixels.
 
 Augmentation = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
 
+def nudge(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    """Moves each image by up to 1 whole pixel each way; zeros come in."""
+    return _moved(images, seed, MAX_NUDGE)
+
+
 def shift(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     """Moves each image by up to 2 whole pixels each way; zeros come in."""
+    return _moved(images, seed, MAX_SHIFT)
+
+
+def _moved(images, seed, reach: int) -> tf.Tensor:
     frames, height, width = images.shape[0], images.shape[1], images.shape[2]
-    start = _integers([2, frames, 1], seed, 2 * MAX_SHIFT + 1)
-    border = [MAX_SHIFT, MAX_SHIFT]
+    start = _integers([2, frames, 1], seed, 2 * reach + 1)
+    border = [reach, reach]
     padded = tf.pad(images, [[0, 0], border, border, [0, 0]])
     moved = tf.gather(padded, start[0] + tf.range(height), axis=1, batch_dims=1)
     return tf.gather(moved, start[1] + tf.range(width), axis=2, batch_dims=1)
@@ -46,7 +55,7 @@ def noise(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     return tf.where(u < rate, tf.uint8.max - images, images)
 
 
-_AUGMENTATIONS = {"shift": shift, "flip": flip, "noise": noise}
+_AUGMENTATIONS = {"nudge": nudge, "shift": shift, "flip": flip, "noise": noise}
 
 
 def parse(augment: str | Sequence[str], table: ImageTable) -> Augmentation | None:

@@ -3,6 +3,8 @@
 from kpp_tf.layers.allocator import Allocator
 from kpp_tf.layers.block_reader import BlockReader, block_weights
 from kpp_tf.layers.decoder import ImageDecoder
+from kpp_tf.layers.decoders import make_decoder
+from kpp_tf.layers.dense_decoder import DenseDecoder
 from kpp_tf.layers.gaussian_head import GaussianHead
 from kpp_tf.layers.memory_writers import AllocatedWriter, PooledWriter
 from kpp_tf.layers.residual_block import ResidualBlock
@@ -13,6 +15,7 @@ __all__ = [
     "AllocatedWriter",
     "Allocator",
     "BlockReader",
+    "DenseDecoder",
     "GaussianHead",
     "ImageDecoder",
     "PooledWriter",
@@ -20,4 +23,5 @@ __all__ = [
     "TSMResNet",
     "TemporalShift",
     "block_weights",
+    "make_decoder",
 ]

@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 
 from kpp_tf import noise
-from kpp_tf.layers.decoder import ImageDecoder
+from kpp_tf.layers.decoders import make_decoder
 from kpp_tf.layers.differentiable_neural_computer import DifferentiableNeuralComputer
 from kpp_tf.layers.gaussian_head import GaussianHead
 from kpp_tf.layers.tsm_resnet import TSMResNet
@@ -54,7 +54,7 @@ class GenerativeDNC(MemoryModel):
       key_size: of y.
       latent_size: L.
       encoder: arguments of `TSMResNet`. A DNC sees frames one by one: shift="none".
-      decoder: arguments of `ImageDecoder`.
+      decoder: arguments of `make_decoder`.
     """
 
     def __init__(
@@ -94,11 +94,10 @@ class GenerativeDNC(MemoryModel):
         self.key_head = GaussianHead(key_size, initial_stddev=0.1, name="key_head")
         self.latent_posterior = GaussianHead(latent_size, name="latent_posterior")
         self.latent_prior = GaussianHead(latent_size, name="latent_prior")
-        self.decoder = ImageDecoder(
+        self.decoder = make_decoder(
             self.image_shape,
             self.likelihood.num_parameters(self.image_shape[-1]),
             **self.decoder_config,
-            name="decoder",
         )
 
     @property

@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 
 from kpp_tf import noise
-from kpp_tf.layers.decoder import ImageDecoder
+from kpp_tf.layers.decoders import make_decoder
 from kpp_tf.layers.dynamic_kanerva_memory import DynamicKanervaMemory
 from kpp_tf.layers.tsm_resnet import TSMResNet
 from kpp_tf.models import gaussian_memories, gaussians
@@ -51,7 +51,7 @@ class DynamicKanervaMachine(MemoryModel):
       memory_kl: whether `elbo` counts the KL of the memory.
       encoder: arguments of `TSMResNet`. shift="none" is DKM, "bidirectional" is DKM
         with TSM.
-      decoder: arguments of `ImageDecoder`.
+      decoder: arguments of `make_decoder`.
     """
 
     def __init__(
@@ -83,11 +83,10 @@ class DynamicKanervaMachine(MemoryModel):
             prior_scale=prior_scale,
             name="memory",
         )
-        self.decoder = ImageDecoder(
+        self.decoder = make_decoder(
             self.image_shape,
             self.likelihood.num_parameters(self.image_shape[-1]),
             **self.decoder_config,
-            name="decoder",
         )
 
     @property

@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 
 from kpp_tf import noise
-from kpp_tf.layers.decoder import ImageDecoder
+from kpp_tf.layers.decoders import make_decoder
 from kpp_tf.layers.gaussian_head import GaussianHead
 from kpp_tf.layers.kanerva_machine_memory import KanervaMachineMemory
 from kpp_tf.layers.tsm_resnet import TSMResNet
@@ -56,7 +56,7 @@ class KanervaMachine(MemoryModel):
       prior_scale: see `KanervaMachineMemory`.
       memory_kl: whether `elbo` counts the KL of the memory.
       encoder: arguments of `TSMResNet`. A KM sees each image by itself: shift="none".
-      decoder: arguments of `ImageDecoder`.
+      decoder: arguments of `make_decoder`.
     """
 
     def __init__(
@@ -86,11 +86,10 @@ class KanervaMachine(MemoryModel):
         self.memory = KanervaMachineMemory(
             slots, code_size, address_size, prior_scale=prior_scale, name="memory"
         )
-        self.decoder = ImageDecoder(
+        self.decoder = make_decoder(
             self.image_shape,
             self.likelihood.num_parameters(self.image_shape[-1]),
             **self.decoder_config,
-            name="decoder",
         )
 
     @property

@@ -9,7 +9,7 @@ import tensorflow as tf
 from kpp_tf import noise
 from kpp_tf.layers.allocator import Allocator
 from kpp_tf.layers.block_reader import BlockReader
-from kpp_tf.layers.decoder import ImageDecoder
+from kpp_tf.layers.decoders import make_decoder
 from kpp_tf.layers.gaussian_head import GaussianHead
 from kpp_tf.layers.memory_writers import AllocatedWriter, PooledWriter
 from kpp_tf.layers.nearest_slots import nearest_slots
@@ -62,7 +62,7 @@ class KanervaPlusPlus(MemoryModel):
       key_spread: `spread` of the `Allocator`; 1 but in a model that was `resized`.
       decode_blocks: whether the decoder sees the blocks, or the latent alone.
       encoder: arguments of `TSMResNet`.
-      decoder: arguments of `ImageDecoder`.
+      decoder: arguments of `make_decoder`.
     """
 
     def __init__(
@@ -132,11 +132,10 @@ class KanervaPlusPlus(MemoryModel):
             self.writer = PooledWriter(memory_size, memory_depth, name="writer")
         self.latent_posterior = GaussianHead(latent_size, name="latent_posterior")
         self.latent_prior = GaussianHead(latent_size, name="latent_prior")
-        self.decoder = ImageDecoder(
+        self.decoder = make_decoder(
             self.image_shape,
             self.likelihood.num_parameters(self.image_shape[-1]),
             **self.decoder_config,
-            name="decoder",
         )
 
     @property

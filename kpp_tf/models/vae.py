@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 
 from kpp_tf import noise
-from kpp_tf.layers.decoder import ImageDecoder
+from kpp_tf.layers.decoders import make_decoder
 from kpp_tf.layers.gaussian_head import GaussianHead
 from kpp_tf.layers.tsm_resnet import TSMResNet
 from kpp_tf.models import gaussians
@@ -33,7 +33,7 @@ class VariationalAutoencoder(MemoryModel):
       latent_size: L.
       encoder: arguments of `TSMResNet`; shift must be "none", as with shifts it would
         be no VAE of single images.
-      decoder: arguments of `ImageDecoder`.
+      decoder: arguments of `make_decoder`.
 
     Raises:
       ValueError: the encoder shifts.
@@ -60,11 +60,10 @@ class VariationalAutoencoder(MemoryModel):
                 f"Received: shift={self.encoder.shift!r}"
             )
         self.latent_posterior = GaussianHead(latent_size, name="latent_posterior")
-        self.decoder = ImageDecoder(
+        self.decoder = make_decoder(
             self.image_shape,
             self.likelihood.num_parameters(self.image_shape[-1]),
             **self.decoder_config,
-            name="decoder",
         )
 
     @property

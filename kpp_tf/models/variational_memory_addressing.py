@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from kpp_tf import noise
 from kpp_tf.layers import variational_addressing as addressing
-from kpp_tf.layers.decoder import ImageDecoder
+from kpp_tf.layers.decoders import make_decoder
 from kpp_tf.layers.gaussian_head import GaussianHead
 from kpp_tf.layers.tsm_resnet import TSMResNet
 from kpp_tf.models import gaussians
@@ -62,7 +62,7 @@ class VariationalMemoryAddressing(MemoryModel):
       leave_one_out: score each image without its own item.
       encoder: arguments of `TSMResNet`. Published VMA sees each image by itself:
         shift="none".
-      decoder: arguments of `ImageDecoder`.
+      decoder: arguments of `make_decoder`.
     """
 
     def __init__(
@@ -105,11 +105,10 @@ class VariationalMemoryAddressing(MemoryModel):
         self.addressing = addressing.VariationalAddressing(key_size, name="addressing")
         self.latent_posterior = GaussianHead(latent_size, name="latent_posterior")
         self.latent_prior = GaussianHead(latent_size, name="latent_prior")
-        self.decoder = ImageDecoder(
+        self.decoder = make_decoder(
             self.image_shape,
             self.likelihood.num_parameters(self.image_shape[-1]),
             **self.decoder_config,
-            name="decoder",
         )
 
     @property

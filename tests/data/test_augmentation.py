@@ -27,15 +27,19 @@ def _shifts(image):
             yield (dy, dx), np.roll(image, (dy, dx), (0, 1))
 
 
-def test_shift_is_a_translation_of_up_to_two_pixels_and_finds_them_all(frames):
-    moved = augmentation.shift(tf.constant(frames), SEED).numpy()
+@pytest.mark.parametrize(("name", "reach"), [("nudge", 1), ("shift", 2)])
+def test_shift_is_a_translation_within_its_reach_and_finds_them_all(
+    frames, name, reach
+):
+    moved = getattr(augmentation, name)(tf.constant(frames), SEED).numpy()
     seen = set()
     for before, after in zip(frames, moved, strict=True):
         # The border is blank, so that rolling is translating.
         matches = [d for d, rolled in _shifts(before) if np.array_equal(rolled, after)]
         assert len(matches) == 1
         seen.update(matches)
-    assert len(seen) > 20  # Of 25, in 64 draws.
+    assert max(abs(pixels) for d in seen for pixels in d) == reach
+    assert len(seen) > 0.8 * (2 * reach + 1) ** 2  # In 64 draws.
     np.testing.assert_array_equal(moved.sum((1, 2, 3)), frames.sum((1, 2, 3)))
 
 

@@ -1,0 +1,63 @@
+"""The dense decoder against numpy in float64, and the choice of a decoder by name."""
+
+import numpy as np
+import pytest
+
+from kpp_tf.layers import DenseDecoder, ImageDecoder, make_decoder
+from tests.layer_checks import check_layer, perturb, precision
+
+BATCH, LENGTH, FEATURES = 2, 3, 5
+
+
+@pytest.fixture(scope="module")
+def code():
+    random = np.random.default_rng(0)
+    return random.standard_normal((BATCH, LENGTH, FEATURES)).astype(np.float32)
+
+
+@pytest.mark.parametrize(("shape", "count"), [((4, 6, 1), 1), ((4, 4, 3), 7)])
+def test_fulfils_the_layer_contract(shape, count, code, tmp_path):
+    check_layer(
+        lambda: DenseDecoder(shape, count, hidden=8, layers=2),
+        (code,),
+        ((BATCH, LENGTH, *shape[:2], count),),
+        tmp_path,
+    )
+
+
+@pytest.mark.parametrize("layers", [1, 3])
+def test_is_what_its_equations_say(layers, code):
+    decoder = DenseDecoder((4, 2, 1), 3, hidden=8, layers=layers)
+    decoder(code)
+    perturb(decoder)
+    weights = [w.astype(np.float64) for w in decoder.get_weights()]
+
+    def silu(h):
+        return h / (1 + np.exp(-h))
+
+    features = silu(code.astype(np.float64) @ weights[0] + weights[1])
+    for layer in range(1, layers):
+        kernel, bias = weights[2 * layer : 2 * layer + 2]
+        features = features + silu(features @ kernel + bias)
+    pixels = features @ weights[-2] + weights[-1]
+    # Rows first, then columns, then a pixel's parameters.
+    expected = pixels.reshape(BATCH, LENGTH, 4, 2, 3)
+    np.testing.assert_allclose(decoder(code), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_output_is_float32_in_mixed_precision(code):
+    with precision("mixed_bfloat16"):
+        decoder = DenseDecoder((4, 4, 1), 1, hidden=8)
+    assert decoder(code).dtype == "float32"
+
+
+def test_a_decoder_is_chosen_by_name():
+    dense = make_decoder((28, 28, 1), 2, kind="dense", hidden=16, layers=1)
+    assert isinstance(dense, DenseDecoder) and dense.name == "decoder"
+    # Configs that were stored before there was a choice name none.
+    convolutional = make_decoder((28, 28, 1), 2, widths=(8,), blocks=(1,))
+    assert isinstance(convolutional, ImageDecoder)
+    with pytest.raises(ValueError, match="Received: 'wavelet'"):
+        make_decoder((28, 28, 1), 2, kind="wavelet")
+    with pytest.raises(ValueError, match="at least 1. Received: 0"):
+        DenseDecoder((28, 28, 1), 2, layers=0)
