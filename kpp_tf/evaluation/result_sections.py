@@ -107,7 +107,8 @@ def precisions(results: ResultFiles) -> Iterator[str]:
     yield (
         "One trained model; the memory is rounded between writing and reading: to "
         "bfloat16, or to symmetric integers with one float32 scale for each channel of "
-        "each episode, whose bits are counted. Nothing is trained for it.\n"
+        "each episode, whose bits are counted. Nothing is trained for it. A float32 has "
+        "32 bits: the third column says how many would take as much room.\n"
     )
     for model in _models(results):
         found = {
@@ -119,11 +120,13 @@ def precisions(results: ResultFiles) -> Iterator[str]:
         }
         rows = []
         for dtype in DTYPES:
-            _, evaluation = found.get(dtype, (None, {}))
-            bits = cells.number(evaluation.get("memory_bits_per_image"), 0)
-            rows.append([dtype, bits, *_evaluation_cells(found.get(dtype))])
+            bits = found.get(dtype, (None, {}))[1].get("memory_bits_per_image")
+            room = None if bits is None else bits / 32
+            stored = [dtype, cells.number(bits, 0), cells.number(room, 1)]
+            rows.append([*stored, *_evaluation_cells(found.get(dtype))])
         yield f"`{model}`:\n"
-        yield from cells.table(("stored as", "bits/image", *_EVALUATION_COLUMNS), rows)
+        columns = ("stored as", "bits/image", "room of float32s/image")
+        yield from cells.table((*columns, *_EVALUATION_COLUMNS), rows)
 
 
 _EVALUATION_COLUMNS = (

@@ -94,7 +94,8 @@ def test_without_files_every_figure_of_ours_is_missing():
     assert {row["bound, nats/image"] for row in lengths} == {"not run"}
     dtypes = _table(markdown, "Precision")
     assert [r["stored as"] for r in dtypes] == ["float32", "bfloat16", "int8", "int4"]
-    assert {row["bits/image"] for row in dtypes} == {"not run"}
+    for column in ("bits/image", "room of float32s/image"):
+        assert {row[column] for row in dtypes} == {"not run"}
     assert set(_table(markdown, "Samples")[0].values()) >= {"not run"}
 
 
@@ -191,6 +192,7 @@ def test_lengths_and_precisions_are_sorted_out_of_the_evaluations():
     assert lengths["16"]["bound, nats/image"] == "not run"
     dtypes = {row["stored as"]: row for row in _table(markdown, "Precision")}
     assert dtypes["float32"]["bound, nats/image"].startswith("25.50")
+    assert dtypes["float32"]["room of float32s/image"] == "99.0"
     assert dtypes["int4"]["bound, nats/image"].startswith("26.75")
     assert dtypes["int8"]["bound, nats/image"] == "not run"
 

@@ -30,7 +30,7 @@ def tiny_config(writer="allocated", likelihood="bernoulli"):
             "memory_depth": 8,
             "latent_size": 2,
             "encoder": {"widths": (8,), "blocks": (1,), "embedding_size": 16},
-            "decoder": {"widths": (8,), "blocks": (1,), "hidden": 16},
+            "decoder": {"kind": "dense", "hidden": 16, "layers": 2},
         }
     )
     return config
