@@ -8,7 +8,7 @@ trains one; `tools/ablations.py` trains them one after another. The variants are
 """
 
 from kpp_tf.config import default
-from kpp_tf.evaluation.ablations import BASE, VARIANTS
+from kpp_tf.evaluation.ablations import VARIANTS
 
 
 def get_config(variant: str = "base"):
@@ -23,7 +23,6 @@ def get_config(variant: str = "base"):
         )
     config = default()
     config.data.name = "binarized_mnist"
-    config.data.augment = ("shift",)
-    overrides = BASE | dict(VARIANTS[variant].overrides)
-    config.model.update_from_flattened_dict(overrides)
+    config.data.augment = ("nudge",)
+    config.model.update_from_flattened_dict(dict(VARIANTS[variant].overrides))
     return config

@@ -9,23 +9,20 @@ class Ablation(NamedTuple):
 
     Attributes:
       title: what differs from the base.
-      overrides: of `config.model` and `BASE`, by the field's path.
+      overrides: of `config.model` of the default config, by the field's path.
     """
 
     title: str
     overrides: Mapping[str, Any]
 
 
-# What every variant changes of the default config: the source's Gaussian keys.
-BASE = {"key_posterior": "gaussian"}
-
 # Where the number or size of blocks changes, the memory's cells do too, so that every
 # block still has a slot of its own: (S/P)^2 of them, T K needed. D then keeps the
 # memory at 3,200 floats an episode or just below.
 VARIANTS = {
     "base": Ablation(
-        "allocated writer, bidirectional shift, K=1, P=1, S=6, D=88 (3,168 floats), "
-        "Gaussian keys, sharpness 3",
+        "the default: allocated writer, bidirectional shift, K=1, P=1, S=6, D=88 "
+        "(3,168 floats), keys in a box, sharpness 3",
         {},
     ),
     "pooled": Ablation("pooled writer", {"writer": "pooled"}),
@@ -44,11 +41,10 @@ VARIANTS = {
     "no_block_path": Ablation(
         "decoder sees the latent alone, not the blocks", {"decode_blocks": False}
     ),
-    "box": Ablation("keys in a box (the default)", {"key_posterior": "box"}),
-    "box_sharp": Ablation(
-        "keys in a box, sharpness 6",
-        {"key_posterior": "box", "sharpness": 6.0},
+    "gaussian": Ablation(
+        "Gaussian keys, as the source's", {"key_posterior": "gaussian"}
     ),
+    "sharp": Ablation("sharpness 6", {"sharpness": 6.0}),
     "bilinear": Ablation("sharpness 1 (bilinear reading)", {"sharpness": 1.0}),
     "block_size_2": Ablation(
         "blocks of 2x2 cells (S=12, D=22)",

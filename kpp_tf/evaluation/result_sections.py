@@ -107,8 +107,8 @@ def precisions(results: ResultFiles) -> Iterator[str]:
     yield (
         "One trained model; the memory is rounded between writing and reading: to "
         "bfloat16, or to symmetric integers with one float32 scale for each channel of "
-        "each episode, whose bits are counted. Nothing is trained for it. A float32 has "
-        "32 bits: the third column says how many would take as much room.\n"
+        "each episode, whose bits are counted. Nothing is trained for it. The third "
+        "column says how many float32s of 32 bits would take as much room.\n"
     )
     for model in _models(results):
         found = {
