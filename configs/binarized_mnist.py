@@ -14,6 +14,6 @@ def get_config():
     """Returns the config."""
     config = default()
     config.data.name = "binarized_mnist"
-    config.data.augment = ("nudge",)
+    config.data.augment = ("shift",)
     config.train.steps = 16_000
     return config
