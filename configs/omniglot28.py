@@ -19,5 +19,5 @@ def get_config():
     config.data.name = "omniglot28"
     config.data.augment = ("shift", "flip")
     use_convolutions(config.model)
-    config.train.steps = 7_000
+    config.train.steps = 5_000
     return config
