@@ -14,7 +14,7 @@ def get_config():
     """Returns the config."""
     config = default()
     config.data.name = "fashion_mnist"
-    config.data.augment = ("shift",)
+    config.data.augment = ("nudge",)
     config.model.likelihood = "logistic_mixture:2"
     # Six parameters a pixel: at 1,024 the weights would no longer fit in 8 MB.
     config.model.decoder.hidden = 544
