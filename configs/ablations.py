@@ -7,7 +7,7 @@ trains one; `tools/ablations.py` trains them one after another. The variants are
 `kpp_tf/evaluation/ablations.py`.
 """
 
-from kpp_tf.config import default
+from kpp_tf.config import default, use_dense_networks
 from kpp_tf.evaluation.ablations import VARIANTS
 
 
@@ -24,5 +24,6 @@ def get_config(variant: str = "base"):
     config = default()
     config.data.name = "binarized_mnist"
     config.data.augment = ("nudge",)
+    use_dense_networks(config.model)
     config.model.update_from_flattened_dict(dict(VARIANTS[variant].overrides))
     return config

@@ -11,7 +11,7 @@ nats/image.
 Compare with bounds on the same fixed binarization only.
 """
 
-from kpp_tf.config import default, use_convolutions
+from kpp_tf.config import default
 
 
 def get_config():
@@ -20,6 +20,5 @@ def get_config():
     config.data.name = "binarized_mnist"
     config.data.augment = ("shift",)
     config.model.sharpness = 6.0
-    use_convolutions(config.model)
     config.train.steps = 14_000
     return config

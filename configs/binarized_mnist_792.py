@@ -7,12 +7,12 @@ r"""Kanerva++ on binarized MNIST with 792 memory floats for 32 images, 25 an ima
 15,000 steps of 128 images took 41 minutes on two cores of an AMD EPYC (Zen 4) that
 other work shared. Test bound 50.73 nats/image.
 
-Dense networks (`config.kanerva_plus_plus`), 24,000 steps of 256 images shifted by one
+Dense networks (`config.use_dense_networks`), 24,000 steps of 256 images shifted by one
 pixel, reach 48.9 on those and 52.07 on the test split: with so small a code they learn
 the training images by heart, and convolutions less so.
 """
 
-from kpp_tf.config import default, use_convolutions
+from kpp_tf.config import default
 
 
 def get_config():
@@ -23,7 +23,6 @@ def get_config():
     config.data.episodes_per_batch = 4
     config.model.memory_depth = 22
     config.model.sharpness = 6.0
-    use_convolutions(config.model)
     config.train.steps = 15_000
     config.train.kl_warmup_steps = 1_000
     return config

@@ -8,7 +8,7 @@ python tools/prepare_data.py --name=burda_omniglot --data_dir=DIR
 prepares the data. Most published results on Omniglot are for this version of it.
 """
 
-from kpp_tf.config import default, use_convolutions
+from kpp_tf.config import default
 
 
 def get_config():
@@ -17,6 +17,5 @@ def get_config():
     config.data.name = "burda_omniglot"
     config.data.binarize = "dynamic"
     config.data.augment = ("shift",)
-    use_convolutions(config.model)
     config.train.steps = 8_000
     return config

@@ -7,7 +7,7 @@ Say beside a result how many test images the prepared data has: 10,000 in the of
 release.
 """
 
-from kpp_tf.config import default, use_convolutions
+from kpp_tf.config import default
 
 
 def get_config():
@@ -16,7 +16,6 @@ def get_config():
     config.data.name = "cifar10"
     config.data.image_shape = (32, 32, 3)
     config.model.likelihood = "logistic_mixture"
-    use_convolutions(config.model)
     config.train.learning_rate = 1e-3
     config.train.steps = 20_000
     return config

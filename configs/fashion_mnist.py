@@ -10,7 +10,7 @@ another training shared. Test bound 3.015 bits/dim.
 Bounds are in bits/dim too: compare with models of all 256 levels only.
 """
 
-from kpp_tf.config import default
+from kpp_tf.config import default, use_dense_networks
 
 
 def get_config():
@@ -20,7 +20,7 @@ def get_config():
     config.data.augment = ("nudge",)
     config.model.likelihood = "logistic_mixture:2"
     # Six parameters a pixel: at 1,024 the weights would no longer fit in 8 MB.
-    config.model.decoder.hidden = 544
+    use_dense_networks(config.model, hidden=544)
     config.train.learning_rate = 1.5e-3
     config.train.steps = 14_000
     return config

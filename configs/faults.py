@@ -22,7 +22,8 @@ def get_config() -> ml_collections.ConfigDict:
     config.model.encoder.widths = (8,)
     config.model.encoder.blocks = (1,)
     config.model.encoder.embedding_size = 16
-    config.model.decoder.layers = 2
+    config.model.decoder.widths = (8,)
+    config.model.decoder.blocks = (1,)
     config.model.decoder.hidden = 16
     config.train.steps = 3000
     config.train.ema_decay = 0.99

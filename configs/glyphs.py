@@ -10,5 +10,5 @@ def get_config():
     """Returns the config."""
     config = default()
     config.data.name = "glyphs"
-    config.train.steps = 3_000
+    config.train.steps = 1_200
     return config

@@ -6,7 +6,7 @@ r"""Kanerva++ on GQN's mazes, shrunk to 64x64: 32 frames in a row an episode.
 The data is copied by hand; `kpp_tf/data/gqn_mazes.py` says from where and to where.
 """
 
-from kpp_tf.config import default, use_convolutions
+from kpp_tf.config import default
 
 
 def get_config():
@@ -16,7 +16,8 @@ def get_config():
     config.data.image_shape = (64, 64, 3)
     config.data.grouping = "consecutive"
     config.model.likelihood = "logistic_mixture"
-    use_convolutions(config.model, widths=(128, 96), blocks=(2, 2))
+    config.model.decoder.widths = (128, 96)
+    config.model.decoder.blocks = (2, 2)
     config.train.learning_rate = 1e-3
     config.train.steps = 20_000
     return config

@@ -7,7 +7,7 @@ The download that TFDS knows is reported broken: `kpp_tf/data/imagenet32.py` say
 which files to put where. The first run decodes them (minutes) and keeps the result.
 """
 
-from kpp_tf.config import default, use_convolutions
+from kpp_tf.config import default
 
 
 def get_config():
@@ -16,7 +16,6 @@ def get_config():
     config.data.name = "imagenet32"
     config.data.image_shape = (32, 32, 3)
     config.model.likelihood = "logistic_mixture"
-    use_convolutions(config.model)
     config.train.learning_rate = 1e-3
     config.train.steps = 100_000
     return config

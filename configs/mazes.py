@@ -8,7 +8,7 @@ For frames of 32x32 make the data set with --size=32 and add
 --config.data.image_shape='(32, 32, 3)'.
 """
 
-from kpp_tf.config import default, use_convolutions
+from kpp_tf.config import default
 
 
 def get_config():
@@ -18,7 +18,8 @@ def get_config():
     config.data.image_shape = (64, 64, 3)
     config.data.grouping = "consecutive"
     config.model.likelihood = "logistic_mixture"
-    use_convolutions(config.model, widths=(128, 96), blocks=(2, 2))
+    config.model.decoder.widths = (128, 96)
+    config.model.decoder.blocks = (2, 2)
     config.train.learning_rate = 1e-3
     config.train.steps = 20_000
     return config

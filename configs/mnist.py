@@ -7,7 +7,7 @@ Bounds are not comparable with those on the fixed binarization of
 binarized_mnist.py: fresh draws keep a model from learning the training set by heart.
 """
 
-from kpp_tf.config import default, use_convolutions
+from kpp_tf.config import default
 
 
 def get_config():
@@ -16,6 +16,5 @@ def get_config():
     config.data.name = "mnist"
     config.data.binarize = "dynamic"
     config.data.augment = ("shift",)
-    use_convolutions(config.model)
     config.train.steps = 12_000
     return config

@@ -10,7 +10,7 @@ another training shared. Test bound 12.53 nats/image.
 Alphabets of the test split are new; Burda's version is burda_omniglot.py.
 """
 
-from kpp_tf.config import default, use_convolutions
+from kpp_tf.config import default
 
 
 def get_config():
@@ -18,6 +18,5 @@ def get_config():
     config = default()
     config.data.name = "omniglot28"
     config.data.augment = ("shift", "flip")
-    use_convolutions(config.model)
     config.train.steps = 5_000
     return config

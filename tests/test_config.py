@@ -34,14 +34,14 @@ def test_memory_is_within_the_published_budget():
 
 def test_networks_of_the_config_are_arguments_of_the_layers():
     TSMResNet(**configs.encoder())
-    assert isinstance(make_decoder((28, 28, 1), 1, **configs.decoder()), DenseDecoder)
+    assert isinstance(make_decoder((28, 28, 1), 1, **configs.decoder()), ImageDecoder)
 
 
-def test_larger_images_are_given_convolutions():
+def test_dense_networks_are_had_by_a_call():
     model = configs.default().model
-    configs.use_convolutions(model, widths=(128, 96), blocks=(2, 1))
+    configs.use_dense_networks(model, hidden=32)
     TSMResNet(**model.encoder)
-    decoder = make_decoder((64, 64, 3), 30, **model.decoder)
-    assert isinstance(decoder, ImageDecoder)
-    assert decoder.widths == (128, 96) and decoder.blocks == (2, 1)
-    assert configs.default().model.decoder.kind == "dense"
+    decoder = make_decoder((28, 28, 1), 6, **model.decoder)
+    assert isinstance(decoder, DenseDecoder)
+    assert decoder.get_config()["hidden"] == 32
+    assert configs.default().model.decoder.kind == "convolutional"

@@ -18,7 +18,7 @@ from pathlib import Path
 from absl import app, flags
 
 OUT = flags.DEFINE_string("out", "runs/demo", "Folder of the demo.")
-STEPS = flags.DEFINE_integer("steps", 3000, "Training steps of 256 images.", 1)
+STEPS = flags.DEFINE_integer("steps", 1200, "Training steps of 256 images.", 1)
 
 TOOLS = Path(__file__).resolve().parent
 CONFIG = TOOLS.parent / "configs" / "glyphs.py"

@@ -9,7 +9,7 @@ class Ablation(NamedTuple):
 
     Attributes:
       title: what differs from the base.
-      overrides: of `config.model` of the default config, by the field's path.
+      overrides: of `config.model` of the base, by the field's path.
     """
 
     title: str
@@ -21,8 +21,8 @@ class Ablation(NamedTuple):
 # memory at 3,200 floats an episode or just below.
 VARIANTS = {
     "base": Ablation(
-        "the default: allocated writer, bidirectional shift, K=1, P=1, S=6, D=88 "
-        "(3,168 floats), keys in a box, sharpness 3",
+        "base: dense networks, allocated writer, bidirectional shift, K=1, P=1, S=6, "
+        "D=88 (3,168 floats), keys in a box, sharpness 3",
         {},
     ),
     "pooled": Ablation("pooled writer", {"writer": "pooled"}),

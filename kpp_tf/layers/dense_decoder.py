@@ -13,9 +13,9 @@ class DenseDecoder(keras.layers.Layer):
 
         h_1 = silu(W_1 code),   h_{n+1} = h_n + silu(W_{n+1} h_n),   pixels = W h_N.
 
-    Small images whose content lies where it always does are decoded better by this
-    than by convolutions, at several times the speed on a CPU: see BUILD.md. Its weights
-    grow with the number of pixels; `ImageDecoder` is for larger images.
+    Minutes of training on a CPU go further with this than with convolutions, where
+    test images resemble the training images; it overfits sooner. See BUILD.md. Its
+    weights grow with the number of pixels; `ImageDecoder` is for larger images.
 
     Args:
       image_shape: (H, W, C) of the images.

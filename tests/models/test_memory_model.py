@@ -96,9 +96,10 @@ def _small_config(**arguments):
     config = configs.default()
     config.data.image_shape = SHAPE
     config.data.episode_length = 3
-    config.model.encoder.widths, config.model.encoder.blocks = (8,), (1,)
+    for part in (config.model.encoder, config.model.decoder):
+        part.widths, part.blocks = (8,), (1,)
     config.model.encoder.embedding_size = 8
-    config.model.decoder.hidden = 8
+    config.model.decoder.hidden = 0
     config.model.update(arguments)
     return config
 

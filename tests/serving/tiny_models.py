@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import NamedTuple
 
+import ml_collections
 import numpy as np
 
 from kpp_tf import config as config_lib
@@ -30,8 +31,10 @@ def tiny_config(writer="allocated", likelihood="bernoulli"):
             "memory_depth": 8,
             "latent_size": 2,
             "encoder": {"widths": (8,), "blocks": (1,), "embedding_size": 16},
-            "decoder": {"kind": "dense", "hidden": 16, "layers": 2},
         }
+    )
+    config.model.decoder = ml_collections.ConfigDict(
+        {"kind": "dense", "hidden": 16, "layers": 2}
     )
     return config
 

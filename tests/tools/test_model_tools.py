@@ -21,6 +21,8 @@ SMALL = {
     "model.encoder.widths": "(8,)",
     "model.encoder.blocks": "(1,)",
     "model.encoder.embedding_size": 16,
+    "model.decoder.widths": "(8,)",
+    "model.decoder.blocks": "(1,)",
     "model.decoder.hidden": 8,
     "train.steps": 1,
     "train.steps_per_loop": 1,

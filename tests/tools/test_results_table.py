@@ -121,7 +121,8 @@ def test_trains_small_versions_with_the_real_trainer(tmp_path):
         "train.steps=2",
         "model.encoder.widths=(8,8,8)",
         "model.encoder.blocks=(1,1,1)",
-        "model.decoder.hidden=16",
+        "model.decoder.widths=(8,)",
+        "model.decoder.blocks=(1,)",
     )
     done = subprocess.run(
         [

@@ -19,7 +19,8 @@ def config(**train) -> ml_collections.ConfigDict:
     config.model.encoder.widths = (8,)
     config.model.encoder.blocks = (1,)
     config.model.encoder.embedding_size = 8
-    config.model.decoder.layers = 2
+    config.model.decoder.widths = (8,)
+    config.model.decoder.blocks = (1,)
     config.model.decoder.hidden = 8
     config.train.steps = 12
     config.train.steps_per_loop = 3
