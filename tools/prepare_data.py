@@ -64,7 +64,8 @@ def main(argv: list[str]) -> None:
         )
     )
     sizes = ", ".join(
-        f"{split.num_examples:,} {name}" for name, split in builder.info.splits.items()
+        f"{split.num_examples:,} {name}"
+        for name, split in sorted(builder.info.splits.items())  # in no order of its own
     )
     print(f"Wrote {builder.data_dir}: {sizes} images.")
 
