@@ -169,7 +169,7 @@ def decoder() -> ml_collections.ConfigDict:
 def use_dense_networks(model: ml_collections.ConfigDict, hidden: int = 1024) -> None:
     """Gives `config.model` a dense decoder and an encoder of half the convolutions.
 
-    Three times the images a second on a CPU, for short runs on small images that
+    Two to three times the images a second on a CPU, for short runs on small images that
     resemble those of the training split; BUILD.md says where it overfits.
 
     Args:
