@@ -16,12 +16,12 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # A part may import the parts of its own row and of the rows above it.
 LAYERS = (
-    ("config", "noise", "likelihoods", "data", "layers"),
+    ("errors", "config", "noise", "files", "likelihoods", "data", "layers"),
     ("models",),
     ("training", "pretrained", "evaluation", "serving", "plots"),
 )
 # Within the first row each part stands alone, but for these leaves.
-LEAVES = frozenset({"config", "noise", "likelihoods"})
+LEAVES = frozenset({"errors", "config", "noise", "files", "likelihoods"})
 
 # What the extras bring; labmaze has no wheel for Python 3.13.
 OPTIONAL = frozenset({"ai_edge_litert", "grpc", "labmaze", "tensorflow_serving"})

@@ -1,0 +1,53 @@
+"""Files and folders appear whole or not at all."""
+
+import pytest
+
+from kpp_tf import files
+
+
+def test_a_file_is_replaced_whole(tmp_path):
+    path = tmp_path / "new" / "a.txt"
+    with files.replacing(path) as temporary:
+        temporary.write_text("first")
+        assert not path.exists()
+    with files.replacing(path) as temporary:
+        temporary.write_text("second")
+        assert path.read_text() == "first"
+    assert path.read_text() == "second"
+    assert [p.name for p in path.parent.iterdir()] == ["a.txt"]
+
+
+def test_a_failed_write_changes_nothing(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+    with pytest.raises(OSError, match="disk"), files.replacing(path) as temporary:
+        temporary.write_text("half")
+        raise OSError("disk full")
+    assert path.read_text() == "old"
+    assert [p.name for p in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_a_folder_appears_whole(tmp_path):
+    path = tmp_path / "runs" / "one"
+    with files.new_folder(path) as temporary:
+        (temporary / "a.txt").write_text("a")
+        assert not path.exists()
+    assert (path / "a.txt").read_text() == "a"
+    assert [p.name for p in path.parent.iterdir()] == ["one"]
+
+
+def test_a_folder_is_never_overwritten(tmp_path):
+    (tmp_path / "one").mkdir()
+    (tmp_path / "one" / "a.txt").write_text("a")
+    with (
+        pytest.raises(FileExistsError, match="one"),
+        files.new_folder(tmp_path / "one"),
+    ):
+        raise AssertionError("must not be reached")
+    assert (tmp_path / "one" / "a.txt").read_text() == "a"
+
+
+def test_a_failed_folder_leaves_nothing(tmp_path):
+    with pytest.raises(OSError, match="disk"), files.new_folder(tmp_path / "one"):
+        raise OSError("disk full")
+    assert not list(tmp_path.iterdir())
