@@ -28,7 +28,13 @@ def nats(bits: float, dims: int) -> float:
 
 
 class Likelihood(Protocol):
-    """What a decoder's output means."""
+    """What a decoder's output means.
+
+    Attributes:
+      levels: how many values a pixel can take; of other images it is no likelihood.
+    """
+
+    levels: int
 
     def num_parameters(self, channels: int) -> int:
         """Parameters that the decoder must give for each pixel."""
@@ -45,6 +51,8 @@ class Bernoulli:
 
     For x strictly between 0 and 1 the value is a cross-entropy, not a likelihood.
     """
+
+    levels = 2
 
     def num_parameters(self, channels: int) -> int:
         return channels
@@ -77,6 +85,8 @@ class LogisticMixture:
     Args:
       components: of the mixture.
     """
+
+    levels = LEVELS
 
     def __init__(self, components: int = 5):
         self.components = components
@@ -140,6 +150,8 @@ class DiscretizedGaussian:
     with the outermost bins open, so that bits/dim are honest: a density could be made
     as large as one likes. The scale s is learned for every pixel.
     """
+
+    levels = LEVELS
 
     def num_parameters(self, channels: int) -> int:
         return 2 * channels

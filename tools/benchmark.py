@@ -41,21 +41,21 @@ def training() -> dict:
 
 def loop() -> dict:
     """The training loop, input included, against the step alone."""
-    from kpp_tf.data import load_images
+    from kpp_tf.data import load_scored
     from kpp_tf.evaluation import benchmarks
 
-    data = CONFIG.value.data
-    table = load_images(data, data.train_split, DATA_DIR.value)
+    split = CONFIG.value.data.train_split
+    table = load_scored(CONFIG.value, split, DATA_DIR.value)
     return benchmarks.loop_overhead(CONFIG.value, table, ROUNDS.value)
 
 
 def pipeline() -> dict:
     """Images/s of the input pipeline as a multiple of the training step's."""
-    from kpp_tf.data import load_images
+    from kpp_tf.data import load_scored
     from kpp_tf.evaluation import benchmarks
 
-    data = CONFIG.value.data
-    table = load_images(data, data.train_split, DATA_DIR.value)
+    split = CONFIG.value.data.train_split
+    table = load_scored(CONFIG.value, split, DATA_DIR.value)
     return benchmarks.pipeline_speed(CONFIG.value, table, ROUNDS.value)
 
 

@@ -91,7 +91,7 @@ def main(argv: list[str]) -> int:
 def _train() -> int:
     import keras
 
-    from kpp_tf.data import load_images
+    from kpp_tf.data import load_scored
     from kpp_tf.training import strategies, workdirs
     from kpp_tf.training.controller import Controller, Options
     from kpp_tf.training.trainer import Trainer
@@ -105,10 +105,10 @@ def _train() -> int:
         workdirs.open_workdir(workdir, config)
     validation = None
     if data.validation_split:
-        validation = load_images(data, data.validation_split, folder)
-    trainer = Trainer(config, load_images(data, data.train_split, folder), strategy)
+        validation = load_scored(config, data.validation_split, folder)
+    trainer = Trainer(config, load_scored(config, data.train_split, folder), strategy)
     options = Options(ROLLBACKS.value, PROFILE_AT.value, TENSORBOARD.value)
-    test = load_images(data, data.test_split, folder)
+    test = load_scored(config, data.test_split, folder)
     controller = Controller(trainer, workdir, test, validation, options)
     results = controller.run()
     if controller.chief:

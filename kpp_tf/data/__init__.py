@@ -1,7 +1,8 @@
 """Images to episodes.
 
-`load_images` reads a split of a data set into an `ImageTable`; `training_episodes`
-and `evaluation_episodes` turn it into a `tf.data.Dataset` of `Episodes`.
+`load_images` reads a split of a data set into an `ImageTable`, `load_scored` one that
+suits the model's likelihood; `training_episodes` and `evaluation_episodes` turn it into
+a `tf.data.Dataset` of `Episodes`.
 """
 
 from kpp_tf.data.episodes import (
@@ -10,7 +11,7 @@ from kpp_tf.data.episodes import (
     partition,
     training_episodes,
 )
-from kpp_tf.data.sources import DATA_SETS, SPLITS, load_images
+from kpp_tf.data.sources import DATA_SETS, SPLITS, load_images, load_scored
 from kpp_tf.data.table import ImageTable
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "ImageTable",
     "evaluation_episodes",
     "load_images",
+    "load_scored",
     "partition",
     "training_episodes",
 ]

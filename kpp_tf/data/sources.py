@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from ml_collections import ConfigDict
 
+from kpp_tf import likelihoods
 from kpp_tf.data import (
     celeb_a,
     glyphs,
@@ -20,6 +21,7 @@ from kpp_tf.data import (
 from kpp_tf.data.burda_omniglot.load import load as load_burda_omniglot
 from kpp_tf.data.mazes.load import load_mazes
 from kpp_tf.data.table import ImageTable
+from kpp_tf.errors import UserError
 
 SPLITS = ("train", "validation", "test")
 
@@ -151,6 +153,40 @@ def load_images(
             f"so. Received: {tuple(data_config.image_shape)}"
         )
     return _binarized(table, data_config.binarize)
+
+
+def load_scored(
+    config: ConfigDict, split: str, data_dir: str | None = None
+) -> ImageTable:
+    """Loads a split that the config's model is trained on or scored by.
+
+    Args:
+      config: the whole config; uses `data` and `model.likelihood`.
+      split: see `load_images`.
+      data_dir: see `load_images`.
+
+    Raises:
+      UserError: if the likelihood is not one of images with so many levels: a Bernoulli
+        of grey values gives a figure that is no bound, three times too good.
+    """
+    table = load_images(config.data, split, data_dir)
+    name = config.model.likelihood
+    if likelihoods.get(name).levels == table.levels:
+        return table
+    if table.levels == 2:
+        remedy = "Set config.model.likelihood='bernoulli'"
+        if config.data.binarize != "none":
+            remedy += ", or keep the levels with config.data.binarize='none'"
+    else:
+        remedy = "Keep the levels with config.model.likelihood='logistic_mixture'"
+        if table.image_shape[-1] == 1:
+            remedy += ", or binarize with config.data.binarize='fixed' or 'dynamic'"
+    raise UserError(
+        f"Pixels of the {table.split!r} split of {table.name!r} have {table.levels} "
+        f"levels, of which {name!r} is no likelihood. {remedy}. Received: "
+        f"config.model.likelihood={name!r}, "
+        f"config.data.binarize={config.data.binarize!r}"
+    )
 
 
 def _binarized(table: ImageTable, binarize: str) -> ImageTable:

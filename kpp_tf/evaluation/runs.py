@@ -6,7 +6,7 @@ import ml_collections
 import tensorflow as tf
 
 from kpp_tf import pretrained
-from kpp_tf.data import evaluation_episodes, load_images
+from kpp_tf.data import evaluation_episodes, load_scored
 from kpp_tf.models import KanervaPlusPlus, MemoryModel
 from kpp_tf.training import checkpoints
 
@@ -55,7 +55,7 @@ def test_episodes(
     data_dir: str | None,
 ) -> tf.data.Dataset:
     """The fixed partition of a split into episodes, by `config.eval.seed`."""
-    table = load_images(config.data, split or config.data.test_split, data_dir)
+    table = load_scored(config, split or config.data.test_split, data_dir)
     return evaluation_episodes(
         table,
         config.data,

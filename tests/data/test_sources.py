@@ -8,6 +8,7 @@ import tensorflow_datasets as tfds
 from kpp_tf import config as config_lib
 from kpp_tf import data
 from kpp_tf.data import imagenet32, omniglot28
+from kpp_tf.errors import UserError
 from tests.data.tiny_data import prepare, random_images
 
 
@@ -289,6 +290,46 @@ def test_fixed_binarization_is_in_the_table_and_dynamic_is_not(tmp_path):
     np.testing.assert_array_equal(grey.images, images)
     np.testing.assert_array_equal(dynamic.images, images)
     np.testing.assert_array_equal(fixed.images, np.where(images >= 128, 255, 0))
+
+
+@pytest.mark.parametrize(
+    ("name", "binarize", "likelihood", "remedies"),
+    [
+        ("mnist", "none", "bernoulli", ["'logistic_mixture'", "'fixed' or 'dynamic'"]),
+        ("mnist", "fixed", "logistic_mixture:2", ["'bernoulli'", "binarize='none'"]),
+        ("mnist", "dynamic", "gaussian", ["'bernoulli'", "binarize='none'"]),
+        ("cifar10", "none", "bernoulli", ["'logistic_mixture'"]),
+        ("glyphs", "none", "logistic_mixture", ["'bernoulli'"]),
+        ("mnist", "dynamic", "bernoulli", None),
+        ("mnist", "none", "gaussian", None),
+        ("glyphs", "none", "bernoulli", None),
+    ],
+)
+def test_the_likelihood_must_be_one_of_the_images_levels(
+    name, binarize, likelihood, remedies, tmp_path
+):
+    shape = (32, 32, 3) if name == "cifar10" else (28, 28, 1)
+    if name != "glyphs":
+        images = random_images(4, *shape)
+        prepare(
+            tmp_path,
+            name,
+            {"test": {"image": images, "label": np.arange(4)}},
+            label=tfds.features.ClassLabel(num_classes=10),
+        )
+    config = config_lib.default()
+    config.data = _config(name, shape, binarize=binarize)
+    config.model.likelihood = likelihood
+    if remedies is None:
+        assert len(data.load_scored(config, "test", str(tmp_path)))
+        return
+    with pytest.raises(UserError, match="is no likelihood") as error:
+        data.load_scored(config, "test", str(tmp_path))
+    for remedy in remedies:
+        assert remedy in str(error.value)
+    assert ("binarize with" in str(error.value)) == (
+        name == "mnist" and binarize == "none"
+    )
 
 
 @pytest.mark.parametrize(
