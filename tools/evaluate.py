@@ -114,6 +114,7 @@ def _evaluate(model, config, strategy, **about) -> None:
     import tensorflow as tf
     from rich.progress import Progress
 
+    from kpp_tf import provenance
     from kpp_tf.evaluation import bounds, quantization, result_files, runs
     from kpp_tf.training import strategies
     from kpp_tf.training.evaluation_loop import ReplicatedModel
@@ -154,7 +155,7 @@ def _evaluate(model, config, strategy, **about) -> None:
         "eval_seed": config.eval.seed,
         "num_samples": samples,
         "parameters": model.count_params(),
-        **result_files.provenance(sys.argv),
+        **provenance.of_command(sys.argv),
         **results,
     }
     if not strategies.is_chief(strategy):

@@ -45,6 +45,7 @@ def main(argv: list[str]) -> int:
         raise app.UsageError(f"Expected flags only. Received: {argv[1:]}")
     from rich.progress import Progress
 
+    from kpp_tf import provenance
     from kpp_tf.evaluation import features, result_files, runs, sample_quality
 
     model, config = runs.load_model(WORKDIR.value, PRETRAINED.value, which=WHICH.value)
@@ -71,7 +72,7 @@ def main(argv: list[str]) -> int:
         "iterations": ITERATIONS.value,
         "eval_seed": config.eval.seed,
         "classifier": {**space.about, "accuracy": space.accuracy},
-        **result_files.provenance(sys.argv),
+        **provenance.of_command(sys.argv),
         **measured,
     }
     print(json.dumps(results, indent=1))

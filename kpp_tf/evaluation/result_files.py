@@ -9,14 +9,14 @@
 import json
 import shlex
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from kpp_tf import provenance
 from kpp_tf.training import workdirs
 
-ROOT = Path(__file__).resolve().parent.parent.parent
-FOLDER = ROOT / "results"
+FOLDER = provenance.ROOT / "results"
 
 Results = Mapping[str, Mapping[str, Any]]
 
@@ -39,30 +39,6 @@ def read(folder: str | Path) -> ResultFiles:
     return ResultFiles(*(read_folder(Path(folder) / n) for n in ResultFiles._fields))
 
 
-def portable_command(argv: Sequence[str]) -> str:
-    """A command line as somebody else would type it, from the source tree.
-
-    Paths inside the source tree become relative to it; of others, which say nothing
-    elsewhere, the last name stays, `--data_dir` becomes DIR and `--workdir` a folder of
-    `runs`. An interpreter in front becomes `python`, and is added where it is missing.
-
-    Args:
-      argv: e.g. `sys.argv`.
-    """
-    words = list(argv)
-    if Path(words[0]).name.startswith("python"):
-        words = words[1:]
-    return shlex.join(["python", *map(_portable, words)])
-
-
-def provenance(argv: Sequence[str]) -> dict[str, str | None]:
-    """Fields `command` and `git_revision` of a result file."""
-    return {
-        "command": portable_command(argv),
-        "git_revision": workdirs.git_revision(),
-    }
-
-
 def keep_run(workdir: str | Path, target: Path) -> dict[str, Any]:
     """Stores a finished run's summary and config as one result file; returns it.
 
@@ -76,7 +52,7 @@ def keep_run(workdir: str | Path, target: Path) -> dict[str, Any]:
             f"Received: {workdir}"
         )
     content = json.loads(path.read_text())
-    content["command"] = portable_command(shlex.split(content["command"]))
+    content["command"] = provenance.portable_command(shlex.split(content["command"]))
     content["config"] = workdirs.read_config(workdir).to_dict()
     write(target, content)
     return content
@@ -108,20 +84,3 @@ def write(path: Path, content: Mapping[str, Any]) -> None:
     verb = "Replaced" if path.exists() else "Wrote"
     workdirs.write_json(path, content)
     print(f"{verb} {path}", file=sys.stderr)
-
-
-def _portable(word: str) -> str:
-    flag, equals, value = word.rpartition("=")
-    name = flag.lstrip("-")
-    if name == "data_dir":
-        return f"{flag}=DIR"
-    path, colon, variant = value.partition(":")
-    if not Path(path).is_absolute():
-        return word
-    if Path(path).is_relative_to(ROOT):
-        path = Path(path).relative_to(ROOT).as_posix()
-    elif name == "workdir":
-        path = f"runs/{Path(path).name}"
-    else:
-        path = Path(path).name
-    return f"{flag}{equals}{path}{colon}{variant}"

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 import json
 import os
 import shlex
-import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import ml_collections
 
+from kpp_tf import provenance
 from kpp_tf.models import Elbo, MemoryModel
 
 CONFIG, METRICS, SUMMARY = "config.json", "metrics.csv", "summary.json"
@@ -80,32 +79,6 @@ def read_config(workdir: str | Path) -> ml_collections.ConfigDict:
     return ml_collections.ConfigDict(json.loads(path.read_text()))
 
 
-def config_hash(config: ml_collections.ConfigDict) -> str:
-    """The first 12 hexadecimal digits of the config's SHA-256."""
-    text = json.dumps(config.to_dict(), sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
-
-
-def git_revision() -> str | None:
-    """The source tree's commit, "+changes" if it differs; None without git."""
-
-    def git(*arguments):
-        return subprocess.run(
-            ["git", *arguments],
-            cwd=Path(__file__).parent,
-            capture_output=True,
-            text=True,
-            check=True,
-            timeout=10,
-        ).stdout.strip()
-
-    try:
-        changed = git("status", "--porcelain", "--untracked-files=no")
-        return git("rev-parse", "HEAD") + ("+changes" if changed else "")
-    except (OSError, subprocess.SubprocessError):
-        return None
-
-
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
     """Writes a JSON file whole: to a temporary name first, then renamed."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
@@ -153,8 +126,8 @@ def write_summary(
         "seed": config.seed,
         "steps": config.train.steps,
         "device": device,
-        "config_hash": config_hash(config),
-        "git_revision": git_revision(),
+        "config_hash": provenance.config_hash(config),
+        "git_revision": provenance.git_revision(),
         "command": shlex.join(command),
     }
     write_json(Path(workdir) / SUMMARY, summary)

@@ -1,46 +1,10 @@
-"""Result files: commands that somebody else can type, runs kept with their config."""
+"""Result files: runs kept with their config, read by name."""
 
 import json
-import sys
 
 import pytest
 
 from kpp_tf.evaluation import result_files
-
-
-@pytest.mark.parametrize(
-    ("argv", "command"),
-    [
-        (["tools/a.py", "--steps=3"], "python tools/a.py --steps=3"),
-        (["python3.11", "tools/a.py"], "python tools/a.py"),
-        (
-            [str(result_files.ROOT / "tools" / "a.py")],
-            "python tools/a.py",
-        ),
-        (
-            [sys.executable, "tools/a.py", "--data_dir=/somewhere/else"],
-            "python tools/a.py --data_dir=DIR",
-        ),
-        (
-            ["tools/a.py", "--workdir=/somewhere/mnist", "--json=/else/b.json"],
-            "python tools/a.py --workdir=runs/mnist --json=b.json",
-        ),
-        (
-            ["a.py", f"--config={result_files.ROOT}/configs/ablations.py:pooled"],
-            "python a.py --config=configs/ablations.py:pooled",
-        ),
-        (
-            ["a.py", "--config.data.augment=('shift',)", "--text=a b"],
-            "python a.py '--config.data.augment=('\"'\"'shift'\"'\"',)' '--text=a b'",
-        ),
-        (
-            ["a.py", "--workdir=../runs/mnist", "--data_dir=../data"],
-            "python a.py --workdir=../runs/mnist --data_dir=DIR",
-        ),
-    ],
-)
-def test_commands_name_no_machine(argv, command):
-    assert result_files.portable_command(argv) == command
 
 
 def test_a_run_is_kept_with_its_config(tmp_path, capsys):

@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from kpp_tf import provenance
 from kpp_tf.evaluation import published, result_files, results_report
 from kpp_tf.evaluation.ablations import VARIANTS
 
@@ -237,7 +238,7 @@ def test_every_file_is_listed_with_its_command(folder):
 def test_results_md_says_what_the_files_say():
     """After a new figure: tools/write_results.py, and commit both."""
     found = result_files.read(result_files.FOLDER)
-    written = (result_files.ROOT / "RESULTS.md").read_text()
+    written = (provenance.ROOT / "RESULTS.md").read_text()
     assert written == results_report.to_markdown(found)
 
 

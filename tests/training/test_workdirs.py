@@ -3,10 +3,10 @@
 import csv
 import json
 import os
-import subprocess
 
 import pytest
 
+from kpp_tf import provenance
 from kpp_tf.training import workdirs
 from tests.training import tiny
 
@@ -38,10 +38,10 @@ def test_config_comes_back(tmp_path):
     config = tiny.config()
     workdirs.open_workdir(tmp_path, config)
     again = workdirs.read_config(tmp_path)
-    assert workdirs.config_hash(again) == workdirs.config_hash(config)
+    assert provenance.config_hash(again) == provenance.config_hash(config)
     assert again.model.encoder.widths == [8]
     config.seed = 1
-    assert workdirs.config_hash(again) != workdirs.config_hash(config)
+    assert provenance.config_hash(again) != provenance.config_hash(config)
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path):
@@ -75,15 +75,3 @@ def test_metrics_drop_rows_of_steps_that_are_made_again(tmp_path):
         ["15", "0.25", "2"],
     ]
     assert sorted(os.listdir(tmp_path)) == ["metrics.csv"]
-
-
-def test_revision_is_that_of_git_or_none(monkeypatch):
-    revision = workdirs.git_revision()
-    if revision is not None:
-        assert len(revision.removesuffix("+changes")) == 40
-
-    def absent(*_, **__):
-        raise FileNotFoundError("git")
-
-    monkeypatch.setattr(subprocess, "run", absent)
-    assert workdirs.git_revision() is None

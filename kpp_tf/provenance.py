@@ -1,0 +1,80 @@
+"""Where a result comes from: the command, the source tree's commit, the config."""
+
+import hashlib
+import json
+import shlex
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+import ml_collections
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def of_command(argv: Sequence[str]) -> dict[str, str | None]:
+    """Fields `command` and `git_revision` of a result file.
+
+    Args:
+      argv: e.g. `sys.argv`.
+    """
+    return {"command": portable_command(argv), "git_revision": git_revision()}
+
+
+def config_hash(config: ml_collections.ConfigDict) -> str:
+    """The first 12 hexadecimal digits of the config's SHA-256."""
+    text = json.dumps(config.to_dict(), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def git_revision() -> str | None:
+    """The source tree's commit, "+changes" if it differs; None without git."""
+
+    def git(*arguments):
+        return subprocess.run(
+            ["git", *arguments],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=10,
+        ).stdout.strip()
+
+    try:
+        changed = git("status", "--porcelain", "--untracked-files=no")
+        return git("rev-parse", "HEAD") + ("+changes" if changed else "")
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def portable_command(argv: Sequence[str]) -> str:
+    """A command line as somebody else would type it, from the source tree.
+
+    Paths inside the source tree become relative to it; of others, which say nothing
+    elsewhere, the last name stays, `--data_dir` becomes DIR and `--workdir` a folder of
+    `runs`. An interpreter in front becomes `python`, and is added where it is missing.
+
+    Args:
+      argv: e.g. `sys.argv`.
+    """
+    words = list(argv)
+    if Path(words[0]).name.startswith("python"):
+        words = words[1:]
+    return shlex.join(["python", *map(_portable, words)])
+
+
+def _portable(word: str) -> str:
+    flag, equals, value = word.rpartition("=")
+    name = flag.lstrip("-")
+    if name == "data_dir":
+        return f"{flag}=DIR"
+    path, colon, variant = value.partition(":")
+    if not Path(path).is_absolute():
+        return word
+    if Path(path).is_relative_to(ROOT):
+        path = Path(path).relative_to(ROOT).as_posix()
+    elif name == "workdir":
+        path = f"runs/{Path(path).name}"
+    else:
+        path = Path(path).name
+    return f"{flag}{equals}{path}{colon}{variant}"

@@ -1,0 +1,55 @@
+"""Commands that somebody else can type; the commit of the source tree."""
+
+import subprocess
+import sys
+
+import pytest
+
+from kpp_tf import provenance
+
+
+@pytest.mark.parametrize(
+    ("argv", "command"),
+    [
+        (["tools/a.py", "--steps=3"], "python tools/a.py --steps=3"),
+        (["python3.11", "tools/a.py"], "python tools/a.py"),
+        (
+            [str(provenance.ROOT / "tools" / "a.py")],
+            "python tools/a.py",
+        ),
+        (
+            [sys.executable, "tools/a.py", "--data_dir=/somewhere/else"],
+            "python tools/a.py --data_dir=DIR",
+        ),
+        (
+            ["tools/a.py", "--workdir=/somewhere/mnist", "--json=/else/b.json"],
+            "python tools/a.py --workdir=runs/mnist --json=b.json",
+        ),
+        (
+            ["a.py", f"--config={provenance.ROOT}/configs/ablations.py:pooled"],
+            "python a.py --config=configs/ablations.py:pooled",
+        ),
+        (
+            ["a.py", "--config.data.augment=('shift',)", "--text=a b"],
+            "python a.py '--config.data.augment=('\"'\"'shift'\"'\"',)' '--text=a b'",
+        ),
+        (
+            ["a.py", "--workdir=../runs/mnist", "--data_dir=../data"],
+            "python a.py --workdir=../runs/mnist --data_dir=DIR",
+        ),
+    ],
+)
+def test_commands_name_no_machine(argv, command):
+    assert provenance.portable_command(argv) == command
+
+
+def test_revision_is_that_of_git_or_none(monkeypatch):
+    revision = provenance.git_revision()
+    if revision is not None:
+        assert len(revision.removesuffix("+changes")) == 40
+
+    def absent(*_, **__):
+        raise FileNotFoundError("git")
+
+    monkeypatch.setattr(subprocess, "run", absent)
+    assert provenance.git_revision() is None
