@@ -30,11 +30,11 @@ def default() -> ml_collections.ConfigDict:
 
     config.train = ml_collections.ConfigDict()
     config.train.steps = 2000
-    config.train.optimizer = "adam"  # adam, adamw, lamb, lars
+    config.train.optimizer = "adam"  # adam, adamw, lamb
     config.train.learning_rate = 2e-3
     config.train.final_learning_rate = 0.0
     config.train.warmup_steps = 100
-    config.train.weight_decay = 0.0  # adamw, lamb, lars
+    config.train.weight_decay = 0.0  # adamw, lamb
     config.train.clip_norm = 1.0  # 0: no clipping
     config.train.kl_warmup_steps = 500
     config.train.free_bits = 0.0  # nats of each KL an image that cost nothing

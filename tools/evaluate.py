@@ -85,7 +85,7 @@ def main(argv: list[str]) -> int:
         )
     from kpp_tf.evaluation import runs
     from kpp_tf.training import checkpoints, strategies
-    from kpp_tf.training.evaluation_loop import watch
+    from kpp_tf.training.checkpoint_watch import watch
 
     strategy = strategies.make_strategy(STRATEGY.value, NUM_CPUS.value, TPU.value)
     if not WATCH.value:
@@ -117,7 +117,7 @@ def _evaluate(model, config, strategy, **about) -> None:
     from kpp_tf import provenance
     from kpp_tf.evaluation import bounds, quantization, result_files, runs
     from kpp_tf.training import strategies
-    from kpp_tf.training.evaluation_loop import ReplicatedModel
+    from kpp_tf.training.replicated_model import ReplicatedModel
 
     length = LENGTH.value or config.data.episode_length
     config.data.episode_length = length

@@ -9,7 +9,7 @@ import tensorflow as tf
 from ml_collections import ConfigDict
 
 from kpp_tf.models import Elbo, MemoryModel
-from kpp_tf.training.optimizers import kl_weight
+from kpp_tf.training.objective import kl_weight, objective
 from kpp_tf.training.weight_average import WeightAverage
 
 # What a step returns: means over the images of the global batch, in nats, and what
@@ -18,26 +18,6 @@ TERMS = ("loss", *Elbo._fields)
 METRICS = (*TERMS, "gradient_norm", "learning_rate", "kl_weight")
 
 Step = Callable[[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]
-
-
-def objective(
-    elbo: Elbo, mask: tf.Tensor, beta: tf.Tensor, free_bits: float
-) -> tf.Tensor:
-    """What training minimises, nats an image, float32 [B, T].
-
-        -ln p(X|Z, M-hat) + beta (max(KL_Z, free) + max(KL_Y, free) + KL_M)
-
-    Args:
-      elbo: the terms.
-      mask: [B, T].
-      beta: weight of the KLs; 1 makes this the bound (with free_bits 0).
-      free_bits: nats of each image's KL_Z and KL_Y that cost nothing.
-
-    Reference: Kingma et al., "Improved Variational Inference with Inverse
-    Autoregressive Flow", NeurIPS 2016 (free bits), here for each image.
-    """
-    kl = tf.maximum(elbo.kl_latents, free_bits) + tf.maximum(elbo.kl_keys, free_bits)
-    return mask * (beta * (kl + elbo.kl_memory) - elbo.log_likelihood)
 
 
 def make_train_step(

@@ -16,8 +16,8 @@ from kpp_tf.data import ImageTable, evaluation_episodes, training_episodes
 from kpp_tf.evaluation import bounds
 from kpp_tf.models import build_model
 from kpp_tf.training import strategies
-from kpp_tf.training.evaluation_loop import ReplicatedModel
 from kpp_tf.training.optimizers import make_optimizer
+from kpp_tf.training.replicated_model import ReplicatedModel
 from kpp_tf.training.train_step import METRICS, make_train_step
 from kpp_tf.training.weight_average import WeightAverage
 

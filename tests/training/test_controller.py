@@ -10,8 +10,8 @@ import pytest
 import tensorflow as tf
 
 from kpp_tf.training import checkpoints, workdirs
+from kpp_tf.training.checkpoint_watch import watch
 from kpp_tf.training.controller import Controller, Diverged, Options, Stopped
-from kpp_tf.training.evaluation_loop import watch
 from kpp_tf.training.trainer import Trainer
 from tests.training import tiny
 

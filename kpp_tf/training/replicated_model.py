@@ -1,15 +1,12 @@
-"""Evaluation on all replicas, and beside a training run."""
+"""A model whose batches all replicas of a strategy score together."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import tensorflow as tf
 
 from kpp_tf.models import Elbo, Memory, MemoryModel
-from kpp_tf.training import checkpoints, workdirs
 
 
 class ReplicatedModel:
@@ -75,27 +72,3 @@ class ReplicatedModel:
             lambda results: self.strategy.experimental_local_results(results)[0],
             per_replica,
         )
-
-
-def watch(workdir: str | Path, poll_seconds: float = 10.0) -> Iterator[Path]:
-    """Yields each new checkpoint of a run that is training, the newest first seen.
-
-    Checkpoints that come and go between two looks are passed over. The last one is
-    yielded once the run has written its summary.
-
-    Args:
-      workdir: the run's folder.
-      poll_seconds: time between two looks.
-    """
-    seen = None
-    while True:
-        # Looked up before the checkpoint, so that no later one can be missed.
-        complete = (Path(workdir) / workdirs.SUMMARY).exists()
-        newest = checkpoints.newest_checkpoint(workdir)
-        if newest is not None and newest != seen:
-            seen = newest
-            yield newest
-        elif complete:
-            return
-        else:
-            time.sleep(poll_seconds)
