@@ -51,7 +51,7 @@ faults: $(STAMP) ## Kill training again and again; print what survived as JSON
 	$(BIN)/python tools/faults.py
 
 load: $(STAMP) ## Malformed requests and load on the server; print figures as JSON
-	$(BIN)/python tools/load.py
+	$(BIN)/python -m tests.stand_ins
 
 figures: $(STAMP) ## Draw the pictures under docs/figures from the trained models
 	$(BIN)/python tools/figures.py

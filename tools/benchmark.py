@@ -34,15 +34,15 @@ JSON = flags.DEFINE_string("json", None, "File to write the figures to.")
 
 def training() -> dict:
     """Images/s and GFLOP/s of the training step and of the model's other calls."""
-    from kpp_tf.evaluation import benchmarks
+    from kpp_tf.benchmarks import training as benchmarks
 
     return benchmarks.model_speed(CONFIG.value, ROUNDS.value)
 
 
 def loop() -> dict:
     """The training loop, input included, against the step alone."""
+    from kpp_tf.benchmarks import training as benchmarks
     from kpp_tf.data import load_scored
-    from kpp_tf.evaluation import benchmarks
 
     split = CONFIG.value.data.train_split
     table = load_scored(CONFIG.value, split, DATA_DIR.value)
@@ -51,8 +51,8 @@ def loop() -> dict:
 
 def pipeline() -> dict:
     """Images/s of the input pipeline as a multiple of the training step's."""
+    from kpp_tf.benchmarks import training as benchmarks
     from kpp_tf.data import load_scored
-    from kpp_tf.evaluation import benchmarks
 
     split = CONFIG.value.data.train_split
     table = load_scored(CONFIG.value, split, DATA_DIR.value)
@@ -61,7 +61,7 @@ def pipeline() -> dict:
 
 def memory() -> dict:
     """Write and read, forward and backward, of the memories alone."""
-    from kpp_tf.evaluation import benchmarks
+    from kpp_tf.benchmarks import training as benchmarks
 
     return benchmarks.memory_speed(ROUNDS.value)
 
@@ -86,7 +86,7 @@ def main(argv: list[str]) -> int:
 
 def serving() -> None:
     """Latency and throughput of an export; it has flags of its own."""
-    from kpp_tf.serving import benchmark
+    from kpp_tf.benchmarks import serving as benchmark
 
     print(json.dumps(benchmark.run(sys.argv[2:]), indent=1))
 

@@ -119,7 +119,7 @@ def _export_tflite(model, config, name):
 
 
 def _seconds(lite, signature):
-    from kpp_tf.evaluation import speed
+    from kpp_tf.benchmarks import speed
 
     inputs = lite.example_inputs(signature)
 

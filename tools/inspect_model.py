@@ -57,9 +57,9 @@ def main(argv: list[str]) -> int:
 
 
 def _live():
+    from kpp_tf.benchmarks import speed
     from kpp_tf.evaluation import runs
     from kpp_tf.models import KanervaPlusPlus
-    from kpp_tf.serving import inspection
 
     model, config = runs.load_model(WORKDIR.value, PRETRAINED.value)
     live = {
@@ -69,7 +69,7 @@ def _live():
         "memory_floats_per_image": model.memory_floats / model.episode_length,
     }
     if isinstance(model, KanervaPlusPlus):
-        live["flops_per_image"] = inspection.flops_per_image(model)
+        live["flops_per_image"] = speed.flops_per_image(model)
     return live
 
 

@@ -41,7 +41,7 @@ def main(argv: list[str]) -> int:
 
     from kpp_tf import plots
     from kpp_tf.evaluation import runs
-    from kpp_tf.serving.client import ServingError
+    from kpp_tf.serving.client_base import ServingError
 
     episodes = runs.test_episodes(CONFIG.value, None, DATA_DIR.value).unbatch()
     images = np.stack([e.images.numpy() for e in episodes.take(EPISODES.value)])

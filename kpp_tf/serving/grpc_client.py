@@ -1,7 +1,6 @@
 """A client of TF Serving's gRPC API; needs the `serving` extra."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import grpc
 import numpy as np
@@ -12,79 +11,28 @@ from tensorflow_serving.apis import (
     prediction_service_pb2_grpc,
 )
 
-from kpp_tf.serving.client import (
-    InputSpec,
-    Retry,
-    ServingError,
-    SignatureSpec,
-    UnavailableError,
-    check_request,
-    find,
-)
+from kpp_tf.serving.client_base import Client, ServingError, UnavailableError
+from kpp_tf.serving.specs import Field, SignatureSpec
 
 # Of one message; gRPC's own limit of 4 MiB is 40 episodes of 32 images.
 MAX_BYTES = 256 << 20
 
 
-class GrpcClient:
-    """Speaks gRPC.
+class GrpcClient(Client):
+    """Speaks gRPC, on port 8500 by TF Serving's custom; see `Client`."""
 
-    Args:
-      address: host:port of the gRPC API (8500 by TF Serving's custom).
-      model: the model's name.
-      version: None for the newest.
-      timeout: seconds that one attempt may take.
-      retry: when to try again.
-    """
-
-    def __init__(
-        self,
-        address: str,
-        model: str,
-        version: int | None = None,
-        timeout: float = 10.0,
-        retry: Retry = Retry(),  # noqa: B008, immutable
-    ):
+    def __init__(self, address: str, *args, **kwargs):
+        super().__init__(address, *args, **kwargs)
         options = [
             ("grpc.max_receive_message_length", MAX_BYTES),
             ("grpc.max_send_message_length", MAX_BYTES),
         ]
-        self._address, self._model, self._version = address, model, version
-        self._timeout, self._retry = timeout, retry
         self._channel = grpc.insecure_channel(address, options=options)
         self._stub = prediction_service_pb2_grpc.PredictionServiceStub(self._channel)
-        self._specs: dict[str, SignatureSpec] | None = None
-
-    def signatures(self) -> dict[str, SignatureSpec]:
-        """What the model offers, asked of the server once."""
-        if self._specs is None:
-            request = get_model_metadata_pb2.GetModelMetadataRequest()
-            self._fill(request.model_spec)
-            request.metadata_field.append("signature_def")
-            answer = self._call(self._stub.GetModelMetadata, request)
-            definitions = get_model_metadata_pb2.SignatureDefMap()
-            answer.metadata["signature_def"].Unpack(definitions)
-            self._specs = {
-                name: SignatureSpec(
-                    {field: _spec(info) for field, info in definition.inputs.items()},
-                    tuple(sorted(definition.outputs)),
-                )
-                for name, definition in definitions.signature_def.items()
-                if not name.startswith("__")
-            }
-        return self._specs
-
-    def predict(
-        self, inputs: Mapping[str, Any], signature: str = "serving_default"
-    ) -> dict[str, np.ndarray]:
-        """Asks for a prediction; see `rest_client.RestClient.predict`."""
-        spec = find(self.signatures(), signature)
-        return self.send(signature, check_request(signature, spec.inputs, inputs))
 
     def send(
         self, signature: str, arrays: Mapping[str, np.ndarray]
     ) -> dict[str, np.ndarray]:
-        """Sends arrays as they are, unchecked."""
         request = predict_pb2.PredictRequest()
         self._fill(request.model_spec)
         request.model_spec.signature_name = signature
@@ -96,6 +44,22 @@ class GrpcClient:
     def close(self) -> None:
         """Closes the channel."""
         self._channel.close()
+
+    def _ask_signatures(self):
+        request = get_model_metadata_pb2.GetModelMetadataRequest()
+        self._fill(request.model_spec)
+        request.metadata_field.append("signature_def")
+        answer = self._call(self._stub.GetModelMetadata, request)
+        definitions = get_model_metadata_pb2.SignatureDefMap()
+        answer.metadata["signature_def"].Unpack(definitions)
+        return {
+            name: SignatureSpec(
+                {key: _field(info) for key, info in definition.inputs.items()},
+                tuple(sorted(definition.outputs)),
+            )
+            for name, definition in definitions.signature_def.items()
+            if not name.startswith("__")
+        }
 
     def _fill(self, spec) -> None:
         spec.name = self._model
@@ -114,13 +78,13 @@ class GrpcClient:
                     f"{self._address} is not there: {error.details()}"
                 ) from error
             if error.code() == grpc.StatusCode.DEADLINE_EXCEEDED:
-                raise TimeoutError(
-                    f"no answer from {self._address} within {self._timeout} s"
-                ) from error
-            raise ServingError(error.details()) from error
+                raise self._too_late() from error
+            raise ServingError(
+                f"{self._address} answered {error.code().name}: {error.details()}"
+            ) from error
 
 
-def _spec(info):
+def _field(info):
     sizes = [d.size for d in info.tensor_shape.dim]
     shape = tuple(None if size < 0 else size for size in sizes)
-    return InputSpec(shape, tf.as_dtype(info.dtype).as_numpy_dtype)
+    return Field(shape, tf.as_dtype(info.dtype).as_numpy_dtype)

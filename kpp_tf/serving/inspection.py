@@ -17,8 +17,6 @@ import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow.lite.python import schema_py_generated as schema
 
-from kpp_tf.evaluation import speed
-from kpp_tf.models import KanervaPlusPlus
 from kpp_tf.serving import saved_model
 
 # What the exports of this project are made of, for every likelihood and writer.
@@ -68,25 +66,6 @@ def inspect(path: str | os.PathLike) -> dict[str, Any]:
     known = bool(sizes) and None not in sizes
     description["memory_floats"] = math.prod(sizes) if known else None
     return description
-
-
-def flops_per_image(model: KanervaPlusPlus) -> dict[str, float]:
-    """Floating point operations an image of writing and of generating, from a model.
-
-    A multiply-add counts two; the drawing of noise is left out.
-    """
-    length, blocks = model.episode_length, model.blocks_per_frame
-    side, depth = model.memory_size, model.memory_depth
-    write = tf.function(model.write).get_concrete_function(
-        tf.TensorSpec([1, length, *model.image_shape])
-    )
-    generate = tf.function(model.generate_from_keys).get_concrete_function(
-        tf.TensorSpec([1, side, side, depth]), tf.TensorSpec([1, length, blocks, 3])
-    )
-    return {
-        "write": speed.count_flops(write) / length,
-        "generate": speed.count_flops(generate) / length,
-    }
 
 
 def _saved_model(path):

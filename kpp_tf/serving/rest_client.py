@@ -8,95 +8,36 @@ from typing import Any
 
 import numpy as np
 
-from kpp_tf.serving.client import (
-    InputSpec,
-    Retry,
-    ServingError,
-    SignatureSpec,
-    UnavailableError,
-    check_request,
-    find,
-)
+from kpp_tf.serving.client_base import Client, ServingError, UnavailableError
+from kpp_tf.serving.specs import Field, SignatureSpec
 
 _DTYPES = {"DT_FLOAT": np.float32, "DT_INT32": np.int32}
+# What gRPC reads as UNAVAILABLE where a proxy answers it in HTTP
+# (grpc/grpc, doc/http-grpc-status-mapping.md).
+_UNAVAILABLE = (429, 502, 503, 504)
 
 
-class RestClient:
-    """Speaks HTTP and JSON.
+class RestClient(Client):
+    """Speaks HTTP and JSON, on port 8501 by TF Serving's custom; see `Client`.
 
     Args:
-      address: host:port of the REST API (8501 by TF Serving's custom).
+      address: host:port.
       model: the model's name.
-      version: None for the newest.
-      timeout: seconds that one attempt may take.
       columnar: whether to send `inputs` (one array each) or `instances` (rows).
-      retry: when to try again.
     """
 
     def __init__(
-        self,
-        address: str,
-        model: str,
-        version: int | None = None,
-        timeout: float = 10.0,
-        columnar: bool = True,
-        retry: Retry = Retry(),  # noqa: B008, immutable
+        self, address: str, model: str, *args, columnar: bool = True, **kwargs
     ):
-        self._host = address
+        super().__init__(address, model, *args, **kwargs)
         self._path = f"/v1/models/{urllib.parse.quote(model, safe='')}"
-        if version is not None:
-            self._path += f"/versions/{version}"
-        self._timeout = timeout
+        if self._version is not None:
+            self._path += f"/versions/{self._version}"
         self.columnar = columnar
-        self._retry = retry
-        self._specs: dict[str, SignatureSpec] | None = None
 
-    def signatures(self) -> dict[str, SignatureSpec]:
-        """What the model offers, asked of the server once."""
-        if self._specs is None:
-            answer = self._call("GET", "/metadata")
-            definitions = answer["metadata"]["signature_def"]["signature_def"]
-            self._specs = {
-                name: SignatureSpec(
-                    {field: _spec(i) for field, i in definition["inputs"].items()},
-                    tuple(sorted(definition["outputs"])),
-                )
-                for name, definition in definitions.items()
-                if not name.startswith("__")
-            }
-        return self._specs
-
-    def predict(
-        self, inputs: Mapping[str, Any], signature: str = "serving_default"
+    def send(
+        self, signature: str, arrays: Mapping[str, np.ndarray]
     ) -> dict[str, np.ndarray]:
-        """Asks for a prediction.
-
-        Args:
-          inputs: arrays by input name, batch first.
-          signature: its name.
-
-        Returns:
-          float32 arrays by output name.
-
-        Raises:
-          ValueError: for a request that the signature cannot take; nothing is sent.
-          ServingError: if the server refuses it.
-          UnavailableError: if the server is not there.
-          TimeoutError: if an attempt takes longer than `timeout`.
-        """
-        spec = find(self.signatures(), signature)
-        arrays = check_request(signature, spec.inputs, inputs)
-        answer = self.send(signature, arrays)
-        if self.columnar:
-            columns = answer["outputs"]
-        else:
-            columns = _columns(answer["predictions"])
-        if len(spec.outputs) == 1:  # whose name TF Serving leaves out
-            columns = {spec.outputs[0]: columns}
-        return {name: np.asarray(v, np.float32) for name, v in columns.items()}
-
-    def send(self, signature: str, arrays: Mapping[str, np.ndarray]) -> dict:
-        """Sends arrays as they are, unchecked; returns the answer's JSON."""
         values = {name: np.asarray(array).tolist() for name, array in arrays.items()}
         body: dict[str, Any] = {"signature_name": signature}
         if self.columnar:
@@ -104,52 +45,91 @@ class RestClient:
         else:
             rows = zip(*values.values(), strict=True)
             body["instances"] = [dict(zip(values, row, strict=True)) for row in rows]
-        return self.post(json.dumps(body).encode())
+        answer = self.post(json.dumps(body).encode())
+        return self._read(answer, lambda: self._arrays(signature, answer))
 
     def post(self, body: bytes) -> dict:
         """Sends the body of a predict request as it is; returns the answer's JSON."""
         return self._call("POST", ":predict", body)
 
-    def _call(self, method: str, suffix: str, body: bytes | None = None) -> dict:
+    def _ask_signatures(self):
+        answer = self._call("GET", "/metadata")
+        return self._read(answer, lambda: _signatures(answer))
+
+    def _arrays(self, signature, answer):
+        columns = answer["outputs" if self.columnar else "predictions"]
+        if not self.columnar and isinstance(columns[0], dict):
+            columns = {name: [row[name] for row in columns] for name in columns[0]}
+        names = self.signatures()[signature].outputs
+        if len(names) == 1:  # whose name TF Serving leaves out
+            columns = {names[0]: columns}
+        return {name: np.asarray(columns[name], np.float32) for name in names}
+
+    def _call(self, method: str, suffix: str, body: bytes | None = None) -> Any:
         return self._retry.call(lambda: self._once(method, suffix, body))
 
     def _once(self, method, suffix, body):
-        connection = http.client.HTTPConnection(self._host, timeout=self._timeout)
+        connection = http.client.HTTPConnection(self._address, timeout=self._timeout)
         try:
             headers = {"Content-Type": "application/json"} if body else {}
             connection.request(method, self._path + suffix, body, headers)
             response = connection.getresponse()
             data = response.read()
         except TimeoutError:
-            raise TimeoutError(
-                f"no answer from {self._host} within {self._timeout} s"
-            ) from None
-        except (ConnectionError, http.client.RemoteDisconnected) as error:
-            raise UnavailableError(f"{self._host} is not there: {error}") from error
+            raise self._too_late() from None
+        except (OSError, UnicodeError, http.client.IncompleteRead) as error:
+            raise UnavailableError(
+                f"{self._address} is not there: {error or type(error).__name__}"
+            ) from error
+        except http.client.HTTPException as error:
+            raise ServingError(
+                f"{self._address} does not speak HTTP; is it the port of the REST API? "
+                f"Received: {type(error).__name__} {str(error)[:80]!r}"
+            ) from error
         finally:
             connection.close()
         if response.status == 200:
-            return json.loads(data)
-        text = _error_text(data)
-        if response.status == 503:
+            return self._read(data, lambda: json.loads(data))
+        text = (
+            f"{self._address} answered {response.status} {response.reason}: "
+            f"{_error_text(data)}"
+        )
+        if response.status in _UNAVAILABLE:
             raise UnavailableError(text)
         raise ServingError(text)
 
+    def _read(self, answer, parse):
+        """What `parse` makes of an answer; a ServingError if it is not TF Serving's."""
+        try:
+            return parse()
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
+            raise ServingError(
+                f"{self._address} answered 200, but not as TF Serving does; is it the "
+                f"port of the REST API? Received: {str(answer)[:80]}"
+            ) from error
 
-def _columns(rows):
-    if not isinstance(rows[0], dict):
-        return rows
-    return {name: [row[name] for row in rows] for name in rows[0]}
+
+def _signatures(answer):
+    definitions = answer["metadata"]["signature_def"]["signature_def"]
+    return {
+        name: SignatureSpec(
+            {key: _field(info) for key, info in definition["inputs"].items()},
+            tuple(sorted(definition["outputs"])),
+        )
+        for name, definition in definitions.items()
+        if not name.startswith("__")
+    }
 
 
 def _error_text(data):
+    """TF Serving's own message, or the start of a foreign body in one line."""
     try:
         return json.loads(data)["error"]
-    except (ValueError, KeyError, TypeError):
-        return data[:500].decode(errors="replace")
+    except (ValueError, LookupError, TypeError):
+        return " ".join(data[:200].decode(errors="replace").split()) or "an empty body"
 
 
-def _spec(info):
+def _field(info):
     sizes = [int(d["size"]) for d in info["tensor_shape"].get("dim", [])]
     shape = tuple(None if size < 0 else size for size in sizes)
-    return InputSpec(shape, _DTYPES[info["dtype"]])
+    return Field(shape, _DTYPES[info["dtype"]])

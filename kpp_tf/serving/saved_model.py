@@ -18,7 +18,8 @@ import tensorflow as tf
 import kpp_tf
 from kpp_tf.models import KanervaPlusPlus
 from kpp_tf.serving import warmup
-from kpp_tf.serving.signatures import Signature, example_inputs, signatures
+from kpp_tf.serving.signatures import Signature, signatures
+from kpp_tf.serving.specs import example_inputs
 
 TOLERANCE = 1e-5
 DESCRIPTION_FILE = "kpp_tf.json"
@@ -112,10 +113,11 @@ def compare(
     loaded = tf.saved_model.load(os.fspath(path))
     differences = {}
     for name, signature in signatures(model, num_samples).items():
-        inputs = example_inputs(signature, batch=2, length=model.episode_length)
+        drawn = example_inputs(signature.inputs, batch=2, length=model.episode_length)
+        inputs = {key: tf.constant(value) for key, value in drawn.items()}
         exported = loaded.signatures[name](**inputs)
         rows = [
-            signature.row(*(value[row : row + 1] for value in inputs.values()))
+            signature.row(**{k: value[row : row + 1] for k, value in inputs.items()})
             for row in range(2)
         ]
         for output in signature.outputs:
@@ -131,7 +133,7 @@ def _write(offered: dict[str, Signature], path: Path) -> None:
     # saved twice.
     archive = keras.export.ExportArchive()
     for name, signature in offered.items():
-        archive.add_endpoint(name, signature.__call__, signature.specs())
+        archive.add_endpoint(name, signature.batched(), signature.specs())
     archive.write_out(os.fspath(path), verbose=False)
 
 

@@ -6,43 +6,33 @@ every place and beside any neighbour. Computed as one batch it need not: matrix 
 block their sums by the size of the whole batch.
 """
 
+import functools
+import inspect
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
+import numpy as np
 import tensorflow as tf
 
+from kpp_tf.errors import UserError
 from kpp_tf.models import KanervaPlusPlus
-from kpp_tf.serving.checks import checked, same_batch
+from kpp_tf.serving.graph_checks import checked, same_batch
+from kpp_tf.serving.specs import Field
 
 # What is far beyond any use, and would overflow to NaN if it went on.
 MAX_MEMORY = 1e6
 MAX_KEY = 60.0
 MAX_TEMPERATURE = 10.0
-# Inputs that hold any numbers; the other floats are images and temperatures.
-FREE_FLOATS = frozenset({"memory", "keys"})
-
-
-class Field(NamedTuple):
-    """An input or output: shape with None for free sizes, dtype, allowed range."""
-
-    shape: tuple[int | None, ...]
-    dtype: tf.DType = tf.float32
-    low: float | None = None
-    high: float | None = None
-
-    def spec(self, name: str) -> tf.TensorSpec:
-        """The field as a signature states it."""
-        return tf.TensorSpec(self.shape, self.dtype, name)
 
 
 class Signature(NamedTuple):
-    """A function of one row: inputs and outputs without their batch dimension.
+    """A function of one row, and what a request holds and is answered, batch first.
 
     Attributes:
-      inputs: what a request holds, batch first.
-      outputs: what is answered, batch first.
-      row: takes the inputs of one row as batches of 1, by position in the order of
-        `inputs`; returns a mapping with the outputs of that row, as batches of 1.
+      inputs: by name, in the order of the parameters of `row`.
+      outputs: by name.
+      row: takes the inputs of one row as batches of 1; returns a mapping with the
+        outputs of that row, as batches of 1.
     """
 
     inputs: Mapping[str, Field]
@@ -51,23 +41,36 @@ class Signature(NamedTuple):
 
     def specs(self) -> list[tf.TensorSpec]:
         """Input specs in the order of `inputs`."""
-        return [field.spec(name) for name, field in self.inputs.items()]
-
-    def __call__(self, *values: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Checks a batch, then computes it row by row."""
-        values = [
-            checked(value, name, field.shape, field.low, field.high)
-            for value, (name, field) in zip(values, self.inputs.items(), strict=True)
+        return [
+            tf.TensorSpec(field.shape, field.dtype, name)
+            for name, field in self.inputs.items()
         ]
-        values = same_batch(**dict(zip(self.inputs, values, strict=True)))
-        return tf.map_fn(
-            self._one,
-            values,
-            fn_output_signature={
-                name: tf.TensorSpec(field.shape[1:], field.dtype)
-                for name, field in self.outputs.items()
-            },
-        )
+
+    def batched(self) -> Callable[..., dict[str, tf.Tensor]]:
+        """A function that checks a batch, then computes it row by row.
+
+        Its parameters have the inputs' names: Keras' TFSMLayer calls by them.
+        """
+
+        @functools.wraps(self.row)
+        def batched(*values):
+            values = [
+                checked(value, name, field.shape, field.low, field.high)
+                for value, (name, field) in zip(
+                    values, self.inputs.items(), strict=True
+                )
+            ]
+            values = same_batch(**dict(zip(self.inputs, values, strict=True)))
+            return tf.map_fn(
+                self._one,
+                values,
+                fn_output_signature={
+                    name: tf.TensorSpec(field.shape[1:], field.dtype)
+                    for name, field in self.outputs.items()
+                },
+            )
+
+        return batched
 
     def _one(self, values):
         outputs = self.row(*(value[tf.newaxis] for value in values))
@@ -89,25 +92,25 @@ def signatures(model: KanervaPlusPlus, num_samples: int) -> dict[str, Signature]
       write, generate, generate_from_keys, reconstruct, refine and serving_default.
 
     Raises:
-      ValueError: for a model whose memory is not read with keys in R^3.
+      UserError: for a model whose memory is not read with keys in R^3.
     """
     if not isinstance(model, KanervaPlusPlus):
-        raise ValueError(
+        raise UserError(
             "only kanerva_plus_plus has the signatures with keys that are served. "
             f"Received: {type(model).__name__}"
         )
     size, depth = model.memory_size, model.memory_depth
     blocks = model.blocks_per_frame
-    episode = Field((None, None, *model.image_shape), low=0.0, high=1.0)
-    memory = Field((None, size, size, depth), low=-MAX_MEMORY, high=MAX_MEMORY)
-    keys = Field((None, None, blocks, 3), low=-MAX_KEY, high=MAX_KEY)
-    seed = Field((None, 2), tf.int32)
-    temperature = Field((None,), low=0.0, high=MAX_TEMPERATURE)
-    drawn = {
-        "images": episode._replace(shape=(None, num_samples, *model.image_shape)),
-        "keys": keys._replace(shape=(None, num_samples, blocks, 3)),
+    images = Field((None, None, *model.image_shape), low=0.0, high=1.0)
+    fields = {
+        "episode": images,
+        "queries": images,
+        "images": images,
+        "memory": Field((None, size, size, depth), low=-MAX_MEMORY, high=MAX_MEMORY),
+        "keys": Field((None, None, blocks, 3), low=-MAX_KEY, high=MAX_KEY),
+        "seed": Field((None, 2), np.int32),
+        "temperature": Field((None,), low=0.0, high=MAX_TEMPERATURE),
     }
-    read = {"images": episode, "keys": keys}
 
     def write(episode):
         return {"memory": model.write(episode)}
@@ -130,59 +133,23 @@ def signatures(model: KanervaPlusPlus, num_samples: int) -> dict[str, Signature]
     def write_and_generate(episode, seed, temperature):
         return generate(model.write(episode), seed, temperature)
 
+    def offer(row, *outputs, count=None):
+        inputs = {name: fields[name] for name in inspect.signature(row).parameters}
+        given = {name: fields[name] for name in outputs}
+        if count is not None:
+            given = {
+                name: field._replace(shape=(None, count, *field.shape[2:]))
+                for name, field in given.items()
+            }
+        return Signature(inputs, given, row)
+
     return {
-        "write": Signature({"episode": episode}, {"memory": memory}, write),
-        "generate": Signature(
-            {"memory": memory, "seed": seed, "temperature": temperature},
-            drawn,
-            generate,
-        ),
-        "generate_from_keys": Signature(
-            {"memory": memory, "keys": keys}, {"images": episode}, generate_from_keys
-        ),
-        "reconstruct": Signature(
-            {"memory": memory, "queries": episode}, read, reconstruct
-        ),
-        "refine": Signature(
-            {"memory": memory, "images": episode, "seed": seed},
-            {"images": episode},
-            refine,
-        ),
-        "serving_default": Signature(
-            {"episode": episode, "seed": seed, "temperature": temperature},
-            drawn,
-            write_and_generate,
+        "write": offer(write, "memory"),
+        "generate": offer(generate, "images", "keys", count=num_samples),
+        "generate_from_keys": offer(generate_from_keys, "images"),
+        "reconstruct": offer(reconstruct, "images", "keys"),
+        "refine": offer(refine, "images"),
+        "serving_default": offer(
+            write_and_generate, "images", "keys", count=num_samples
         ),
     }
-
-
-def example_inputs(
-    signature: Signature, batch: int, length: int, seed: int = 0
-) -> dict[str, tf.Tensor]:
-    """A valid request of random numbers, the same for the same seed.
-
-    Args:
-      signature: whose inputs to fill.
-      batch: B.
-      length: T for every free length.
-      seed: names the numbers.
-
-    Returns:
-      Tensors by input name: images binary, temperatures 1, other floats N(0, 1).
-    """
-    values = {}
-    for salt, (name, field) in enumerate(signature.inputs.items()):
-        shape = [batch, *(length if d is None else d for d in field.shape[1:])]
-        stream = [seed, salt]
-        if field.dtype == tf.int32:
-            values[name] = tf.random.stateless_uniform(
-                shape, stream, minval=None, maxval=None, dtype=tf.int32
-            )
-        elif name in FREE_FLOATS:
-            values[name] = tf.random.stateless_normal(shape, stream)
-        elif name == "temperature":
-            values[name] = tf.ones(shape)
-        else:
-            drawn = tf.random.stateless_uniform(shape, stream)
-            values[name] = tf.cast(drawn > 0.8, tf.float32)
-    return values

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from kpp_tf.serving.signatures import Signature, example_inputs
+from kpp_tf.serving.signatures import Signature
+from kpp_tf.serving.specs import example_inputs
 
 FILE_NAME = "tf_serving_warmup_requests"
 # TF Serving refuses a file of more than 1,000 records.
@@ -48,7 +49,8 @@ def write(
                 request = log.predict_log.request
                 request.model_spec.name = model
                 request.model_spec.signature_name = name
-                for field, value in example_inputs(signature, batch, length).items():
-                    request.inputs[field].CopyFrom(tf.make_tensor_proto(value.numpy()))
+                inputs = example_inputs(signature.inputs, batch, length)
+                for field, value in inputs.items():
+                    request.inputs[field].CopyFrom(tf.make_tensor_proto(value))
                 writer.write(log.SerializeToString())
     return path

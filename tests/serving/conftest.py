@@ -4,8 +4,8 @@ import pytest
 import tensorflow as tf
 
 from kpp_tf.serving import saved_model
-from kpp_tf.serving.servable import Servable
 from tests.serving.tiny_models import WRITERS, Exported, tiny_model
+from tests.stand_ins.servable import Servable
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,8 @@ import pytest
 import tensorflow as tf
 
 from kpp_tf.serving import saved_model, warmup
-from kpp_tf.serving.signatures import example_inputs, signatures
+from kpp_tf.serving.signatures import signatures
+from kpp_tf.serving.specs import example_inputs
 from tests.serving.tiny_models import LENGTH, WRITERS
 
 NAMES = [
@@ -54,12 +55,12 @@ def offered(writer, loaded):
 
 
 def requests(model, name, batch, seed=0):
-    signature = signatures(model, LENGTH)[name]
-    drawn = example_inputs(signature, batch, LENGTH, seed)
+    offered = signatures(model, LENGTH)
+    drawn = example_inputs(offered[name].inputs, batch, LENGTH, seed)
     if "memory" in drawn:  # one that was written, as servers are asked for
-        episode = example_inputs(signatures(model, LENGTH)["write"], batch, LENGTH)
-        drawn["memory"] = model.write(episode["episode"])
-    return drawn
+        episode = example_inputs(offered["write"].inputs, batch, LENGTH)["episode"]
+        drawn["memory"] = model.write(episode)
+    return {key: tf.constant(value) for key, value in drawn.items()}
 
 
 def test_exports_differ_from_the_live_model_by_at_most_1e_5(exported):

@@ -10,9 +10,9 @@ import pytest
 from PIL import Image
 
 from kpp_tf.models import build_model
-from kpp_tf.serving.local_server import LocalServer
 from kpp_tf.training import checkpoints, workdirs
 from tests.serving.tiny_models import tiny_config
+from tests.stand_ins.server import LocalServer
 
 ROOT = Path(__file__).resolve().parents[2]
 

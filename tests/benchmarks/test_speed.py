@@ -3,7 +3,9 @@
 import pytest
 import tensorflow as tf
 
-from kpp_tf.evaluation import benchmarks, speed
+from kpp_tf.benchmarks import speed
+from kpp_tf.benchmarks import training as benchmarks
+from tests.serving.tiny_models import tiny_model
 from tests.training import tiny
 
 
@@ -27,6 +29,17 @@ def test_flops_of_a_product_and_a_convolution():
         lambda x, k: tf.nn.conv2d(x, k, 1, "SAME")
     ).get_concrete_function(tf.TensorSpec([2, 4, 4, 3]), tf.TensorSpec([3, 3, 3, 6]))
     assert speed.count_flops(convolution) == 2 * (2 * 4 * 4 * 6) * (3 * 3 * 3)
+
+
+def test_flops_of_generating_count_the_decoders_products():
+    """Against the products of the tiny decoder, counted by hand."""
+    dense = 10 * 16 + 16 * 16 + 16 * 8 * 8  # latents and block; second; pixels
+    prior = 2 * 8 * 2
+    read = 4 * 8
+    products = 2 * (dense + prior + read)
+    flops = speed.flops_per_image(tiny_model())
+    assert products <= flops["generate"] < 1.5 * products
+    assert 0 < flops["write"] < float("inf")
 
 
 @pytest.mark.slow

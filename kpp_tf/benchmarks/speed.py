@@ -6,6 +6,8 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
+from kpp_tf.models import KanervaPlusPlus
+
 
 def seconds_per_call(
     function: Callable[[], tf.Tensor], repeats: int = 10, rounds: int = 5
@@ -50,6 +52,25 @@ def count_flops(function: tf.types.experimental.ConcreteFunction) -> int:
     options = builder(builder.float_operation()).with_empty_output().build()
     profile = tf.compat.v1.profiler.profile(graph=function.graph, options=options)
     return int(profile.total_float_ops)
+
+
+def flops_per_image(model: KanervaPlusPlus) -> dict[str, float]:
+    """Floating point operations an image of writing and of generating, from a model.
+
+    A multiply-add counts two; the drawing of noise is left out.
+    """
+    length, blocks = model.episode_length, model.blocks_per_frame
+    side, depth = model.memory_size, model.memory_depth
+    write = tf.function(model.write).get_concrete_function(
+        tf.TensorSpec([1, length, *model.image_shape])
+    )
+    generate = tf.function(model.generate_from_keys).get_concrete_function(
+        tf.TensorSpec([1, side, side, depth]), tf.TensorSpec([1, length, blocks, 3])
+    )
+    return {
+        "write": count_flops(write) / length,
+        "generate": count_flops(generate) / length,
+    }
 
 
 def _wait(result):

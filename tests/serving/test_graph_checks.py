@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from kpp_tf.serving.servable import RequestError, array
+from tests.stand_ins.servable import RequestError, array
 
 
 def request(rows=2, length=3):

@@ -1,4 +1,4 @@
-"""The REST API of TF Serving, for `local_server`: predict, status, metadata."""
+"""The REST API of TF Serving, for `server`: predict, status, metadata."""
 
 import http.server
 import json
@@ -11,7 +11,7 @@ import tensorflow as tf
 from google.protobuf import json_format
 from tensorflow.core.protobuf import meta_graph_pb2
 
-from kpp_tf.serving.servable import (
+from tests.stand_ins.servable import (
     MAX_BYTES,
     RequestError,
     Servable,
@@ -140,21 +140,14 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def _match(self):
         match = _PATH.fullmatch(self.path)
-        if match is None:
+        try:
+            if match is None:
+                raise RequestError(f"no such path: {self.path}", not_found=True)
+            version = match["version"] and int(match["version"])
+            self.model.check_model(match["model"], version)
+        except RequestError:
             self.close_connection = True  # an unread body may follow
-            raise RequestError(f"no such path: {self.path}", not_found=True)
-        if match["model"] != self.model.name:
-            self.close_connection = True
-            raise RequestError(
-                f"model {match['model']!r} is not served; {self.model.name!r} is",
-                not_found=True,
-            )
-        if match["version"] and int(match["version"]) != self.model.version:
-            self.close_connection = True
-            raise RequestError(
-                f"version {match['version']} is not served; {self.model.version} is",
-                not_found=True,
-            )
+            raise
         return match
 
     def _get(self, match):

@@ -15,13 +15,14 @@ from typing import Any, NamedTuple
 import numpy as np
 import psutil
 
-from kpp_tf.serving import malformed
-from kpp_tf.serving.client import Retry, ServingError
+from kpp_tf.serving.client_base import Client, Retry, ServingError
 from kpp_tf.serving.grpc_client import GrpcClient
 from kpp_tf.serving.rest_client import RestClient
+from kpp_tf.serving.specs import example_inputs
+from tests.stand_ins import malformed
 
+ROOT = Path(__file__).resolve().parents[2]
 HOST = "127.0.0.1"
-TIMEOUT = 60.0  # seconds: 16 clients share two cores
 MALFORMED_SHARE = 0.02  # of the mixed load
 
 
@@ -33,14 +34,15 @@ class Server(NamedTuple):
     rest: str
     grpc: str
 
-    def clients(self) -> list[RestClient | GrpcClient]:
+    def clients(self) -> tuple[RestClient, GrpcClient, RestClient]:
         """One client of each kind; none tries a second time, so that no error hides."""
-        once = {"timeout": TIMEOUT, "retry": Retry(attempts=1)}
-        return [
-            RestClient(self.rest, self.model, columnar=True, **once),
+        # 16 clients share two cores, so an answer may take long.
+        once = {"timeout": 60.0, "retry": Retry(attempts=1)}
+        return (
+            RestClient(self.rest, self.model, **once),
             GrpcClient(self.grpc, self.model, **once),
             RestClient(self.rest, self.model, columnar=False, **once),
-        ]
+        )
 
     def memory(self) -> int:
         """Resident bytes of the server's process."""
@@ -49,41 +51,39 @@ class Server(NamedTuple):
 
 @contextlib.contextmanager
 def serving(folder: str | os.PathLike) -> Iterator[Server]:
-    """Runs `local_server` in a process of its own until the block ends.
+    """Runs `server` in a process of its own until the block ends.
 
     Args:
       folder: `<base>/<model>`.
     """
-    command = [sys.executable, "-m", "kpp_tf.serving.local_server", os.fspath(folder)]
+    folder = Path(folder).resolve()
     # By default glibc gives threads heaps of their own, which grow apart for many
     # minutes and would hide what a request keeps.
-    environment = {"MALLOC_ARENA_MAX": "2", **os.environ}
-    process = subprocess.Popen(
-        command,
+    with subprocess.Popen(
+        [sys.executable, "-m", "tests.stand_ins.server", os.fspath(folder)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        env=environment,
-    )
-    try:
+        env={"MALLOC_ARENA_MAX": "2", **os.environ},
+        cwd=ROOT,
+    ) as process:
         line = process.stdout.readline()
         if not line:
             raise RuntimeError(f"the server ended with code {process.wait()}")
         ports = json.loads(line)
-        yield Server(
-            psutil.Process(process.pid),
-            Path(folder).resolve().name,
-            f"{HOST}:{ports['rest_port']}",
-            f"{HOST}:{ports['grpc_port']}",
-        )
-    finally:
-        process.stdin.close()  # which ends the server
         try:
-            process.wait(timeout=60)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        process.stdout.close()
+            yield Server(
+                psutil.Process(process.pid),
+                folder.name,
+                f"{HOST}:{ports['rest_port']}",
+                f"{HOST}:{ports['grpc_port']}",
+            )
+        finally:
+            process.stdin.close()  # which ends the server
+            try:
+                process.wait(timeout=60)
+            except subprocess.TimeoutExpired:
+                process.kill()
 
 
 class _Known(NamedTuple):
@@ -93,9 +93,17 @@ class _Known(NamedTuple):
     inputs: dict[str, np.ndarray]
     outputs: dict[str, np.ndarray]
 
+    def is_answered_by(self, client: Client) -> bool:
+        """Whether the client gets the same bits."""
+        got = client.predict(self.inputs, self.signature)
+        return got.keys() == self.outputs.keys() and all(
+            np.array_equal(got[name], value) for name, value in self.outputs.items()
+        )
+
 
 def send_malformed(
-    server: Server,
+    rest: RestClient,
+    grpc: GrpcClient,
     count: int,
     seed: int = 0,
     every: int = 5,
@@ -104,7 +112,8 @@ def send_malformed(
     """Sends malformed requests, and a valid one after every few.
 
     Args:
-      server: that receives them.
+      rest: a client that tries once.
+      grpc: the same, of the same model.
       count: malformed requests; REST and gRPC in turn.
       seed: of the choice.
       every: malformed requests between two valid ones.
@@ -113,28 +122,22 @@ def send_malformed(
     Returns:
       `malformed` sent, `malformed_named` (refused with an error that names the field),
       `malformed_kinds`, `unnamed` (the first that were not), `valid_between` sent,
-      `valid_between_right` (answered with the same bits as before), `server_alive`.
+      `valid_between_right` (answered with the same bits as before).
     """
-    rest, grpc, _ = server.clients()
     rng = np.random.default_rng(seed)
-    specs = grpc.signatures()
-    known = _known_requests(grpc, rng)
+    known = _known_requests(grpc)
     kinds: Counter[str] = Counter()
     unnamed, sent, right = [], 0, 0
     for number in range(count):
-        over_rest = number % 2 == 0
-        request = malformed.draw(specs, rng, over_rest)
-        error = _refusal(rest if over_rest else grpc, request)
-        kinds[request.what] += 1
-        if not error or not any(name in error for name in request.names):
-            unnamed.append([request.what, request.signature, request.names, error])
+        kind, wrong = _send_one(rest if number % 2 == 0 else grpc, rng)
+        kinds[kind] += 1
+        if wrong:
+            unnamed.append(wrong)
         if number % every == every - 1:
-            one = known[number // every % len(known)]
+            one = known[sent % len(known)]
+            right += one.is_answered_by((rest, grpc)[sent % 2])
             sent += 1
-            right += _is_right((rest, grpc)[number // every % 2], one)
         progress()
-    alive = server.process.is_running()
-    grpc.close()
     return {
         "malformed": count,
         "malformed_named": count - len(unnamed),
@@ -142,7 +145,6 @@ def send_malformed(
         "unnamed": unnamed[:5],
         "valid_between": sent,
         "valid_between_right": right,
-        "server_alive": alive,
     }
 
 
@@ -168,27 +170,29 @@ def mixed_load(
       after the first minute (a quarter of the time, if that is shorter) and its largest
       since, with the growth between them.
     """
-    kinds = [server.clients() for _ in range(-(-clients // 3))]
-    chosen = [client for group in kinds for client in group][:clients]
-    known = _known_requests(kinds[0][1], np.random.default_rng(0))
+    groups = [server.clients() for _ in range(-(-clients // 3))]
+    chosen = [client for group in groups for client in group][:clients]
+    known = _known_requests(groups[0][1])
     stop = threading.Event()
-    latencies: list[list[float]] = [[] for _ in chosen]
+    latencies: list[float] = []  # appending is atomic
     errors: list[str] = []
 
-    def work(number):
+    def work(number, client):
         rng = np.random.default_rng([1, number])
-        client = chosen[number]
         while not stop.is_set():
             started = time.perf_counter()
             try:
                 wrong = _one(client, known, rng)
             except Exception as error:
                 wrong = repr(error)
-            latencies[number].append(time.perf_counter() - started)
+            latencies.append(time.perf_counter() - started)
             if wrong:
                 errors.append(wrong)
 
-    threads = [threading.Thread(target=work, args=(n,)) for n in range(len(chosen))]
+    threads = [
+        threading.Thread(target=work, args=pair, daemon=True)
+        for pair in enumerate(chosen)
+    ]
     for thread in threads:
         thread.start()
     memory = []
@@ -205,7 +209,7 @@ def mixed_load(
     elapsed = time.monotonic() - started
     settled = min(60.0, seconds / 4)
     after = [rss for when, rss in memory if when >= settled]
-    millis = 1e3 * np.concatenate([np.array(times) for times in latencies])
+    millis = 1e3 * np.array(latencies)
     return {
         "load_seconds": round(elapsed, 1),
         "clients": clients,
@@ -220,43 +224,35 @@ def mixed_load(
     }
 
 
-def _known_requests(client, rng):
+def _known_requests(client):
     """A few requests of each signature, with the answers of an idle server."""
     known = []
     for name, spec in sorted(client.signatures().items()):
         for rows in (1, 2, 4):
-            inputs = malformed.valid(spec, rng, rows, length=8)
+            inputs = example_inputs(spec.inputs, rows, length=8)
             known.append(_Known(name, inputs, client.predict(inputs, name)))
     return known
 
 
-def _is_right(client, known):
-    got = client.predict(known.inputs, known.signature)
-    return got.keys() == known.outputs.keys() and all(
-        np.array_equal(got[name], value) for name, value in known.outputs.items()
-    )
-
-
-def _refusal(client, request):
-    """The server's error, or None if it gave none."""
+def _send_one(client, rng):
+    """Sends a malformed request; returns its kind, and what is wrong if not refused."""
+    request = malformed.draw(client.signatures(), rng, isinstance(client, RestClient))
+    error = None
     try:
         if request.body is not None:
             client.post(request.body)
         else:
             client.send(request.signature, request.inputs)
-    except ServingError as error:
-        return str(error)
-    return None
+    except ServingError as refusal:
+        error = str(refusal)
+    named = error and any(name in error for name in request.names)
+    return request.what, None if named else f"{request} was not refused: {error}"
 
 
 def _one(client, known, rng):
     """Sends one request; returns what was wrong with its answer, or None."""
-    rest = isinstance(client, RestClient)
-    if rng.random() < MALFORMED_SHARE and not (rest and not client.columnar):
-        request = malformed.draw(client.signatures(), rng, rest)
-        error = _refusal(client, request)
-        if not error or not any(name in error for name in request.names):
-            return f"{request.what}: not refused by name: {error}"
-        return None
+    rows = isinstance(client, RestClient) and not client.columnar
+    if not rows and rng.random() < MALFORMED_SHARE:
+        return _send_one(client, rng)[1]
     one = known[rng.integers(len(known))]
-    return None if _is_right(client, one) else f"{one.signature}: other bits"
+    return None if one.is_answered_by(client) else f"{one.signature}: other bits"

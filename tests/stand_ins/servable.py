@@ -67,6 +67,17 @@ class Servable:
             for name, definition in self.signatures.items()
         }
 
+    def check_model(self, name: str, version: int | None) -> None:
+        """Refuses what is not served; None stands for the newest version."""
+        if name != self.name:
+            raise RequestError(
+                f"model {name!r} is not served; {self.name!r} is", not_found=True
+            )
+        if version is not None and version != self.version:
+            raise RequestError(
+                f"version {version} is not served; {self.version} is", not_found=True
+            )
+
     def signature(self, name: str) -> meta_graph_pb2.SignatureDef:
         """The signature of that name; the default one for an empty name."""
         name = name or "serving_default"

@@ -1,4 +1,4 @@
-"""PredictionService and ModelService of TF Serving, for `local_server`."""
+"""PredictionService and ModelService of TF Serving, for `server`."""
 
 from collections.abc import Callable
 from concurrent.futures import Executor
@@ -13,7 +13,7 @@ from tensorflow_serving.apis import (
     prediction_service_pb2_grpc,
 )
 
-from kpp_tf.serving.servable import MAX_BYTES, RequestError, Servable, array
+from tests.stand_ins.servable import MAX_BYTES, RequestError, Servable, array
 
 
 def start(servable: Servable, pool: Executor, address: str) -> tuple[grpc.Server, int]:
@@ -58,17 +58,8 @@ def _answered(function: Callable) -> Callable:
 
 
 def _check_model(servable, spec):
-    if spec.name != servable.name:
-        raise RequestError(
-            f"model_spec.name {spec.name!r} is not served; {servable.name!r} is",
-            not_found=True,
-        )
-    if spec.HasField("version") and spec.version.value != servable.version:
-        raise RequestError(
-            f"model_spec.version {spec.version.value} is not served; "
-            f"{servable.version} is",
-            not_found=True,
-        )
+    version = spec.version.value if spec.HasField("version") else None
+    servable.check_model(spec.name, version)
 
 
 class _Prediction(prediction_service_pb2_grpc.PredictionServiceServicer):

@@ -12,8 +12,8 @@ import os
 import sys
 import threading
 
-from kpp_tf.serving import local_grpc, local_rest
-from kpp_tf.serving.servable import Servable
+from tests.stand_ins import grpc_server, rest_server
+from tests.stand_ins.servable import Servable
 
 HOST = "127.0.0.1"
 
@@ -34,10 +34,10 @@ class LocalServer:
     ):
         self.servable = Servable(folder)
         self._pool = concurrent.futures.ThreadPoolExecutor(max_workers=16)
-        self._grpc, self.grpc_port = local_grpc.start(
+        self._grpc, self.grpc_port = grpc_server.start(
             self.servable, self._pool, f"{HOST}:{grpc_port}"
         )
-        self._rest = local_rest.server(self.servable, (HOST, rest_port))
+        self._rest = rest_server.server(self.servable, (HOST, rest_port))
         self.rest_port = self._rest.server_address[1]
         self._thread = threading.Thread(target=self._rest.serve_forever, daemon=True)
         self._thread.start()

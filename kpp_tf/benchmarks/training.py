@@ -1,4 +1,4 @@
-"""What `tools/benchmark.py` measures: ratios within one run."""
+"""The training step, the loop and the input pipeline around it, memories alone."""
 
 import time
 
@@ -8,8 +8,8 @@ import tensorflow as tf
 from ml_collections import ConfigDict
 
 from kpp_tf import noise
+from kpp_tf.benchmarks.speed import count_flops, matmul_rate, seconds_per_call
 from kpp_tf.data import ImageTable, training_episodes
-from kpp_tf.evaluation.speed import count_flops, matmul_rate, seconds_per_call
 from kpp_tf.layers.allocator import Allocator
 from kpp_tf.layers.block_reader import BlockReader
 from kpp_tf.layers.dynamic_kanerva_memory import (

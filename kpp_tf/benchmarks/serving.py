@@ -10,8 +10,8 @@ import numpy as np
 import tensorflow as tf
 
 from kpp_tf import plots
-from kpp_tf.serving import malformed, saved_model, tflite
-from kpp_tf.serving.client import InputSpec, SignatureSpec
+from kpp_tf.serving import saved_model, tflite
+from kpp_tf.serving.specs import Field, example_inputs
 
 
 def measure(call: Callable[[], Any], images: int, seconds: float) -> dict[str, float]:
@@ -58,12 +58,14 @@ def measure_saved_model(
     found = saved_model.versions(path)
     folder = Path(path) / str(found[-1]) if found else Path(path)
     loaded = tf.saved_model.load(str(folder))
-    rng = np.random.default_rng(0)
     rows = []
     for name, function in sorted(loaded.signatures.items()):
-        spec = _spec(function)
+        fields = {
+            key: Field(tuple(spec.shape), spec.dtype.as_numpy_dtype)
+            for key, spec in function.structured_input_signature[1].items()
+        }
         for batch in batch_sizes:
-            drawn = malformed.valid(spec, rng, batch, length)
+            drawn = example_inputs(fields, batch, length)
             inputs = {key: tf.constant(value) for key, value in drawn.items()}
 
             def call(function=function, inputs=inputs):
@@ -166,14 +168,6 @@ def run(argv: Sequence[str]) -> dict[str, Any]:
     if flags.plot:
         print(f"Wrote {plot(rows, flags.plot)}")
     return {"rows": rows}
-
-
-def _spec(function):
-    inputs = {
-        name: InputSpec(tuple(spec.shape), spec.dtype.as_numpy_dtype)
-        for name, spec in function.structured_input_signature[1].items()
-    }
-    return SignatureSpec(inputs, tuple(sorted(function.structured_outputs)))
 
 
 def _images(outputs, length):

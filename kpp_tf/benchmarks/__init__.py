@@ -1,0 +1,1 @@
+"""How fast: what `tools/benchmark.py` measures, as ratios within one run."""

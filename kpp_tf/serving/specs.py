@@ -1,0 +1,54 @@
+"""What a signature takes and gives, as both of its sides see it."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+# Inputs that hold any numbers; the other floats are images, shares and temperatures.
+FREE_FLOATS = frozenset({"memory", "keys", "noise"})
+
+
+class Field(NamedTuple):
+    """An input or output: shape with None for free sizes, dtype, allowed range."""
+
+    shape: tuple[int | None, ...]
+    dtype: type[np.generic] = np.float32
+    low: float | None = None
+    high: float | None = None
+
+
+class SignatureSpec(NamedTuple):
+    """A signature as a server describes it."""
+
+    inputs: dict[str, Field]
+    outputs: tuple[str, ...]
+
+
+def example_inputs(
+    fields: Mapping[str, Field], batch: int, length: int, seed: int = 0
+) -> dict[str, np.ndarray]:
+    """A valid request of random numbers, the same for the same seed.
+
+    Args:
+      fields: the signature's inputs.
+      batch: B.
+      length: T for every free length.
+      seed: names the numbers.
+
+    Returns:
+      Arrays by input name: images binary, temperatures 1, other floats N(0, 1).
+    """
+    rng = np.random.default_rng(seed)
+    values = {}
+    for name, field in sorted(fields.items()):
+        sizes = [batch, *(length if d is None else d for d in field.shape[1:])]
+        if field.dtype == np.int32:
+            values[name] = rng.integers(-(2**31), 2**31, sizes, dtype=np.int32)
+        elif name in FREE_FLOATS:
+            values[name] = rng.standard_normal(sizes, dtype=np.float32)
+        elif name == "temperature":
+            values[name] = np.ones(sizes, np.float32)
+        else:
+            values[name] = (rng.random(sizes) > 0.8).astype(np.float32)
+    return values
