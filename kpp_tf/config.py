@@ -4,6 +4,7 @@ A field that this file does not name cannot be set: ConfigDict refuses it, and s
 which fields there are.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import ml_collections
@@ -15,13 +16,18 @@ def default() -> ml_collections.ConfigDict:
     config.seed = 0
 
     config.data = ml_collections.ConfigDict()
+    # One of kpp_tf.data.DATA_SETS, tfds:NAME, or a folder, .npy or .npz of yours.
     config.data.name = "glyphs"
-    config.data.image_shape = (28, 28, 1)
+    config.data.image_shape = (28, 28, 1)  # own images are cropped and resized to it
+    config.data.invert = False  # True for black ink on white paper
     config.data.episode_length = 32  # T
     config.data.episodes_per_batch = 8  # B, the global batch
     config.data.grouping = "uniform"  # uniform, class, alphabet, consecutive
     config.data.binarize = "none"  # none, fixed, dynamic
     config.data.augment = ()  # of nudge, shift, flip, noise: training episodes only
+    config.data.split_by = "image"  # image, class, alphabet: see data/collection.py
+    config.data.split_seed = 0  # of the images held out of own data without splits
+    config.data.damaged = "skip"  # skip, stop: own files that cannot be read
     config.data.train_split = "train"
     config.data.test_split = "test"
     config.data.validation_split = ""  # chooses the best checkpoint; "": none is
@@ -52,6 +58,15 @@ def default() -> ml_collections.ConfigDict:
     config.eval.num_samples = 16  # of the importance-weighted bound
     config.eval.seed = 1234
     return config.lock()
+
+
+def completed(saved: Mapping[str, Any]) -> ml_collections.ConfigDict:
+    """A config that was saved; fields of `data` that are newer have their defaults."""
+    config = ml_collections.ConfigDict(saved)
+    for name, value in default().data.items():
+        if name not in config.data:
+            config.data[name] = value
+    return config
 
 
 def kanerva_plus_plus() -> ml_collections.ConfigDict:

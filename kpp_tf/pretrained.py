@@ -14,6 +14,7 @@ from pathlib import Path
 import ml_collections
 import numpy as np
 
+from kpp_tf.config import completed
 from kpp_tf.models import MemoryModel, build_model
 from kpp_tf.training.checkpoints import weight_names
 
@@ -49,9 +50,7 @@ def load(
             f"There is no pretrained model of that name; there are {names(folder)}. "
             f"Received: {name!r}"
         )
-    config = ml_collections.ConfigDict(
-        json.loads((folder / name / CONFIG).read_text(encoding="utf-8"))
-    )
+    config = completed(json.loads((folder / name / CONFIG).read_text("utf-8")))
     model = build_model(config)
     with np.load(folder / name / WEIGHTS, allow_pickle=False) as stored:
         weights = weight_names(model)

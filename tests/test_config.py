@@ -45,3 +45,11 @@ def test_dense_networks_are_had_by_a_call():
     assert isinstance(decoder, DenseDecoder)
     assert decoder.get_config()["hidden"] == 32
     assert configs.default().model.decoder.kind == "convolutional"
+
+
+def test_a_saved_config_gets_the_data_fields_that_are_newer_than_it():
+    saved = configs.default().to_dict()
+    saved["data"]["name"] = "mnist"
+    del saved["data"]["split_seed"]
+    config = configs.completed(saved)
+    assert config.to_dict()["data"] == {**saved["data"], "split_seed": 0}

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from collections.abc import Callable
 
 import numpy as np
 from ml_collections import ConfigDict
@@ -16,76 +15,17 @@ from kpp_tf.data import (
     gqn_mazes,
     imagenet32,
     omniglot28,
-    prepared,
+    own_images,
+    prepared_images,
 )
 from kpp_tf.data.burda_omniglot.load import load as load_burda_omniglot
+from kpp_tf.data.collection import SPLITS
 from kpp_tf.data.mazes.load import load_mazes
 from kpp_tf.data.table import ImageTable
 from kpp_tf.errors import UserError
 
-SPLITS = ("train", "validation", "test")
-
 # An image of a grey data set is binarized "fixed" by this: ink from the middle up.
 _FIXED_THRESHOLD = 128
-
-
-class _Prepared(NamedTuple):
-    """A data set whose prepared images are used as they are.
-
-    Attributes:
-      splits: our split -> the split in TFDS's language.
-      labelled: whether it has the feature "label".
-      binary: whether its pixels are 0 and 1.
-    """
-
-    splits: Mapping[str, str]
-    labelled: bool = True
-    binary: bool = False
-
-
-def _held_out(count: int) -> dict[str, str]:
-    """Splits of a data set that has no validation split: the last of train."""
-    return {
-        "train": f"train[:-{count}]",
-        "validation": f"train[-{count}:]",
-        "test": "test",
-    }
-
-
-_PREPARED = {
-    "binarized_mnist": _Prepared(
-        {split: split for split in SPLITS}, labelled=False, binary=True
-    ),
-    "mnist": _Prepared(_held_out(10_000)),
-    "fashion_mnist": _Prepared(_held_out(10_000)),
-    "cifar10": _Prepared(_held_out(5_000)),
-}
-
-
-def _load_prepared(
-    data_config: ConfigDict, split: str, data_dir: str | None
-) -> ImageTable:
-    name = data_config.name
-    source = _PREPARED[name]
-    keys = ("image", "label") if source.labelled else ("image",)
-    folder = prepared.find(name, data_dir)
-    tfds_split = "+".join(source.splits[part] for part in split.split("+"))
-    arrays = prepared.read(folder, tfds_split, keys)
-    images = arrays["image"]
-    if source.binary:
-        if images.max() > 1:
-            raise ValueError(
-                f"{folder} must hold pixels that are 0 or 1. "
-                f"Received: {images.max()} in the split {split!r}"
-            )
-        images = images * np.uint8(255)
-    return ImageTable(
-        images=images,
-        labels=arrays["label"].astype(np.int64) if source.labelled else None,
-        levels=2 if source.binary else 256,
-        name=name,
-        split=split,
-    )
 
 
 def _load_walks(
@@ -108,10 +48,24 @@ _LOADERS: dict[str, Callable[[ConfigDict, str, str | None], ImageTable]] = {
     "burda_omniglot": _by_split(load_burda_omniglot),
     "celeb_a": _by_split(celeb_a.load),
     "imagenet32": _by_split(imagenet32.load),
-    **dict.fromkeys(_PREPARED, _load_prepared),
+    **dict.fromkeys(prepared_images.KNOWN, prepared_images.load),
     **dict.fromkeys(("mazes", "gqn_mazes"), _load_walks),
 }
 DATA_SETS = tuple(sorted(_LOADERS))
+
+
+def _loader(name: str, data_dir: str | None):
+    if name in _LOADERS:
+        return _LOADERS[name]
+    if name.startswith(prepared_images.PREFIX):
+        return prepared_images.load_any
+    if own_images.exists(name, data_dir):
+        return own_images.load
+    raise UserError(
+        f"config.data.name knows {list(DATA_SETS)}, tfds:NAME of any prepared data "
+        "set, and the place of own images: a folder, a .npy or a .npz. There is "
+        f"nothing at this place. Received: {name!r}"
+    )
 
 
 def load_images(
@@ -120,7 +74,8 @@ def load_images(
     """Loads all images of a split. Never uses the network.
 
     Args:
-      data_config: `config.data`; uses `name`, `image_shape` and `binarize`:
+      data_config: `config.data`; uses `name`, `image_shape`, for own images what
+        `own_images.load` says, `invert` (black becomes white) and then `binarize`:
         "none" leaves the images as they are, "fixed" makes pixels from 128 up
         white and the others black, once, and "dynamic" leaves the table grey while
         the episodes made from it hold fresh Bernoulli draws of its pixels.
@@ -136,22 +91,21 @@ def load_images(
       FileNotFoundError: if the data is not there; says how to get it.
     """
     name = data_config.name
-    if name not in _LOADERS:
-        raise ValueError(
-            f"config.data.name knows {list(DATA_SETS)}. Received: {name!r}"
-        )
+    load = _loader(name, data_dir)
     parts = split.split("+")
     if not set(parts) <= set(SPLITS) or len(set(parts)) < len(parts):
         raise ValueError(
             f"A split is one of {list(SPLITS)}, or several joined by '+'. "
             f"Received: {split!r}"
         )
-    table = _LOADERS[name](data_config, split, data_dir)
+    table = load(data_config, split, data_dir)
     if table.image_shape != tuple(data_config.image_shape):
         raise ValueError(
             f"Images of {name!r} are {table.image_shape}; set config.data.image_shape "
             f"so. Received: {tuple(data_config.image_shape)}"
         )
+    if data_config.invert:
+        table = dataclasses.replace(table, images=255 - table.images)
     return _binarized(table, data_config.binarize)
 
 

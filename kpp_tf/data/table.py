@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -22,6 +22,7 @@ class ImageTable:
       name: the data set, for example "omniglot28".
       split: the split, for example "test" or "train+validation".
       groups: further labels by name, each int64 [N]; Omniglot has "alphabet".
+      names: what people call label i of "class" or of a group, where the data says.
     """
 
     images: np.ndarray
@@ -30,6 +31,7 @@ class ImageTable:
     name: str
     split: str
     groups: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
+    names: Mapping[str, Sequence[str]] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self):
         where = f"the {self.split!r} split of {self.name!r}"
@@ -77,3 +79,7 @@ class ImageTable:
                 f"Received: config.data.grouping={grouping!r}"
             )
         return known[grouping]
+
+    def label_name(self, grouping: str, label: int) -> str:
+        """What people call a label of `grouping`: its name, else its number."""
+        return repr(self.names[grouping][label] if grouping in self.names else label)

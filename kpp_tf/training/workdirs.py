@@ -13,6 +13,7 @@ from typing import Any
 import ml_collections
 
 from kpp_tf import provenance
+from kpp_tf.config import completed
 from kpp_tf.models import Elbo, MemoryModel
 
 CONFIG, METRICS, SUMMARY = "config.json", "metrics.csv", "summary.json"
@@ -76,7 +77,7 @@ def read_config(workdir: str | Path) -> ml_collections.ConfigDict:
             f"This is no folder of a training run: it has no {CONFIG}. "
             f"Received: {workdir}"
         )
-    return ml_collections.ConfigDict(json.loads(path.read_text()))
+    return completed(json.loads(path.read_text()))
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
