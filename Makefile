@@ -11,7 +11,7 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
-.PHONY: help setup demo test test-slow lint format faults load figures lock clean
+.PHONY: help setup demo test test-slow lint format faults load lock clean
 
 help: ## Show what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -52,9 +52,6 @@ faults: $(STAMP) ## Kill training again and again; print what survived as JSON
 
 load: $(STAMP) ## Malformed requests and load on the server; print figures as JSON
 	$(BIN)/python -m tests.stand_ins
-
-figures: $(STAMP) ## Draw the pictures under docs/figures from the trained models
-	$(BIN)/python tools/figures.py
 
 # Universal: one file answers for every Python and platform that pyproject.toml allows.
 LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.10 \

@@ -2,7 +2,7 @@ r"""Evaluates a model on every image of a split.
 
     python tools/evaluate.py --workdir=runs/glyphs
     python tools/evaluate.py --pretrained=binarized_mnist --data_dir=/data/tfds \
-        --num_samples=16 --json=results/evaluations/binarized_mnist.json
+        --num_samples=16 --json=results/kpp/binarized_mnist.json
     python tools/evaluate.py --pretrained=binarized_mnist --data_dir=/data/tfds \
         --episode_length=64 --memory_size=8 --memory_dtype=int4
 
@@ -19,7 +19,6 @@ import functools
 import json
 import os
 import sys
-from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
@@ -115,7 +114,8 @@ def _evaluate(model, config, strategy, **about) -> None:
     from rich.progress import Progress
 
     from kpp_tf import provenance
-    from kpp_tf.evaluation import bounds, quantization, result_files, runs
+    from kpp_tf.evaluation import bounds, quantization, runs
+    from kpp_tf.report.results import write
     from kpp_tf.training import strategies
     from kpp_tf.training.replicated_model import ReplicatedModel
 
@@ -162,7 +162,7 @@ def _evaluate(model, config, strategy, **about) -> None:
         return
     print(json.dumps(results, indent=1))
     if JSON.value:
-        result_files.write(Path(JSON.value), results)
+        write(JSON.value, results)
 
 
 if __name__ == "__main__":

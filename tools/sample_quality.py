@@ -2,7 +2,7 @@ r"""Measures the samples of a model: are they good, are they new, are paths smoo
 
     python tools/sample_quality.py --workdir=runs/glyphs
     python tools/sample_quality.py --pretrained=binarized_mnist --data_dir=DIR \
-        --json=results/quality/binarized_mnist.json
+        --json=runs/quality.json
 
 A bound can be won by a memory that merely stores. Beside it, this prints Frechet
 distances (in the features of a small classifier, trained here in a minute and kept in
@@ -15,7 +15,6 @@ the test episodes are written, the other half held out.
 import json
 import os
 import sys
-from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
@@ -46,7 +45,8 @@ def main(argv: list[str]) -> int:
     from rich.progress import Progress
 
     from kpp_tf import provenance
-    from kpp_tf.evaluation import features, result_files, runs, sample_quality
+    from kpp_tf.evaluation import features, runs, sample_quality
+    from kpp_tf.report.results import write
 
     model, config = runs.load_model(WORKDIR.value, PRETRAINED.value, which=WHICH.value)
     space = features.load_or_train(
@@ -77,7 +77,7 @@ def main(argv: list[str]) -> int:
     }
     print(json.dumps(results, indent=1))
     if JSON.value:
-        result_files.write(Path(JSON.value), results)
+        write(JSON.value, results)
     return 0
 
 

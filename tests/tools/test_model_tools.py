@@ -132,39 +132,20 @@ def test_evaluate_wants_one_model(run):
 
 
 @pytest.mark.slow
-def test_a_run_is_published_drawn_and_reported(run, tmp_path):
+def test_a_run_is_published_evaluated_and_reported(run, tmp_path):
     models = {"KPP_PRETRAINED_DIR": str(tmp_path / "models")}
-    publish = ("publish", f"--workdir={run}", "--name=small", "--num_samples=2")
+    publish = ("publish", f"--workdir={run}", "--name=small")
     _done(*publish, cwd=tmp_path, **models)
     assert (tmp_path / "models" / "small" / "weights.npz").exists()
-    kept = json.loads((tmp_path / "results" / "runs" / "small.json").read_text())
-    path = tmp_path / "results" / "evaluations" / "small.json"
-    evaluation = json.loads(path.read_text())
-    assert evaluation["pretrained"] == "small"
-    assert evaluation["bound"] == pytest.approx(kept["bound"], rel=1e-2)
-
     again = _run(*publish, cwd=tmp_path, **models)
     assert again.returncode == 1 and "exists" in again.stderr
 
-    _done("figures", "--out=figures", cwd=tmp_path, **models)
-    assert (tmp_path / "figures" / "small" / "memory_map.png").exists()
-
-    _done(
-        "sample_quality",
-        "--pretrained=small",
-        "--split=test",
-        "--steps=2",
-        "--batches=2",
-        "--iterations=1",
-        "--json=results/quality/small.json",
-        cwd=tmp_path,
-        **models,
-    )
-    process = _done("write_results", cwd=tmp_path, **models)
-    assert "from 3 files under results" in process.stderr
+    evaluate = ("evaluate", "--pretrained=small", "--num_samples=2")
+    _done(*evaluate, "--json=results/kpp/glyphs.json", cwd=tmp_path, **models)
+    process = _done("report", cwd=tmp_path)
+    assert "from 1 files under results" in process.stderr
     report = (tmp_path / "RESULTS.md").read_text()
-    assert f"**{evaluation['bound']:.2f}**" in report
-    assert "`results/quality/small.json`" in report
+    assert "python tools/evaluate.py --pretrained=small" in report
     assert str(tmp_path) not in report
 
 
@@ -172,39 +153,25 @@ def test_a_run_is_published_drawn_and_reported(run, tmp_path):
 def test_publish_refuses_what_is_no_finished_run(tmp_path):
     process = _run("publish", f"--workdir={tmp_path}", "--name=x", cwd=tmp_path)
     assert process.returncode == 1
-    assert "not a finished run" in process.stderr
+    assert "Not a finished run" in process.stderr
 
 
 @pytest.mark.slow
-def test_figures_need_a_model(tmp_path):
-    process = _run("figures", KPP_PRETRAINED_DIR=str(tmp_path))
+def test_report_names_a_damaged_file(tmp_path):
+    file = tmp_path / "results" / "kpp" / "glyphs.json"
+    file.parent.mkdir(parents=True)
+    file.write_text("[1]")
+    process = _run("report", cwd=tmp_path)
     assert process.returncode == 1
-    assert "no pretrained model" in process.stderr
+    assert "glyphs.json must hold a JSON object" in process.stderr
+    assert not (tmp_path / "RESULTS.md").exists()
 
 
 @pytest.mark.slow
-@pytest.mark.real_data
-def test_ablations_go_on_where_they_stopped(tfds_dir, tmp_path):
-    command = (
-        "ablations",
-        "--variants=base,pooled",
-        "--steps=1",
-        "--noquality",
-        "--override=data.train_split=validation",
-        "--override=train.steps_per_loop=1",
-        "--override=eval.episodes_per_batch=16",
-        "--override=model.encoder.widths=(8,16)",
-        "--override=model.encoder.embedding_size=16",
-        "--override=model.decoder.hidden=8",
-        "--workdir=runs/ablations",
-        f"--data_dir={tfds_dir}",
-    )
-    process = _done(*command, cwd=tmp_path)
-    assert "2 of 2 variants are done" in process.stdout
-    results = tmp_path / "results" / "ablations"
-    assert {path.name for path in results.iterdir()} == {"base.json", "pooled.json"}
-    pooled = json.loads((results / "pooled.json").read_text())
-    assert pooled["config"]["model"]["writer"] == "pooled" and pooled["steps"] == 1
-    assert str(tfds_dir) not in pooled["command"]
-    process = _done(*command, cwd=tmp_path)
-    assert process.stdout.count("kept runs/ablations/") == 2
+def test_a_row_of_the_table_is_trained(tmp_path):
+    flags = {f"--config.{name}={value}" for name, value in SMALL.items()}
+    flags = {flag for flag in flags if ".model." not in flag or "coder" in flag}
+    config = f"--config={ROOT / 'configs' / 'table.py'}:dkm_tsm,glyphs"
+    _done("train", config, *flags, f"--workdir={tmp_path / 'run'}", "--notensorboard")
+    summary = json.loads((tmp_path / "run" / "summary.json").read_text())
+    assert summary["model"] == "dynamic_kanerva_machine"

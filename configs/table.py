@@ -1,0 +1,57 @@
+r"""One system of the results table on one data set: `configs/table.py:SYSTEM,DATA`.
+
+    python tools/train.py --config=configs/table.py:dkm,omniglot28 \
+        --workdir=runs/dkm/omniglot28 --data_dir=DIR
+
+Data, networks, likelihood and schedule are those of `configs/DATA.py`, so that the
+systems of a column differ in their memory alone: about 100 floats per image each.
+BUILD.md has the loop over all of them.
+"""
+
+import runpy
+from pathlib import Path
+
+import ml_collections
+
+from kpp_tf import config as defaults
+from kpp_tf.errors import UserError
+
+# The names of the folders under results/.
+SYSTEMS = {
+    "kpp": defaults.kanerva_plus_plus,
+    "dkm": defaults.dynamic_kanerva_machine,
+    "dkm_tsm": defaults.dynamic_kanerva_machine,
+    "km": defaults.kanerva_machine,
+    "vma": defaults.variational_memory_addressing,
+    "dnc": defaults.differentiable_neural_computer,
+    "vae": defaults.vae,
+}
+DATA = ("binarized_mnist", "omniglot28", "fashion_mnist", "cifar10", "mazes", "glyphs")
+
+
+def get_config(row: str = "kpp,binarized_mnist") -> ml_collections.ConfigDict:
+    """The config of a system on a data set.
+
+    Args:
+      row: "SYSTEM,DATA", of SYSTEMS and DATA.
+
+    Raises:
+      UserError: for another one.
+    """
+    system, _, data = row.partition(",")
+    if system not in SYSTEMS or data not in DATA:
+        raise UserError(
+            "configs/table.py takes SYSTEM,DATA: a system of "
+            f"{', '.join(SYSTEMS)} and data of {', '.join(DATA)}. Received: {row!r}"
+        )
+    # By its path: programs that load this file have no package of that name.
+    neighbour = runpy.run_path(str(Path(__file__).with_name(f"{data}.py")))
+    config = neighbour["get_config"]()
+    if system == "kpp":
+        return config
+    model = SYSTEMS[system]()
+    for shared in ("likelihood", "encoder", "decoder"):
+        model[shared] = config.model[shared]
+    model.encoder.shift = "bidirectional" if system == "dkm_tsm" else "none"
+    config.model = model
+    return config

@@ -1,0 +1,1 @@
+"""RESULTS.md: what was measured, from files, beside what others have published."""

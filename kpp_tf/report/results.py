@@ -1,0 +1,77 @@
+"""The JSON files under `results/`: every number that RESULTS.md shows.
+
+* results/SYSTEM/DATA.json: what tools/evaluate.py wrote of one trained model. SYSTEM
+  and DATA are those of configs/table.py; a model of another size has a suffix to DATA,
+  such as binarized_mnist_792.
+* results/ablations/NAME.json: the same, of a variant of configs/ablations.py.
+"""
+
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from kpp_tf.errors import UserError
+from kpp_tf.files import replacing
+
+ABLATIONS = "ablations"
+
+# Each {"value", "standard_error", "unit"}. A missing one was not measured.
+BOUNDS = ("stored", "unseen", "predictive", "swapped", "importance_weighted")
+UNITS = ("nats/image", "bits/dim")
+
+
+class Result(NamedTuple):
+    """One file.
+
+    Attributes:
+      system: its folder's name; ABLATIONS for a variant.
+      name: the file's, without its suffix.
+      content: the JSON object.
+    """
+
+    system: str
+    name: str
+    content: Mapping[str, Any]
+
+
+def read(folder: str | Path) -> list[Result]:
+    """Reads `results/`, sorted by path; a folder that is not there is empty.
+
+    Raises:
+      UserError: if a file is not a JSON object, or a bound in it is malformed.
+    """
+    results = []
+    for path in sorted(Path(folder).glob("*/*.json")):
+        try:
+            content = json.loads(path.read_text())
+        except ValueError as error:
+            raise UserError(f"{path} must hold JSON. Received: {error}") from error
+        if not isinstance(content, dict):
+            raise UserError(
+                f"{path} must hold a JSON object. Received: {type(content).__name__}"
+            )
+        for name in BOUNDS:
+            if name in content:
+                _check_bound(content[name], f"{name} of {path}")
+        results.append(Result(path.parent.name, path.stem, content))
+    return results
+
+
+def write(path: str | Path, content: Mapping[str, Any]) -> None:
+    """Writes a result file whole, and says so on stderr."""
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=1) + "\n")
+    print(f"Wrote {path}", file=sys.stderr)
+
+
+def _check_bound(bound: Any, where: str) -> None:
+    fine = isinstance(bound, Mapping) and bound.get("unit") in UNITS
+    for field in ("value", "standard_error"):
+        fine = fine and isinstance(bound.get(field), int | float)
+    if not fine:
+        raise UserError(
+            f"{where} must be an object of value, standard_error and unit, one of "
+            f"{', '.join(UNITS)}. Received: {bound!r}"
+        )

@@ -1,0 +1,335 @@
+"""RESULTS.md as Markdown. What was not measured is a "-"."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from kpp_tf.report import plot, published
+from kpp_tf.report.results import ABLATIONS, BOUNDS, Result
+
+MISSING = "-"
+THREE = ("stored", "unseen", "predictive")
+TERMS = ("log_likelihood", "kl_latents", "kl_keys", "kl_memory")
+TERM_TITLES = ("-ln p(x\\|z)", "KL latents", "KL keys", "KL memory")
+SEEN = (0, 1, 2, 3, 4, 5, 9, 10, 19, 31)
+
+_INTRODUCTION = """\
+# Results
+
+`python tools/report.py` writes this file from the JSON files under `results/`;
+"-" stands for what was not measured. Lower is better. Three quantities belong together:
+
+* **stored**: a bound of -ln p(x given M) for images x that the memory M was written
+  from, the quantity of the published table. Storing alone wins it;
+* **unseen**: the same for images of the same split that were not written. It shows what
+  the model knows;
+* **predictive**: the mean over t of a bound of -ln p(x_t given the memory of the images
+  before it), a bound of -ln p(X) / T. Only this one compares with models that have no
+  memory.
+
+## At a glance
+
+Stored / unseen / predictive on test images, and what is published of the stored bound.
+"""
+
+_PROTOCOL = """\
+## Protocol
+
+Bounds are at beta = 1, per image, in nats or in bits per dimension. Every image of the
+split is scored once, in a fixed seeded partition into episodes of T images. +- is the
+standard error over episodes, whose images share a memory. "Swapped" scores each episode
+under its neighbour's memory; "importance-weighted" is the stored bound of Burda et al.
+(2016). The memory is counted in float32 numbers per image. A bound of -ln p(x given M)
+and one of -ln p(x) are never subtracted from each other.
+"""
+
+
+def document(results: Sequence[Result]) -> str:
+    """The whole of RESULTS.md, of what `results.read` found."""
+    models = [result for result in results if result.system != ABLATIONS]
+    models.sort(key=lambda result: _order(result.system))
+    variants = [result for result in results if result.system == ABLATIONS]
+    parts = (
+        [_INTRODUCTION],
+        _glance(models),
+        _data_sets(models),
+        [_PROTOCOL],
+        _runs(models),
+        _terms(models),
+        _curves(models),
+        _nudges(models),
+        _records("Scale sweep", "scale_sweep", models),
+        _records("Samples from p(Y)", "samples", models),
+        _records("Reading again and again (attractor)", "attractor", models),
+        _ablations(variants),
+        _sources(),
+    )
+    return "\n".join(line for part in parts for line in part)
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Lines of a Markdown table, and an empty one; one line that says so without rows.
+
+    Raises:
+      ValueError: if a row has more or fewer cells than there are columns.
+    """
+    if not rows:
+        yield "Not measured yet.\n"
+        return
+    for row in rows:
+        if len(row) != len(columns):
+            raise ValueError(f"a row has one cell a column: {columns}. Received: {row}")
+    for row in (columns, [":---", *["---:"] * (len(columns) - 1)], *rows):
+        yield "| " + " | ".join(row) + " |"
+    yield ""
+
+
+def _order(system: str) -> int:
+    systems = list(published.SYSTEMS)
+    return systems.index(system) if system in systems else len(systems)
+
+
+def _title(system: str) -> str:
+    return published.SYSTEMS.get(system, system)
+
+
+def _file(result: Result) -> str:
+    return f"{result.system}/{result.name}"
+
+
+def _data(result: Result) -> str:
+    return result.content.get("data", result.name)
+
+
+def _number(value: Any, decimals: int = 2) -> str:
+    return MISSING if value is None else f"{value:,.{decimals}f}"
+
+
+def _bound(result: Result, name: str, errors: bool = True) -> str:
+    bound = result.content.get(name)
+    if bound is None:
+        return MISSING
+    decimals = 2 if bound["unit"] == published.NATS else 3
+    text = _number(bound["value"], decimals)
+    if errors:
+        text += f" +- {_number(bound['standard_error'], decimals)}"
+    known = published.DATA_SETS.get(_data(result))
+    if known and known.unit != bound["unit"]:
+        text += f" {bound['unit']}"
+    return text
+
+
+def _glance(models: Sequence[Result]) -> Iterator[str]:
+    ours = {(result.system, result.name): result for result in models}
+    rows = []
+    for system, title in published.SYSTEMS.items():
+        figures = published.STORED.get(system, {})
+        if system not in published.NOT_BUILT:
+            cells = [_three(ours.get((system, data))) for data in published.DATA_SETS]
+            rows.append([f"**{title}**", *cells])
+        if figures:
+            quoted = (figures.get(data) for data in published.DATA_SETS)
+            cells = [MISSING if value is None else f"{value:g}" for value in quoted]
+            rows.append([f"{title}, published", *cells])
+    columns = [f"{data.title}, {data.unit}" for data in published.DATA_SETS.values()]
+    yield from table(["", *columns], rows)
+    if plot.points(models):
+        yield f"![Stored bound against the bits of the memory]({plot.FILE})\n"
+
+
+def _three(result: Result | None) -> str:
+    if result is None or not any(name in result.content for name in THREE):
+        return MISSING
+    return " / ".join(_bound(result, name, errors=False) for name in THREE)
+
+
+def _data_sets(models: Sequence[Result]) -> Iterator[str]:
+    """A section for each data set: our rows, what differs, our commands."""
+    names = [*published.DATA_SETS, *sorted({_data(r) for r in models})]
+    for data in dict.fromkeys(names):
+        known = published.DATA_SETS.get(data)
+        ours = [result for result in models if _data(result) == data]
+        yield f"## {known.title}, {known.unit}\n" if known else f"## {data}\n"
+        rows = [
+            [
+                _title(result.system),
+                _number(published.STORED.get(result.system, {}).get(data)),
+                *(_bound(result, name) for name in BOUNDS),
+                _number(result.content.get("memory_floats_per_image"), 0),
+                f"`{_file(result)}`",
+            ]
+            for result in ours
+        ]
+        bounds = (name.replace("_", "-") for name in BOUNDS)
+        columns = ("system", "stored, published", *bounds)
+        yield from table((*columns, "memory floats per image", "file"), rows)
+        if known:
+            yield f"{known.note}\n"
+        without = [
+            f"{model.model} {model.value:g} ({model.source})"
+            for model in published.WITHOUT_MEMORY
+            if model.data == data
+        ]
+        if without:
+            yield (
+                "Without a memory, bounds of -ln p(x), to be compared with the "
+                f"predictive column alone: {', '.join(without)}.\n"
+            )
+        yield from _commands(ours)
+
+
+def _commands(results: Sequence[Result]) -> Iterator[str]:
+    lines = [
+        f"{result.content[field]}  # {_file(result)}"
+        for result in results
+        for field in ("train_command", "command")
+        if result.content.get(field)
+    ]
+    if lines:
+        yield from ("```", *lines, "```\n")
+
+
+def _runs(models: Sequence[Result]) -> Iterator[str]:
+    fields = ("split", "episode_length", "capacity", "seed", "parameters", "steps")
+    fields += ("images_seen", "hours", "git_revision")
+    rows = [
+        [f"`{_file(result)}`", *(_cell(result.content.get(f)) for f in fields)]
+        for result in models
+    ]
+    columns = ("split", "T", "capacity", "seed", "weights", "steps", "images seen")
+    yield from table(("file", *columns, "hours", "revision"), rows)
+
+
+def _terms(models: Sequence[Result]) -> Iterator[str]:
+    yield "## Terms of the bounds, in nats per image\n"
+    rows = []
+    for result in models:
+        for which, terms in result.content.get("terms", {}).items():
+            rows.append([f"`{_file(result)}`", which, *_term_cells(terms)])
+    yield from table(("file", "bound", *TERM_TITLES), rows)
+
+
+def _term_cells(terms: Mapping[str, float]) -> list[str]:
+    likelihood, *kls = (terms.get(name) for name in TERMS)
+    # As it enters the bound of -ln p(x).
+    return [_number(None if likelihood is None else -likelihood), *map(_number, kls)]
+
+
+def _curves(models: Sequence[Result]) -> Iterator[str]:
+    yield "## Predictive bound by the number of images seen\n"
+    rows = []
+    for result in models:
+        curve = result.content.get("predictive_curve", [])
+        values = {point["seen"]: point["value"] for point in curve}
+        if values:
+            rows.append([f"`{_file(result)}`", *(_number(values.get(n)) for n in SEEN)])
+    for title, values in published.FEW_SHOT.items():
+        cells = (_number(values.get(n), 1) for n in SEEN)
+        rows.append([f"{title}, published, Omniglot by class", *cells])
+    yield from table(("file", *map(str, SEEN)), rows)
+    yield f"{published.FEW_SHOT_NOTE}\n"
+
+
+def _nudges(models: Sequence[Result]) -> Iterator[str]:
+    yield "## A key that is moved a little\n"
+    yield (
+        "The share of images whose class stays, by a classifier that was trained on "
+        "real images, and the mean change of a pixel. Last, the Frechet distance to "
+        "real images of what lies half-way between two stored images, and that of the "
+        "average of their pixels.\n"
+    )
+    moves = ("quarter_cell", "half_cell", "one_cell")
+    rows = []
+    for result in models:
+        nudge = result.content.get("nudge")
+        if nudge:
+            distances = (nudge.get(move, {}).get("pixel_distance") for move in moves)
+            half_way = nudge.get("half_way", {})
+            rows.append(
+                [
+                    f"`{_file(result)}`",
+                    *(_share(nudge.get(move, {})) for move in moves),
+                    *(_number(distance, 3) for distance in distances),
+                    _number(half_way.get("frechet")),
+                    _number(half_way.get("frechet_pixel_average")),
+                ]
+            )
+    yield from table(
+        (
+            "file",
+            *(f"class kept, {move}" for move in ("1/4 cell", "1/2 cell", "1 cell")),
+            *(f"pixels, {move}" for move in ("1/4 cell", "1/2 cell", "1 cell")),
+            "Frechet, half-way",
+            "Frechet, pixel average",
+        ),
+        rows,
+    )
+
+
+def _share(move: Mapping[str, float]) -> str:
+    if move.get("class_kept") is None:
+        return MISSING
+    return f"{move['class_kept']:.1%} +- {move['standard_error']:.1%}"
+
+
+def _records(title: str, field: str, models: Sequence[Result]) -> Iterator[str]:
+    """A section of a quantity that is an object of numbers, or a list of such."""
+    rows: list[tuple[str, dict[str, Any]]] = []
+    for result in models:
+        found = result.content.get(field, [])
+        for record in found if isinstance(found, list) else [found]:
+            rows.append((f"`{_file(result)}`", _flat(record)))
+    columns = list(dict.fromkeys(name for _, record in rows for name in record))
+    yield f"## {title}\n"
+    cells = [[file, *(_cell(record.get(c)) for c in columns)] for file, record in rows]
+    yield from table(("file", *(c.replace("_", " ") for c in columns)), cells)
+
+
+def _flat(record: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat = {}
+    for name, value in record.items():
+        if isinstance(value, Mapping):
+            flat.update(_flat(value, f"{prefix}{name}, "))
+        else:
+            flat[prefix + name] = value
+    return flat
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:,.4g}"
+    if isinstance(value, int):
+        return f"{value:,}"
+    return MISSING if value is None else str(value)
+
+
+def _ablations(variants: Sequence[Result]) -> Iterator[str]:
+    yield "## Ablations\n"
+    yield (
+        "K++ with one thing changed at a time (`configs/ablations.py`), after so many "
+        "steps as the line says: far fewer than above, so compare lines with each "
+        "other. The terms are those of the stored bound, in nats per image.\n"
+    )
+    rows = []
+    for result in variants:
+        content = result.content
+        nudge = content.get("nudge", {}).get("one_cell", {})
+        rows.append(
+            [
+                result.name.replace("_", " "),
+                *(_bound(result, name) for name in THREE),
+                *_term_cells(content.get("terms", {}).get("stored", {})),
+                _share(nudge),
+                _number(content.get("memory_floats_per_image"), 0),
+                _cell(content.get("steps")),
+                _cell(content.get("split")),
+            ]
+        )
+    columns = (*TERM_TITLES, "class kept, 1 cell", "memory floats per image", "steps")
+    yield from table(("variant", *THREE, *columns, "split"), rows)
+    yield from _commands(variants)
+
+
+def _sources() -> Iterator[str]:
+    yield "## Sources\n"
+    yield from (f"* {source}" for source in published.STORED_SOURCES)
+    yield ""

@@ -1,0 +1,160 @@
+"""RESULTS.md from made-up files: each number in its place, and none made up."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from kpp_tf.report import published, results, tables
+from kpp_tf.report.results import Result
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def bound(value, unit="nats/image"):
+    return {"value": value, "standard_error": 0.25, "unit": unit}
+
+
+CONTENT = {
+    "data": "binarized_mnist",
+    "stored": bound(13.375),
+    "unseen": bound(86.125),
+    "predictive": bound(84.5),
+    "swapped": bound(1234.5),
+    "predictive_curve": [
+        {"seen": 0, "value": 90.25, "standard_error": 0.5},
+        {"seen": 9, "value": 81.75, "standard_error": 0.5},
+    ],
+    "nudge": {
+        "one_cell": {
+            "class_kept": 0.4375,
+            "standard_error": 0.0125,
+            "pixel_distance": 0.0625,
+        },
+        "half_way": {"frechet": 7.25, "frechet_pixel_average": 31.5},
+    },
+    "scale_sweep": [{"scale": -2.0, "bound": 14.5}, {"scale": 2.0, "diversity": 0.5}],
+    "samples": {"frechet": {"fine": 3.125}, "novelty": 0.75},
+    "terms": {
+        "stored": {"log_likelihood": -9.5, "kl_latents": 0.125, "kl_keys": 3.75},
+    },
+    "memory_floats_per_image": 99.0,
+    "episode_length": 32,
+    "steps": 14000,
+    "command": "python tools/evaluate.py --pretrained=binarized_mnist",
+}
+KPP = Result("kpp", "binarized_mnist", CONTENT)
+
+
+def rows(markdown, section):
+    """Lines of a section's table as dicts by column."""
+    (text,) = (p for p in re.split(r"\n## ", markdown) if p.startswith(section))
+    lines = [
+        [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
+        for line in text.splitlines()
+        if line.startswith("|")
+    ]
+    return [dict(zip(lines[0], line, strict=True)) for line in lines[2:]]
+
+
+def test_the_first_table_has_the_three_bounds_and_the_published_one():
+    markdown = tables.document([KPP])
+    glance = {row[""]: row for row in rows(markdown, "At a glance")}
+    column = "Binarized MNIST, nats/image"
+    assert glance["**K++**"][column] == "13.38 / 86.12 / 84.50"
+    assert glance["K++, published"][column] == "41.58"
+    assert list(glance["**K++**"].values())[2:] == ["-"] * 4
+    assert "**GPM**" not in glance and "**VAE, no memory**" in glance
+
+
+def test_every_published_figure_is_there_without_any_of_ours():
+    markdown = tables.document([])
+    glance = {row[""]: row for row in rows(markdown, "At a glance")}
+    for system, figures in published.STORED.items():
+        row = glance[f"{published.SYSTEMS[system]}, published"]
+        for data, value in figures.items():
+            known = published.DATA_SETS[data]
+            assert float(row[f"{known.title}, {known.unit}"]) == value
+    for model in published.WITHOUT_MEMORY:
+        assert f"{model.model} {model.value:g} ({model.source})" in markdown
+    ours = [row for name, row in glance.items() if name.startswith("**")]
+    assert {cell for row in ours for cell in list(row.values())[1:]} == {"-"}
+
+
+def test_a_row_has_its_errors_its_memory_and_its_command():
+    markdown = tables.document([KPP])
+    assert rows(markdown, "Binarized MNIST") == [
+        {
+            "system": "K++",
+            "stored, published": "41.58",
+            "stored": "13.38 +- 0.25",
+            "unseen": "86.12 +- 0.25",
+            "predictive": "84.50 +- 0.25",
+            "swapped": "1,234.50 +- 0.25",
+            "importance-weighted": "-",
+            "memory floats per image": "99",
+            "file": "`kpp/binarized_mnist`",
+        }
+    ]
+    command = "python tools/evaluate.py --pretrained=binarized_mnist"
+    assert f"\n{command}  # kpp/binarized_mnist\n" in markdown
+
+
+def test_another_size_of_memory_is_a_row_of_its_data_set_alone():
+    small = Result("kpp", "binarized_mnist_792", {**CONTENT, "stored": bound(35.5)})
+    markdown = tables.document([small, KPP])
+    files = [row["file"] for row in rows(markdown, "Binarized MNIST")]
+    assert files == ["`kpp/binarized_mnist_792`", "`kpp/binarized_mnist`"]
+    assert "35.50 /" not in markdown
+
+
+def test_bits_per_dim_have_three_decimals_and_other_units_are_named():
+    bits = Result("km", "cifar10", {"stored": bound(3.0156, "bits/dim")})
+    nats = Result("vae", "cifar10", {"unseen": bound(60.0)})
+    first, second = rows(tables.document([nats, bits]), "CIFAR10")
+    assert first["stored"] == "3.016 +- 0.250"  # KM stands before the VAE
+    assert second["unseen"] == "60.00 +- 0.25 nats/image"
+
+
+def test_data_that_the_source_has_not_are_a_section_of_their_own():
+    glyphs = Result("kpp", "glyphs", {"data": "glyphs", "stored": bound(21.0)})
+    (row,) = rows(tables.document([glyphs]), "glyphs")
+    assert row["stored"] == "21.00 +- 0.25" and row["stored, published"] == "-"
+
+
+def test_terms_curve_nudge_and_records_are_read():
+    markdown = tables.document([KPP])
+    (terms,) = rows(markdown, "Terms")
+    assert list(terms.values())[2:] == ["9.50", "0.12", "3.75", "-"]
+    curve = rows(markdown, "Predictive bound")[0]
+    assert (curve["0"], curve["1"], curve["9"]) == ("90.25", "-", "81.75")
+    (nudge,) = rows(markdown, "A key that")
+    assert nudge["class kept, 1 cell"] == "43.8% +- 1.2%"
+    assert nudge["pixels, 1 cell"] == "0.062" and nudge["pixels, 1/4 cell"] == "-"
+    assert nudge["Frechet, half-way"] == "7.25"
+    fine, wide = rows(markdown, "Scale sweep")
+    assert (fine["bound"], fine["diversity"]) == ("14.5", "-")
+    assert (wide["bound"], wide["diversity"]) == ("-", "0.5")
+    (samples,) = rows(markdown, "Samples")
+    assert samples["frechet, fine"] == "3.125" and samples["novelty"] == "0.75"
+    (run,) = rows(markdown, "Protocol")
+    assert (run["T"], run["steps"], run["hours"]) == ("32", "14,000", "-")
+
+
+def test_ablations_are_no_rows_of_a_data_set():
+    variant = Result(results.ABLATIONS, "dealt_by_turn", CONTENT)
+    markdown = tables.document([variant])
+    (row,) = rows(markdown, "Ablations")
+    assert row["variant"] == "dealt by turn" and row["stored"] == "13.38 +- 0.25"
+    assert row["KL keys"] == "3.75" and row["class kept, 1 cell"] == "43.8% +- 1.2%"
+    assert rows(markdown, "Binarized MNIST") == []
+
+
+def test_a_row_of_another_length_is_refused():
+    with pytest.raises(ValueError, match="Received"):
+        list(tables.table(("a", "b"), [["1"]]))
+
+
+def test_results_md_says_what_the_files_say():
+    found = results.read(ROOT / "results")
+    assert (ROOT / "RESULTS.md").read_text() == tables.document(found)
