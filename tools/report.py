@@ -25,7 +25,7 @@ def main(argv: list[str]) -> int:
         raise app.UsageError(f"Expected flags only. Received: {argv[1:]}")
     from kpp_tf.errors import UserError
     from kpp_tf.files import replacing
-    from kpp_tf.report import plot, results, tables
+    from kpp_tf.report import rate, results, tables
 
     out = Path(OUT.value)
     try:
@@ -34,7 +34,7 @@ def main(argv: list[str]) -> int:
         print(f"Error: {error}", file=sys.stderr)
         return 1
     models = [result for result in found if result.system != results.ABLATIONS]
-    plot.draw(models, out.parent)
+    rate.draw(models, out.parent)
     with replacing(out) as temporary:
         temporary.write_text(tables.document(found))
     print(f"Wrote {out} from {len(found)} files under {RESULTS.value}", file=sys.stderr)

@@ -69,8 +69,6 @@ SYSTEMS = {
     "dnc": "DNC (Graves et al., 2016)",
     "gpm": "GPM",
     "vae": "VAE, no memory",
-    "pca": "PCA and one logistic, no network",
-    "packed_pixels": "packed pixels, no model",
 }
 NOT_BUILT = ("gpm",)  # published figures alone
 

@@ -35,6 +35,11 @@ class Result(NamedTuple):
     name: str
     content: Mapping[str, Any]
 
+    @property
+    def data(self) -> str:
+        """Name of the data set; a variant of a data set has the same."""
+        return self.content.get("data", self.name)
+
 
 def read(folder: str | Path) -> list[Result]:
     """Reads `results/`, sorted by path; a folder that is not there is empty.

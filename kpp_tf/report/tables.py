@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from kpp_tf.report import plot, published
+from kpp_tf.report import published, rate
 from kpp_tf.report.results import ABLATIONS, BOUNDS, Result
 
 MISSING = "-"
@@ -55,6 +55,7 @@ def document(results: Sequence[Result]) -> str:
         [_PROTOCOL],
         _runs(models),
         _terms(models),
+        _rates(models),
         _curves(models),
         _nudges(models),
         _records("Scale sweep", "scale_sweep", models),
@@ -96,23 +97,22 @@ def _file(result: Result) -> str:
     return f"{result.system}/{result.name}"
 
 
-def _data(result: Result) -> str:
-    return result.content.get("data", result.name)
-
-
 def _number(value: Any, decimals: int = 2) -> str:
     return MISSING if value is None else f"{value:,.{decimals}f}"
+
+
+def _decimals(value: float, unit: str) -> str:
+    return _number(value, 2 if unit == published.NATS else 3)
 
 
 def _bound(result: Result, name: str, errors: bool = True) -> str:
     bound = result.content.get(name)
     if bound is None:
         return MISSING
-    decimals = 2 if bound["unit"] == published.NATS else 3
-    text = _number(bound["value"], decimals)
+    text = _decimals(bound["value"], bound["unit"])
     if errors:
-        text += f" +- {_number(bound['standard_error'], decimals)}"
-    known = published.DATA_SETS.get(_data(result))
+        text += f" +- {_decimals(bound['standard_error'], bound['unit'])}"
+    known = published.DATA_SETS.get(result.data)
     if known and known.unit != bound["unit"]:
         text += f" {bound['unit']}"
     return text
@@ -130,10 +130,15 @@ def _glance(models: Sequence[Result]) -> Iterator[str]:
             quoted = (figures.get(data) for data in published.DATA_SETS)
             cells = [MISSING if value is None else f"{value:g}" for value in quoted]
             rows.append([f"{title}, published", *cells])
+    points = [point for point in rate.points(models) if not point.of_model]
+    for code in sorted({point.name for point in points}):
+        own = {p.data: _decimals(p.value, p.unit) for p in points if p.name == code}
+        cells = [own.get(data, MISSING) for data in published.DATA_SETS]
+        rows.append([f"**{code}**, stored, no network", *cells])
     columns = [f"{data.title}, {data.unit}" for data in published.DATA_SETS.values()]
     yield from table(["", *columns], rows)
-    if plot.points(models):
-        yield f"![Stored bound against the bits of the memory]({plot.FILE})\n"
+    if rate.panels(models):
+        yield f"![Stored bound against the bits of the memory]({rate.FILE})\n"
 
 
 def _three(result: Result | None) -> str:
@@ -144,10 +149,10 @@ def _three(result: Result | None) -> str:
 
 def _data_sets(models: Sequence[Result]) -> Iterator[str]:
     """A section for each data set: our rows, what differs, our commands."""
-    names = [*published.DATA_SETS, *sorted({_data(r) for r in models})]
+    names = [*published.DATA_SETS, *sorted({r.data for r in models})]
     for data in dict.fromkeys(names):
         known = published.DATA_SETS.get(data)
-        ours = [result for result in models if _data(result) == data]
+        ours = [result for result in models if result.data == data]
         yield f"## {known.title}, {known.unit}\n" if known else f"## {data}\n"
         rows = [
             [
@@ -212,6 +217,21 @@ def _term_cells(terms: Mapping[str, float]) -> list[str]:
     likelihood, *kls = (terms.get(name) for name in TERMS)
     # As it enters the bound of -ln p(x).
     return [_number(None if likelihood is None else -likelihood), *map(_number, kls)]
+
+
+def _rates(models: Sequence[Result]) -> Iterator[str]:
+    yield "## Stored bound by the bits of the memory\n"
+    rows = [
+        [
+            point.data,
+            f"`{point.name}`" if point.of_model else point.name,
+            _number(point.bits, 0),
+            f"{_decimals(point.value, point.unit)} +- "
+            f"{_decimals(point.standard_error, point.unit)} {point.unit}",
+        ]
+        for point in sorted(rate.points(models))
+    ]
+    yield from table(("data", "file or code", "bits per image", "stored"), rows)
 
 
 def _curves(models: Sequence[Result]) -> Iterator[str]:

@@ -39,6 +39,11 @@ CONTENT = {
         "stored": {"log_likelihood": -9.5, "kl_latents": 0.125, "kl_keys": 3.75},
     },
     "memory_floats_per_image": 99.0,
+    "rate": [
+        {**bound(13.375), "code": "model, memory of float32", "bits_per_image": 3168},
+        {**bound(16.625), "code": "model, memory of int4", "bits_per_image": 484},
+        {**bound(40.25), "code": "PCA, 88 numbers", "bits_per_image": 2816},
+    ],
     "episode_length": 32,
     "steps": 14000,
     "command": "python tools/evaluate.py --pretrained=binarized_mnist",
@@ -79,6 +84,21 @@ def test_every_published_figure_is_there_without_any_of_ours():
         assert f"{model.model} {model.value:g} ({model.source})" in markdown
     ours = [row for name, row in glance.items() if name.startswith("**")]
     assert {cell for row in ours for cell in list(row.values())[1:]} == {"-"}
+
+
+def test_codes_without_a_network_stand_beside_the_models():
+    markdown = tables.document([KPP, KPP._replace(system="km")])
+    glance = {row[""]: list(row.values())[1:] for row in rows(markdown, "At a glance")}
+    assert glance["**PCA, 88 numbers**, stored, no network"] == ["40.25", *["-"] * 4]
+    assert "](docs/figures/stored_by_memory.png)" in markdown
+    found = [list(row.values())[1:] for row in rows(markdown, "Stored bound")]
+    assert found == [
+        ["PCA, 88 numbers", "2,816", "40.25 +- 0.25 nats/image"],
+        ["`km/binarized_mnist`", "484", "16.62 +- 0.25 nats/image"],
+        ["`km/binarized_mnist`", "3,168", "13.38 +- 0.25 nats/image"],
+        ["`kpp/binarized_mnist`", "484", "16.62 +- 0.25 nats/image"],
+        ["`kpp/binarized_mnist`", "3,168", "13.38 +- 0.25 nats/image"],
+    ]
 
 
 def test_a_row_has_its_errors_its_memory_and_its_command():
