@@ -98,7 +98,6 @@ def variational_memory_addressing() -> ml_collections.ConfigDict:
         latent_size=16,
         key_size=32,
         address_samples=4,  # 0: sum over all slots, each image decoded T times
-        leave_one_out=False,
     )
 
 

@@ -7,3 +7,7 @@ class UserError(ValueError):
     Programs print it as one line without a traceback (`kpp_tf.cli.run`). It is a
     `ValueError`, so that users of the library need not know it.
     """
+
+    # Raised while a function is traced, it stays what it is: AutoGraph would make a
+    # `StagingError` of it.
+    ag_pass_through = True

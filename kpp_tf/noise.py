@@ -9,7 +9,25 @@ XLA (`jit_compile=True`) draws other numbers of the same law: TensorFlow's two k
 lay out their counters differently.
 """
 
+import enum
+
 import tensorflow as tf
+
+
+class Stream(enum.IntEnum):
+    """Salts: what noise is for. Different streams of one seed are independent.
+
+    The numbers are part of what a seed means: a new stream takes a new number.
+    """
+
+    KEYS = 1  # and addresses
+    LATENTS = 2
+    MEMORY = 3
+    KEY_MOVES = 11
+    SALT_AND_PEPPER = 21
+    SPECKLE = 22
+    POISSON = 23
+    DRAWS = 31  # of pixels
 
 
 def row_seeds(seed: tf.Tensor, batch: int | tf.Tensor) -> tf.Tensor:
@@ -36,7 +54,7 @@ def normal(seeds: tf.Tensor, shape: tuple, salt: int) -> tf.Tensor:
     Args:
       seeds: int32 [B, 2], a stateless seed per row.
       shape: shape of one row (integers or scalar tensors).
-      salt: names the use of the noise; different salts are independent streams.
+      salt: a `Stream`.
 
     Returns:
       float32 [B, *shape]; row b depends on `seeds[b]`, `shape` and `salt` only.

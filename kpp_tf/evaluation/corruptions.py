@@ -18,14 +18,14 @@ def salt_and_pepper(
     Returns:
       The same shape.
     """
-    drawn = noise.uniform(seeds, _row_shape(images), salt=21)
+    drawn = noise.uniform(seeds, _row_shape(images), noise.Stream.SALT_AND_PEPPER)
     damaged = tf.where(drawn < share, tf.cast(drawn < share / 2, tf.float32), images)
     return tf.ensure_shape(damaged, images.shape)
 
 
 def speckle(images: tf.Tensor, seeds: tf.Tensor, stddev: float = 0.5) -> tf.Tensor:
     """Multiplies by 1 + N(0, stddev^2), clipped to [0, 1]; arguments as above."""
-    drawn = noise.normal(seeds, _row_shape(images), salt=22)
+    drawn = noise.normal(seeds, _row_shape(images), noise.Stream.SPECKLE)
     return tf.clip_by_value(images * (1 + stddev * drawn), 0.0, 1.0)
 
 
@@ -43,7 +43,7 @@ def poisson(images: tf.Tensor, seeds: tf.Tensor, photons: float = 4.0) -> tf.Ten
             tf.shape(row_rate), seed, lam=row_rate, dtype=tf.float32
         )
 
-    keyed = noise.fold_in(seeds, 23)
+    keyed = noise.fold_in(seeds, noise.Stream.POISSON)
     counts = tf.map_fn(row, (rate, keyed), fn_output_signature=tf.float32)
     return tf.ensure_shape(tf.clip_by_value(counts / photons, 0.0, 1.0), images.shape)
 

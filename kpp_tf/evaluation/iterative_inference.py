@@ -5,7 +5,6 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from kpp_tf import noise
 from kpp_tf.models import Memory, MemoryModel
 
 
@@ -26,7 +25,6 @@ def refine_repeatedly(
     model: MemoryModel,
     memory: Memory,
     images: tf.Tensor,
-    seeds: tf.Tensor,
     steps: int = 6,
 ) -> Refinement:
     """Applies `model.refine` again and again.
@@ -35,13 +33,12 @@ def refine_repeatedly(
       model: with trained weights.
       memory: B memories.
       images: float32 [B, N, H, W, C] in [0, 1], generated or damaged.
-      seeds: int32 [B, 2].
       steps: number of readings.
     """
     refine = tf.function(model.refine)
     path, nll = [tf.convert_to_tensor(images)], []
     for step in range(steps + 1):
-        reading = refine(memory, path[-1], noise.fold_in(seeds, step))
+        reading = refine(memory, path[-1])
         nll.append(reading_nll(model, path[-1], reading))
         if step < steps:
             path.append(reading)

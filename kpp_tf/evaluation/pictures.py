@@ -46,7 +46,7 @@ def iterative_inference(
     """
     memory = model.write(batch.images, batch.mask)
     drawn = _generate(model, batch, columns, 1.0)
-    path = refine_repeatedly(model, memory, drawn, batch.seeds, steps)
+    path = refine_repeatedly(model, memory, drawn, steps)
     return _grid(path.images[:, 0]), path.nll.mean(axis=(1, 2))
 
 
@@ -57,7 +57,7 @@ def key_perturbations(
     memory = model.write(batch.images, batch.mask)
     keys = model.draw_keys(1, batch.seeds)
     shape = (columns, model.blocks_per_frame, 3)
-    moves = noise.normal(batch.seeds, shape, salt=11) * variance**0.5
+    moves = noise.normal(batch.seeds, shape, noise.Stream.KEY_MOVES) * variance**0.5
     moves *= tf.reshape(tf.cast(tf.range(columns) > 0, tf.float32), [1, -1, 1, 1])
     return _grid(model.generate_from_keys(memory, keys + moves))
 
@@ -83,7 +83,7 @@ def denoising(
     grids = {}
     for name, corrupt in corruptions.BY_NAME.items():
         damaged = corrupt(queries, batch.seeds)
-        path = refine_repeatedly(model, memory, damaged, batch.seeds, steps)
+        path = refine_repeatedly(model, memory, damaged, steps)
         grids[name] = _grid(np.concatenate([queries[:1], path.images[:, 0]]))
     return grids
 

@@ -14,7 +14,6 @@ from kpp_tf import noise
 from kpp_tf.data import Episodes
 from kpp_tf.models import KanervaPlusPlus, MemoryModel
 
-DRAW_SALT = 31
 PATHS = 4  # key paths an episode
 PATH_STEPS = 16
 
@@ -159,8 +158,8 @@ def measure(
         memory = model.write(batch.images)
         sampled = model.generate(memory, images.shape[1], batch.seeds)
         refined = _draw(model, sampled, batch.seeds)
-        for step in range(iterations):
-            refined = refine(memory, refined, noise.fold_in(batch.seeds, step))
+        for _ in range(iterations):
+            refined = refine(memory, refined)
         spaces["written"].append(features(_rows(images)))
         for name, means in (("samples", sampled), ("refined", refined)):
             drawn = _draw(model, means, noise.fold_in(batch.seeds, iterations))
@@ -227,7 +226,7 @@ def _draw(model, means, seeds):
     if model.likelihood_name != "bernoulli":
         return means
     shape = tuple(tf.unstack(tf.shape(means)[1:]))
-    return tf.cast(noise.uniform(seeds, shape, DRAW_SALT) < means, tf.float32)
+    return tf.cast(noise.uniform(seeds, shape, noise.Stream.DRAWS) < means, tf.float32)
 
 
 def _likeliest(model, means):

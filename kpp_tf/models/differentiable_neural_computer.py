@@ -1,19 +1,13 @@
 """DNC as a generative memory: written step by step, read at keys from a prior."""
 
-from collections.abc import Sequence
-
 import keras
 import tensorflow as tf
 
 from kpp_tf import noise
-from kpp_tf.layers.decoders import make_decoder
 from kpp_tf.layers.differentiable_neural_computer import DifferentiableNeuralComputer
 from kpp_tf.layers.gaussian_head import GaussianHead
-from kpp_tf.layers.tsm_resnet import TSMResNet
 from kpp_tf.models import gaussians
 from kpp_tf.models.memory_model import Elbo, MemoryModel
-
-KEY_SALT, LATENT_SALT = 1, 2
 
 
 @keras.saving.register_keras_serializable(package="kpp_tf")
@@ -47,40 +41,31 @@ class GenerativeDNC(MemoryModel):
         Memory", ICLR 2018.
 
     Args:
-      image_shape, likelihood, episode_length: see `MemoryModel`.
       num_slots, slot_size, num_read_heads, controller_size, read_steps: see
         `DifferentiableNeuralComputer`.
       input_size: numbers that the DNC sees at a step, of an embedding or of a key.
       key_size: of y.
       latent_size: L.
-      encoder: arguments of `TSMResNet`. A DNC sees frames one by one: shift="none".
-      decoder: arguments of `make_decoder`.
+      kwargs: see `MemoryModel`. A DNC sees frames one by one: shift="none".
     """
 
     def __init__(
         self,
-        image_shape: Sequence[int] = (28, 28, 1),
-        likelihood: str = "bernoulli",
-        episode_length: int = 32,
-        num_slots: int = 32,
-        slot_size: int = 64,
-        num_read_heads: int = 2,
-        controller_size: int = 256,
-        read_steps: int = 2,
-        input_size: int = 128,
-        key_size: int = 16,
-        latent_size: int = 16,
-        encoder: dict | None = None,
-        decoder: dict | None = None,
+        *,
+        num_slots: int,
+        slot_size: int,
+        num_read_heads: int,
+        controller_size: int,
+        read_steps: int,
+        input_size: int,
+        key_size: int,
+        latent_size: int,
         **kwargs,
     ):
-        super().__init__(image_shape, likelihood, episode_length, **kwargs)
+        super().__init__(**kwargs)
         self.input_size = input_size
         self.key_size = key_size
         self.latent_size = latent_size
-        self.encoder_config = dict(encoder or {})
-        self.decoder_config = dict(decoder or {})
-        self.encoder = TSMResNet(**self.encoder_config, name="encoder")
         self.computer = DifferentiableNeuralComputer(
             num_slots,
             slot_size,
@@ -94,64 +79,49 @@ class GenerativeDNC(MemoryModel):
         self.key_head = GaussianHead(key_size, initial_stddev=0.1, name="key_head")
         self.latent_posterior = GaussianHead(latent_size, name="latent_posterior")
         self.latent_prior = GaussianHead(latent_size, name="latent_prior")
-        self.decoder = make_decoder(
-            self.image_shape,
-            self.likelihood.num_parameters(self.image_shape[-1]),
-            **self.decoder_config,
-        )
 
     @property
     def memory_floats(self) -> int:
         slots = self.computer.num_slots
         return slots * self.computer.slot_size + slots * slots
 
-    def write(self, episode, mask=None):
-        """Writes an episode frame by frame: slots [B, N, W] and links [B, N, N]."""
-        return self._write(self._embed(episode, mask), mask)
+    def write_embeddings(self, embeddings, written):
+        """Writes frame by frame: slots [B, N, W] and links [B, N, N]."""
+        return self.computer(self.write_input(embeddings), written)
 
-    def elbo(self, episode, seeds, mask=None, memory=None, analytic=True):
-        embeddings = self._embed(episode, mask)
-        if memory is None:
-            memory = self._write(embeddings, mask)
+    def elbo(self, episode, seeds, mask=None, written=None, memory=None, analytic=True):
+        embeddings, memory = self.embed_and_write(episode, mask, written, memory)
         key_posterior = gaussians.diagonal(*self.key_head(embeddings))
-        keys = gaussians.draw(key_posterior, seeds, KEY_SALT)
+        keys = gaussians.draw(key_posterior, seeds, noise.Stream.KEYS)
         reads = self._read(memory, keys)
         posterior = gaussians.diagonal(*self.latent_posterior(embeddings))
-        latents = gaussians.draw(posterior, seeds, LATENT_SALT)
+        latents = gaussians.draw(posterior, seeds, noise.Stream.LATENTS)
         prior = gaussians.diagonal(*self.latent_prior(reads))
-        log_likelihood = self.likelihood.log_prob(self._decode(latents, reads), episode)
+        parameters = self.decode(tf.concat([latents, reads], axis=-1))
+        log_likelihood = self.likelihood.log_prob(parameters, episode)
         kl_latents = gaussians.kl(posterior, prior, latents, analytic)
         kl_keys = gaussians.kl(
             key_posterior, gaussians.standard(self.key_size), keys, analytic
         )
-        terms = log_likelihood, kl_latents, kl_keys, tf.zeros_like(kl_keys)
-        if mask is not None:
-            terms = (term * mask for term in terms)
-        return Elbo(*terms)
+        return Elbo.masked(mask, log_likelihood, kl_latents, kl_keys)
 
     def generate(self, memory, num_samples, seeds, temperature=None):
-        keys = noise.normal(seeds, (num_samples, self.key_size), KEY_SALT)
+        keys = noise.normal(seeds, (num_samples, self.key_size), noise.Stream.KEYS)
         reads = self._read(memory, gaussians.tempered(keys, temperature))
         prior = gaussians.diagonal(*self.latent_prior(reads))
-        return self._picture(
-            gaussians.draw(prior, seeds, LATENT_SALT, temperature), reads
-        )
+        latents = gaussians.draw(prior, seeds, noise.Stream.LATENTS, temperature)
+        return self.picture(tf.concat([latents, reads], axis=-1))
 
     def reconstruct(self, memory, queries, seeds, mask=None):
-        embeddings = self._embed(queries, mask)
+        embeddings = self.embed(queries, mask)
         posterior = gaussians.diagonal(*self.key_head(embeddings))
-        return self._likeliest(memory, gaussians.draw(posterior, seeds, KEY_SALT))
+        return self._likeliest(
+            memory, gaussians.draw(posterior, seeds, noise.Stream.KEYS)
+        )
 
-    def refine(self, memory, images, seeds):
-        del seeds  # the likeliest keys: nothing is drawn
-        mean, _ = self.key_head(self._embed(images, mask=None))
+    def refine(self, memory, images):
+        mean, _ = self.key_head(self.embed(images))
         return self._likeliest(memory, mean)
-
-    def _embed(self, episode, mask):
-        return self.encoder(self.check_episode(episode), frame_mask=mask)
-
-    def _write(self, embeddings, mask):
-        return self.computer(self.write_input(embeddings), mask)
 
     def _read(self, memory, keys):
         """Reads float32 [B, N, R * W] at keys [B, N, key_size]."""
@@ -161,14 +131,7 @@ class GenerativeDNC(MemoryModel):
         """Mean images at the mean of p(z|r)."""
         reads = self._read(memory, keys)
         mean, _ = self.latent_prior(reads)
-        return self._picture(mean, reads)
-
-    def _picture(self, latents, reads):
-        return self.likelihood.mean(self._decode(latents, reads), self.image_shape[-1])
-
-    def _decode(self, latents, reads):
-        code = tf.concat([latents, reads], axis=-1)
-        return self.decoder(tf.cast(code, self.compute_dtype))
+        return self.picture(tf.concat([mean, reads], axis=-1))
 
     def get_config(self):
         computer = self.computer
@@ -182,6 +145,4 @@ class GenerativeDNC(MemoryModel):
             "input_size": self.input_size,
             "key_size": self.key_size,
             "latent_size": self.latent_size,
-            "encoder": self.encoder_config,
-            "decoder": self.decoder_config,
         }

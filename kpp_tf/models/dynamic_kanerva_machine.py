@@ -1,18 +1,12 @@
 """DKM: a Gaussian memory, addressed by least squares and read by attraction."""
 
-from collections.abc import Sequence
-
 import keras
 import tensorflow as tf
 
 from kpp_tf import noise
-from kpp_tf.layers.decoders import make_decoder
 from kpp_tf.layers.dynamic_kanerva_memory import DynamicKanervaMemory
-from kpp_tf.layers.tsm_resnet import TSMResNet
 from kpp_tf.models import gaussian_memories, gaussians
 from kpp_tf.models.memory_model import Elbo, MemoryModel
-
-KEY_SALT = 1
 
 
 @keras.saving.register_keras_serializable(package="kpp_tf")
@@ -45,35 +39,26 @@ class DynamicKanervaMachine(MemoryModel):
     Generative Memory", NeurIPS 2018, arXiv:1811.09556 (32 slots of 100 numbers).
 
     Args:
-      image_shape, likelihood, episode_length: see `MemoryModel`.
       slots, code_size, write_form, write_passes, prior_scale: see
         `DynamicKanervaMemory`.
       memory_kl: whether `elbo` counts the KL of the memory.
-      encoder: arguments of `TSMResNet`. shift="none" is DKM, "bidirectional" is DKM
+      kwargs: see `MemoryModel`. shift="none" is DKM, "bidirectional" is DKM
         with TSM.
-      decoder: arguments of `make_decoder`.
     """
 
     def __init__(
         self,
-        image_shape: Sequence[int] = (28, 28, 1),
-        likelihood: str = "bernoulli",
-        episode_length: int = 32,
-        slots: int = 32,
-        code_size: int = 100,
-        write_form: str = "batch",
-        write_passes: int = 2,
-        prior_scale: float = 1.0,
-        memory_kl: bool = False,
-        encoder: dict | None = None,
-        decoder: dict | None = None,
+        *,
+        slots: int,
+        code_size: int,
+        write_form: str,
+        write_passes: int,
+        prior_scale: float,
+        memory_kl: bool,
         **kwargs,
     ):
-        super().__init__(image_shape, likelihood, episode_length, **kwargs)
+        super().__init__(**kwargs)
         self.memory_kl = memory_kl
-        self.encoder_config = dict(encoder or {})
-        self.decoder_config = dict(decoder or {})
-        self.encoder = TSMResNet(**self.encoder_config, name="encoder")
         self.code = keras.layers.Dense(code_size, name="code")
         self.memory = DynamicKanervaMemory(
             slots,
@@ -83,71 +68,54 @@ class DynamicKanervaMachine(MemoryModel):
             prior_scale=prior_scale,
             name="memory",
         )
-        self.decoder = make_decoder(
-            self.image_shape,
-            self.likelihood.num_parameters(self.image_shape[-1]),
-            **self.decoder_config,
-        )
 
     @property
     def memory_floats(self) -> int:
         return self.memory.memory_floats
 
-    def write(self, episode, mask=None):
+    def write_embeddings(self, embeddings, written):
         """The posterior q(M|X), a `GaussianMemory`."""
-        return self.memory(self._codes(episode, mask), frame_mask=mask)
+        return self.memory(self._codes(embeddings), frame_mask=written)
 
-    def elbo(self, episode, seeds, mask=None, memory=None, analytic=True):
-        codes = self._codes(episode, mask)
-        if memory is None:
-            memory = self.memory(codes, frame_mask=mask)
+    def elbo(self, episode, seeds, mask=None, written=None, memory=None, analytic=True):
+        embeddings, memory = self.embed_and_write(episode, mask, written, memory)
         matrix = gaussian_memories.draw(memory, seeds) if analytic else memory.mean
-        posterior = self._weights(matrix, codes)
-        weights = gaussians.draw(posterior, seeds, KEY_SALT)
-        parameters = self._decode(tf.matmul(weights, matrix))
+        posterior = self._weights(matrix, self._codes(embeddings))
+        weights = gaussians.draw(posterior, seeds, noise.Stream.KEYS)
+        parameters = self.decode(tf.matmul(weights, matrix))
         log_likelihood = self.likelihood.log_prob(parameters, episode)
         prior = gaussians.standard(self.memory.slots)
         kl_keys = gaussians.kl(posterior, prior, weights, analytic)
-        if mask is not None:
-            log_likelihood, kl_keys = log_likelihood * mask, kl_keys * mask
-        kl_memory = tf.zeros_like(kl_keys)
+        kl_memory = None
         if self.memory_kl:
             kl_memory = gaussian_memories.kl_per_image(
                 self.memory.kl_memory(memory), episode, mask
             )
-        return Elbo(log_likelihood, tf.zeros_like(kl_keys), kl_keys, kl_memory)
+        return Elbo.masked(mask, log_likelihood, kl_keys=kl_keys, kl_memory=kl_memory)
 
     def generate(self, memory, num_samples, seeds, temperature=None):
         """See `MemoryModel`; M is drawn once an episode, weights once an image."""
         matrix = gaussian_memories.draw(memory, seeds, temperature)
-        drawn = noise.normal(seeds, (num_samples, self.memory.slots), KEY_SALT)
+        drawn = noise.normal(seeds, (num_samples, self.memory.slots), noise.Stream.KEYS)
         weights = gaussians.tempered(drawn, temperature)
-        return self._picture(tf.matmul(weights, matrix))
+        return self.picture(tf.matmul(weights, matrix))
 
     def reconstruct(self, memory, queries, seeds, mask=None):
-        posterior = self._weights(memory.mean, self._codes(queries, mask))
-        weights = gaussians.draw(posterior, seeds, KEY_SALT)
-        return self._picture(tf.matmul(weights, memory.mean))
+        posterior = self._weights(memory.mean, self._codes(self.embed(queries, mask)))
+        weights = gaussians.draw(posterior, seeds, noise.Stream.KEYS)
+        return self.picture(tf.matmul(weights, memory.mean))
 
-    def refine(self, memory, images, seeds):
+    def refine(self, memory, images):
         """One step of the attractor dynamics: encode, address, read, decode."""
-        del seeds  # the likeliest weights: nothing is drawn
-        read, _ = self.memory.read(memory.mean, self._codes(images, mask=None))
-        return self._picture(read)
+        read, _ = self.memory.read(memory.mean, self._codes(self.embed(images)))
+        return self.picture(read)
 
-    def _codes(self, episode, mask):
-        embeddings = self.encoder(self.check_episode(episode), frame_mask=mask)
+    def _codes(self, embeddings):
         return tf.cast(self.code(embeddings), tf.float32)
 
     def _weights(self, matrix, codes):
         mean = self.memory.address(matrix, codes)
         return gaussians.diagonal(mean, self.memory.weight_scale * tf.ones_like(mean))
-
-    def _decode(self, read):
-        return self.decoder(tf.cast(read, self.compute_dtype))
-
-    def _picture(self, read):
-        return self.likelihood.mean(self._decode(read), self.image_shape[-1])
 
     def get_config(self):
         return {
@@ -158,6 +126,4 @@ class DynamicKanervaMachine(MemoryModel):
             "write_passes": self.memory.write_passes,
             "prior_scale": self.memory.prior_scale,
             "memory_kl": self.memory_kl,
-            "encoder": self.encoder_config,
-            "decoder": self.decoder_config,
         }

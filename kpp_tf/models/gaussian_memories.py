@@ -7,8 +7,6 @@ from kpp_tf.layers import linear_gaussian
 from kpp_tf.layers.linear_gaussian import GaussianMemory
 from kpp_tf.models import gaussians
 
-MEMORY_SALT = 3
-
 
 def draw(
     memory: GaussianMemory, seeds: tf.Tensor, temperature: tf.Tensor | None = None
@@ -24,7 +22,7 @@ def draw(
       float32 [B, S, D].
     """
     shape = tuple(tf.unstack(tf.shape(memory.mean)[1:]))
-    drawn = noise.normal(seeds, shape, MEMORY_SALT)
+    drawn = noise.normal(seeds, shape, noise.Stream.MEMORY)
     return linear_gaussian.sample(memory, gaussians.tempered(drawn, temperature))
 
 

@@ -29,7 +29,7 @@ def draw(
     Args:
       distribution: of batch [B, ...] and event [L].
       seeds: int32 [B, 2]; row b's noise depends on its own seed only.
-      salt: names the use of the noise; see `kpp_tf.noise.normal`.
+      salt: a `kpp_tf.noise.Stream`.
       temperature: [B], 1 where it is None.
 
     Returns:

@@ -1,19 +1,13 @@
 """KM: a Gaussian memory, addressed through a key table."""
 
-from collections.abc import Sequence
-
 import keras
 import tensorflow as tf
 
 from kpp_tf import noise
-from kpp_tf.layers.decoders import make_decoder
 from kpp_tf.layers.gaussian_head import GaussianHead
 from kpp_tf.layers.kanerva_machine_memory import KanervaMachineMemory
-from kpp_tf.layers.tsm_resnet import TSMResNet
 from kpp_tf.models import gaussian_memories, gaussians
 from kpp_tf.models.memory_model import Elbo, MemoryModel
-
-KEY_SALT, LATENT_SALT = 1, 2
 
 
 @keras.saving.register_keras_serializable(package="kpp_tf")
@@ -48,121 +42,90 @@ class KanervaMachine(MemoryModel):
     Distributed Memory", ICLR 2018, arXiv:1804.01756. The sizes here are ours.
 
     Args:
-      image_shape, likelihood, episode_length: see `MemoryModel`.
       slots: S, rows of the memory and of the key table.
       code_size: D, columns of the memory and size of z.
       key_size: of y.
       address_size: columns of the key table.
       prior_scale: see `KanervaMachineMemory`.
       memory_kl: whether `elbo` counts the KL of the memory.
-      encoder: arguments of `TSMResNet`. A KM sees each image by itself: shift="none".
-      decoder: arguments of `make_decoder`.
+      kwargs: see `MemoryModel`. A KM sees each image by itself: shift="none".
     """
 
     def __init__(
         self,
-        image_shape: Sequence[int] = (28, 28, 1),
-        likelihood: str = "bernoulli",
-        episode_length: int = 32,
-        slots: int = 32,
-        code_size: int = 100,
-        key_size: int = 32,
-        address_size: int = 64,
-        prior_scale: float = 1.0,
-        memory_kl: bool = False,
-        encoder: dict | None = None,
-        decoder: dict | None = None,
+        *,
+        slots: int,
+        code_size: int,
+        key_size: int,
+        address_size: int,
+        prior_scale: float,
+        memory_kl: bool,
         **kwargs,
     ):
-        super().__init__(image_shape, likelihood, episode_length, **kwargs)
+        super().__init__(**kwargs)
         self.key_size = key_size
         self.memory_kl = memory_kl
-        self.encoder_config = dict(encoder or {})
-        self.decoder_config = dict(decoder or {})
-        self.encoder = TSMResNet(**self.encoder_config, name="encoder")
         self.code = keras.layers.Dense(code_size, name="code")
         self.key_head = GaussianHead(key_size, initial_stddev=0.1, name="key_head")
         self.correction = GaussianHead(code_size, name="correction")
         self.memory = KanervaMachineMemory(
             slots, code_size, address_size, prior_scale=prior_scale, name="memory"
         )
-        self.decoder = make_decoder(
-            self.image_shape,
-            self.likelihood.num_parameters(self.image_shape[-1]),
-            **self.decoder_config,
-        )
 
     @property
     def memory_floats(self) -> int:
         return self.memory.memory_floats
 
-    def write(self, episode, mask=None):
+    def write_embeddings(self, embeddings, written):
         """The posterior q(M|X), a `GaussianMemory`."""
-        embeddings = self._embed(episode, mask)
         keys, _ = self.key_head(embeddings)
-        return self._write(embeddings, keys, mask)
+        codes = tf.cast(self.code(embeddings), tf.float32)
+        return self.memory(keys, codes, frame_mask=written)
 
-    def elbo(self, episode, seeds, mask=None, memory=None, analytic=True):
-        embeddings = self._embed(episode, mask)
+    def elbo(self, episode, seeds, mask=None, written=None, memory=None, analytic=True):
+        embeddings, memory = self.embed_and_write(episode, mask, written, memory)
         key_posterior = gaussians.diagonal(*self.key_head(embeddings))
-        if memory is None:
-            memory = self._write(embeddings, key_posterior.mean(), mask)
         matrix = gaussian_memories.draw(memory, seeds) if analytic else memory.mean
-        keys = gaussians.draw(key_posterior, seeds, KEY_SALT)
+        keys = gaussians.draw(key_posterior, seeds, noise.Stream.KEYS)
         top_down = self.memory.read(matrix, keys)
         prior = self._latent_prior(top_down)
         bottom_up = tf.cast(embeddings, tf.float32)
         change, stddev = self.correction(tf.concat([bottom_up, top_down], axis=-1))
         posterior = gaussians.diagonal(top_down + change, stddev)
-        latents = gaussians.draw(posterior, seeds, LATENT_SALT)
-        log_likelihood = self.likelihood.log_prob(self._decode(latents), episode)
+        latents = gaussians.draw(posterior, seeds, noise.Stream.LATENTS)
+        log_likelihood = self.likelihood.log_prob(self.decode(latents), episode)
         kl_latents = gaussians.kl(posterior, prior, latents, analytic)
         key_prior = gaussians.standard(self.key_size)
         kl_keys = gaussians.kl(key_posterior, key_prior, keys, analytic)
-        terms = log_likelihood, kl_latents, kl_keys
-        if mask is not None:
-            terms = (term * mask for term in terms)
-        kl_memory = tf.zeros_like(kl_keys)
+        kl_memory = None
         if self.memory_kl:
             kl_memory = gaussian_memories.kl_per_image(
                 self.memory.kl_memory(memory), episode, mask
             )
-        return Elbo(*terms, kl_memory)
+        return Elbo.masked(mask, log_likelihood, kl_latents, kl_keys, kl_memory)
 
     def generate(self, memory, num_samples, seeds, temperature=None):
         """See `MemoryModel`; M is drawn once an episode, y and z once an image."""
         matrix = gaussian_memories.draw(memory, seeds, temperature)
-        drawn = noise.normal(seeds, (num_samples, self.key_size), KEY_SALT)
+        drawn = noise.normal(seeds, (num_samples, self.key_size), noise.Stream.KEYS)
         keys = gaussians.tempered(drawn, temperature)
         prior = self._latent_prior(self.memory.read(matrix, keys))
-        return self._picture(gaussians.draw(prior, seeds, LATENT_SALT, temperature))
+        return self.picture(
+            gaussians.draw(prior, seeds, noise.Stream.LATENTS, temperature)
+        )
 
     def reconstruct(self, memory, queries, seeds, mask=None):
-        posterior = self.key_head(self._embed(queries, mask))
-        keys = gaussians.draw(gaussians.diagonal(*posterior), seeds, KEY_SALT)
-        return self._picture(self.memory.read(memory.mean, keys))
+        posterior = self.key_head(self.embed(queries, mask))
+        keys = gaussians.draw(gaussians.diagonal(*posterior), seeds, noise.Stream.KEYS)
+        return self.picture(self.memory.read(memory.mean, keys))
 
-    def refine(self, memory, images, seeds):
-        del seeds  # the likeliest keys: nothing is drawn
-        keys, _ = self.key_head(self._embed(images, mask=None))
-        return self._picture(self.memory.read(memory.mean, keys))
-
-    def _embed(self, episode, mask):
-        return self.encoder(self.check_episode(episode), frame_mask=mask)
-
-    def _write(self, embeddings, keys, mask):
-        codes = tf.cast(self.code(embeddings), tf.float32)
-        return self.memory(keys, codes, frame_mask=mask)
+    def refine(self, memory, images):
+        keys, _ = self.key_head(self.embed(images))
+        return self.picture(self.memory.read(memory.mean, keys))
 
     def _latent_prior(self, top_down):
         stddev = tf.sqrt(self.memory.noise_variance) * tf.ones_like(top_down)
         return gaussians.diagonal(top_down, stddev)
-
-    def _decode(self, latents):
-        return self.decoder(tf.cast(latents, self.compute_dtype))
-
-    def _picture(self, latents):
-        return self.likelihood.mean(self._decode(latents), self.image_shape[-1])
 
     def get_config(self):
         return {
@@ -173,6 +136,4 @@ class KanervaMachine(MemoryModel):
             "address_size": self.memory.address_size,
             "prior_scale": self.memory.prior_scale,
             "memory_kl": self.memory_kl,
-            "encoder": self.encoder_config,
-            "decoder": self.decoder_config,
         }

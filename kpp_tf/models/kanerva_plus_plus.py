@@ -7,18 +7,16 @@ import keras
 import tensorflow as tf
 
 from kpp_tf import noise
+from kpp_tf.errors import UserError
 from kpp_tf.layers.allocator import Allocator
 from kpp_tf.layers.block_reader import BlockReader
-from kpp_tf.layers.decoders import make_decoder
 from kpp_tf.layers.gaussian_head import GaussianHead
 from kpp_tf.layers.memory_writers import AllocatedWriter, PooledWriter
 from kpp_tf.layers.nearest_slots import nearest_slots
-from kpp_tf.layers.tsm_resnet import TSMResNet
 from kpp_tf.models import gaussians, key_posteriors
 from kpp_tf.models.memory_model import Elbo, MemoryModel
 
 WRITERS = ("allocated", "pooled")
-KEY_SALT, LATENT_SALT = 1, 2
 # At the start the scale of a key is drawn from its prior, or nearly: a box that fills
 # the prior to its edges would learn no more.
 SCALE_STDDEV = {"gaussian": 1.0, "box": 0.9 * key_posteriors.EVEN_STDDEV}
@@ -47,7 +45,7 @@ class KanervaPlusPlus(MemoryModel):
     not state the memory's shape, K, the latent's size or the networks: they are ours.
 
     Args:
-      image_shape, likelihood, episode_length: see `MemoryModel`.
+      image_shape, likelihood, episode_length, decoder: see `MemoryModel`.
       memory_size: S, cells along a side of the memory.
       memory_depth: D, numbers in a cell.
       block_size: P, cells along a side of a block.
@@ -61,8 +59,6 @@ class KanervaPlusPlus(MemoryModel):
       key_stddev: initial standard deviation of a key's place.
       key_spread: `spread` of the `Allocator`; 1 but in a model that was `resized`.
       decode_blocks: whether the decoder sees the blocks, or the latent alone.
-      encoder: arguments of `TSMResNet`.
-      decoder: arguments of `make_decoder`.
     """
 
     def __init__(
@@ -86,7 +82,14 @@ class KanervaPlusPlus(MemoryModel):
         decoder: dict | None = None,
         **kwargs,
     ):
-        super().__init__(image_shape, likelihood, episode_length, **kwargs)
+        super().__init__(
+            image_shape,
+            likelihood,
+            episode_length,
+            encoder or {},
+            decoder or {},
+            **kwargs,
+        )
         if writer not in WRITERS:
             raise ValueError(f"writer must be one of {WRITERS}. Received: {writer!r}")
         if key_posterior not in key_posteriors.FAMILIES:
@@ -106,9 +109,6 @@ class KanervaPlusPlus(MemoryModel):
         self.key_stddev = key_stddev
         self.key_spread = key_spread
         self.decode_blocks = decode_blocks
-        self.encoder_config = dict(encoder or {})
-        self.decoder_config = dict(decoder or {})
-        self.encoder = TSMResNet(**self.encoder_config, name="encoder")
         self.reader = BlockReader(
             memory_size, block_size, sharpness, scale_gain, name="reader"
         )
@@ -132,11 +132,6 @@ class KanervaPlusPlus(MemoryModel):
             self.writer = PooledWriter(memory_size, memory_depth, name="writer")
         self.latent_posterior = GaussianHead(latent_size, name="latent_posterior")
         self.latent_prior = GaussianHead(latent_size, name="latent_prior")
-        self.decoder = make_decoder(
-            self.image_shape,
-            self.likelihood.num_parameters(self.image_shape[-1]),
-            **self.decoder_config,
-        )
 
     @property
     def memory_floats(self) -> int:
@@ -178,30 +173,29 @@ class KanervaPlusPlus(MemoryModel):
             copy.allocator.take_displacement(self.allocator)
         return copy
 
-    def write(self, episode, mask=None):
+    def write(self, episode, mask=None, written=None):
         """Writes an episode into its memory M: [B, S, S, D]."""
+        _refuse(written)
         return self._write(self._embed(episode, mask), mask)
 
-    def elbo(self, episode, seeds, mask=None, memory=None, analytic=True):
+    def elbo(self, episode, seeds, mask=None, written=None, memory=None, analytic=True):
+        _refuse(written)
         embeddings = self._embed(episode, mask)
         if memory is None:
             memory = self._write(embeddings, mask)
         key_posterior = self._key_posterior(embeddings)
-        keys = key_posteriors.draw(key_posterior, seeds, KEY_SALT)
+        keys = key_posteriors.draw(key_posterior, seeds, noise.Stream.KEYS)
         reading = self.read(memory, keys)
         latent_posterior = gaussians.diagonal(*self.latent_posterior(embeddings))
-        latents = gaussians.draw(latent_posterior, seeds, LATENT_SALT)
+        latents = gaussians.draw(latent_posterior, seeds, noise.Stream.LATENTS)
         latent_prior = gaussians.diagonal(*self.latent_prior(reading.code))
-        parameters = self.decode(latents, reading.blocks)
+        parameters = self.decode_reading(latents, reading.blocks)
         log_likelihood = self.likelihood.log_prob(parameters, episode)
         kl_keys = tf.reduce_sum(
             key_posteriors.kl(key_posterior, keys, analytic), axis=-1
         )
         kl_latents = gaussians.kl(latent_posterior, latent_prior, latents, analytic)
-        terms = log_likelihood, kl_latents, kl_keys, tf.zeros_like(kl_keys)
-        if mask is not None:
-            terms = (term * mask for term in terms)
-        return Elbo(*terms)
+        return Elbo.masked(mask, log_likelihood, kl_latents, kl_keys)
 
     def generate(self, memory, num_samples, seeds, temperature=None):
         keys = self.draw_keys(num_samples, seeds, temperature)
@@ -212,7 +206,9 @@ class KanervaPlusPlus(MemoryModel):
     ) -> tf.Tensor:
         """Keys from the prior p(Y) = N(0, I): float32 [B, N, K, 3]."""
         shape = (num_samples, self.blocks_per_frame, 3)
-        return gaussians.tempered(noise.normal(seeds, shape, KEY_SALT), temperature)
+        return gaussians.tempered(
+            noise.normal(seeds, shape, noise.Stream.KEYS), temperature
+        )
 
     def generate_from_keys(
         self,
@@ -236,17 +232,16 @@ class KanervaPlusPlus(MemoryModel):
         mean, stddev = self.latent_prior(reading.code)
         if seeds is not None:
             shape = (tf.shape(keys)[1], self.latent_size)
-            drawn = noise.normal(seeds, shape, LATENT_SALT)
+            drawn = noise.normal(seeds, shape, noise.Stream.LATENTS)
             mean += stddev * gaussians.tempered(drawn, temperature)
-        parameters = self.decode(mean, reading.blocks)
+        parameters = self.decode_reading(mean, reading.blocks)
         return self.likelihood.mean(parameters, self.image_shape[-1])
 
     def reconstruct(self, memory, queries, seeds, mask=None):
         keys = self.infer_keys(memory, queries, seeds, mask)
         return self.generate_from_keys(memory, keys)
 
-    def refine(self, memory, images, seeds):
-        del seeds  # the likeliest keys: nothing is drawn
+    def refine(self, memory, images):
         keys = self.infer_keys(memory, images)
         return self.generate_from_keys(memory, keys)
 
@@ -280,7 +275,7 @@ class KanervaPlusPlus(MemoryModel):
         if seeds is None:
             return mean
         posterior = key_posteriors.key_posterior(self.key_family, mean, stddev)
-        return key_posteriors.draw(posterior, seeds, KEY_SALT)
+        return key_posteriors.draw(posterior, seeds, noise.Stream.KEYS)
 
     def read(self, memory: tf.Tensor, keys: tf.Tensor) -> Reading:
         """Reads K blocks a key: see `Reading`."""
@@ -289,7 +284,7 @@ class KanervaPlusPlus(MemoryModel):
         size = self.blocks_per_frame * self.block_size**2 * self.memory_depth
         return Reading(blocks, tf.reshape(blocks, [batch, length, size]))
 
-    def decode(self, latents: tf.Tensor, blocks: tf.Tensor) -> tf.Tensor:
+    def decode_reading(self, latents: tf.Tensor, blocks: tf.Tensor) -> tf.Tensor:
         """Likelihood parameters [B, T, H, W, .] of latents [B, T, L] and blocks."""
         code = tf.cast(latents, self.compute_dtype)
         if self.decode_blocks:
@@ -324,7 +319,9 @@ class KanervaPlusPlus(MemoryModel):
         return tf.reshape(owned, [batch, -1, self.memory_size, self.memory_size])
 
     def _embed(self, episode, mask):
-        return self.encoder(self.check_episode(episode), frame_mask=mask)
+        if episode.shape[1] == 0:
+            raise UserError("an episode must have an image, T >= 1. Received: T = 0")
+        return self.embed(episode, mask)
 
     def _write(self, embeddings, mask):
         if self.writer_name == "pooled":
@@ -376,6 +373,9 @@ class KanervaPlusPlus(MemoryModel):
             "key_stddev": self.key_stddev,
             "key_spread": self.key_spread,
             "decode_blocks": self.decode_blocks,
-            "encoder": self.encoder_config,
-            "decoder": self.decoder_config,
         }
+
+
+def _refuse(written):
+    if written is not None:
+        raise UserError("kanerva_plus_plus writes every frame. Received: written")

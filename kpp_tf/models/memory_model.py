@@ -1,13 +1,17 @@
 """The contract that every generative memory of this package fulfils."""
 
 import abc
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from kpp_tf import likelihoods
+from kpp_tf.errors import UserError
+from kpp_tf.layers.decoders import make_decoder
+from kpp_tf.layers.tsm_resnet import TSMResNet
 
 # A memory: a tensor, or a NamedTuple of tensors, batch first.
 Memory = Any
@@ -31,6 +35,23 @@ class Elbo(NamedTuple):
     kl_keys: tf.Tensor
     kl_memory: tf.Tensor
 
+    @classmethod
+    def masked(
+        cls,
+        mask: tf.Tensor | None,
+        log_likelihood: tf.Tensor,
+        kl_latents: tf.Tensor | None = None,
+        kl_keys: tf.Tensor | None = None,
+        kl_memory: tf.Tensor | None = None,
+    ) -> "Elbo":
+        """Terms [B, T] with 0 for padded images, and for a term that is None."""
+        terms = (log_likelihood, kl_latents, kl_keys, kl_memory)
+        zeros = tf.zeros_like(log_likelihood)
+        terms = [zeros if term is None else term for term in terms]
+        if mask is not None:
+            terms = [term * tf.cast(mask, tf.float32) for term in terms]
+        return cls(*terms)
+
     @property
     def bound(self) -> tf.Tensor:
         """-ln p(X|M) <= bound, nats/image [B, T]: lower is better."""
@@ -43,19 +64,30 @@ class MemoryModel(keras.Model, abc.ABC):
 
     Seeds are int32 [B, 2], one stateless seed an episode: what becomes of an episode
     depends neither on its place in the batch nor on its neighbours (`kpp_tf.noise`).
-    Masks are [B, T], 1 for a real image and 0 for padding at an episode's end.
+
+    Two numbers say what a frame is. `mask` [B, T] is 1 for a real image and 0 for
+    padding at an episode's end; None: all are real. `written` [B, T] is 1 for an image
+    that the memory may hold and 0 for one that is only scored, against what the others
+    left behind; None: as `mask`. T may be 0, and none need be written.
+
+    No constructor of a model has defaults: `kpp_tf.config` holds the one set of them.
+    It could not be built from the constructors, as imports run from models to config.
 
     Args:
       image_shape: (H, W, C).
       likelihood: name of p(X|Z, M-hat); see `kpp_tf.likelihoods.get`.
       episode_length: T that the memory is meant for; other lengths work too.
+      encoder: arguments of `TSMResNet`.
+      decoder: arguments of `make_decoder`.
     """
 
     def __init__(
         self,
-        image_shape: Sequence[int] = (28, 28, 1),
-        likelihood: str = "bernoulli",
-        episode_length: int = 32,
+        image_shape: Sequence[int],
+        likelihood: str,
+        episode_length: int,
+        encoder: Mapping[str, Any],
+        decoder: Mapping[str, Any],
         **kwargs,
     ):
         # Images and masks stay float32; each layer casts what it takes.
@@ -64,15 +96,46 @@ class MemoryModel(keras.Model, abc.ABC):
         self.likelihood_name = likelihood
         self.likelihood = likelihoods.get(likelihood)
         self.episode_length = episode_length
+        self.encoder_config = dict(encoder)
+        self.decoder_config = dict(decoder)
+        self.encoder = TSMResNet(**self.encoder_config, name="encoder")
+        self.decoder = make_decoder(
+            self.image_shape,
+            self.likelihood.num_parameters(self.image_shape[-1]),
+            **self.decoder_config,
+        )
 
     @property
     @abc.abstractmethod
     def memory_floats(self) -> int:
         """Numbers that the memory of one episode of `episode_length` images holds."""
 
-    @abc.abstractmethod
-    def write(self, episode: tf.Tensor, mask: tf.Tensor | None = None) -> Memory:
-        """Writes an episode [B, T, H, W, C] in [0, 1] into a memory."""
+    def write(
+        self,
+        episode: tf.Tensor,
+        mask: tf.Tensor | None = None,
+        written: tf.Tensor | None = None,
+    ) -> Memory:
+        """Writes an episode into a memory, in which no other frame leaves a trace.
+
+        Args:
+          episode: [B, T, H, W, C] in [0, 1].
+          mask: [B, T].
+          written: [B, T].
+        """
+        written = self.check_written(episode, mask, written)
+        return self.write_embeddings(self.embed(episode, mask, written), written)
+
+    def write_embeddings(
+        self, embeddings: tf.Tensor, written: tf.Tensor | None
+    ) -> Memory:
+        """The memory that frames make: what a model has in place of its own `write`.
+
+        Args:
+          embeddings: [B, T, E]; those of frames that are not `written` mean nothing.
+          written: [B, T], or None where all are.
+        """
+        raise NotImplementedError
 
     @abc.abstractmethod
     def elbo(
@@ -80,6 +143,7 @@ class MemoryModel(keras.Model, abc.ABC):
         episode: tf.Tensor,
         seeds: tf.Tensor,
         mask: tf.Tensor | None = None,
+        written: tf.Tensor | None = None,
         memory: Memory | None = None,
         analytic: bool = True,
     ) -> Elbo:
@@ -89,8 +153,9 @@ class MemoryModel(keras.Model, abc.ABC):
           episode: [B, T, H, W, C] in [0, 1].
           seeds: int32 [B, 2].
           mask: [B, T].
-          memory: scores the episode under this memory; under the one written from the
-            episode itself where it is None.
+          written: [B, T].
+          memory: scores the episode under this memory, and `written` says nothing;
+            under the one written from the episode itself where it is None.
           analytic: KLs in closed form. False replaces each by its one-sample estimate
             ln q - ln p at the drawn values, so that exp(-bound) is an importance
             weight of p(X|M).
@@ -134,12 +199,60 @@ class MemoryModel(keras.Model, abc.ABC):
         """
 
     @abc.abstractmethod
-    def refine(self, memory: Memory, images: tf.Tensor, seeds: tf.Tensor) -> tf.Tensor:
+    def refine(self, memory: Memory, images: tf.Tensor) -> tf.Tensor:
         """One step of iterative inference: reads with the likeliest keys of `images`.
 
-        Applied to generated or damaged images [B, N, H, W, C], again and again, it
-        moves them towards what the memory holds.
+        Nothing is drawn. Applied to generated or damaged images [B, N, H, W, C], again
+        and again, it moves them towards what the memory holds.
         """
+
+    def embed(
+        self,
+        episode: tf.Tensor,
+        mask: tf.Tensor | None = None,
+        written: tf.Tensor | None = None,
+    ) -> tf.Tensor:
+        """Embeddings E = f_enc(X), one a frame.
+
+        Args:
+          episode: [B, T, H, W, C] in [0, 1].
+          mask: [B, T].
+          written: [B, T]; if given, the embeddings of these frames are what they would
+            be without the other frames' contents. Those of others then mean nothing.
+
+        Returns:
+          [B, T, embedding_size].
+        """
+        frame_mask = mask if written is None else written
+        return self.encoder(self.check_episode(episode), frame_mask=frame_mask)
+
+    def embed_and_write(
+        self,
+        episode: tf.Tensor,
+        mask: tf.Tensor | None,
+        written: tf.Tensor | None,
+        memory: Memory | None,
+    ) -> tuple[tf.Tensor, Memory]:
+        """Embeddings [B, T, E] of all frames; and `memory`, or if None what they write.
+
+        With temporal shifts, frames that are not written are encoded twice: to be
+        scored they may speak to their neighbours, to write they may not.
+        """
+        embeddings = self.embed(episode, mask)
+        if memory is not None:
+            return embeddings, memory
+        if written is not None and self.encoder.shift != "none":
+            return embeddings, self.write(episode, mask, written)
+        written = self.check_written(episode, mask, written)
+        return embeddings, self.write_embeddings(embeddings, written)
+
+    def decode(self, code: tf.Tensor) -> tf.Tensor:
+        """Likelihood parameters float32 [B, T, H, W, .] of codes [B, T, F]."""
+        return self.decoder(tf.cast(code, self.compute_dtype))
+
+    def picture(self, code: tf.Tensor) -> tf.Tensor:
+        """Mean images float32 [B, T, H, W, C] in [0, 1] of codes [B, T, F]."""
+        return self.likelihood.mean(self.decode(code), self.image_shape[-1])
 
     def call(self, episode: tf.Tensor) -> tf.Tensor:
         """The bound [B, T] with seeds of 0: builds every weight of the model."""
@@ -154,34 +267,54 @@ class MemoryModel(keras.Model, abc.ABC):
         """Returns the episode as a tensor.
 
         Raises:
-          ValueError: if it is not [B, T, H, W, C] with this model's image shape, has
-            no image, or (where values are known) holds numbers outside [0, 1] or NaN.
+          UserError: if it is not [B, T, H, W, C] with this model's image shape, or
+            (where values are known) holds numbers outside [0, 1] or NaN.
         """
         episode = tf.convert_to_tensor(episode)
         shape = episode.shape
         if shape.rank != 5 or not shape[2:].is_compatible_with(self.image_shape):
-            raise ValueError(
+            raise UserError(
                 "an episode must have shape [B, T, H, W, C] with images of "
                 f"{self.image_shape}. Received: shape {tuple(shape)}"
             )
-        if shape[1] is not None and shape[1] < 1:
-            raise ValueError(
-                "an episode must have at least one image (T >= 1). Received: shape "
-                f"{tuple(shape)}"
-            )
         if not episode.dtype.is_floating:
-            raise ValueError(
+            raise UserError(
                 "an episode must hold floating point numbers in [0, 1]; divide uint8 "
                 f"images by 255. Received: dtype {episode.dtype.name}"
             )
         if tf.executing_eagerly():
             low, high = tf.reduce_min(episode), tf.reduce_max(episode)
             if not (low >= 0 and high <= 1):  # NaN fails every comparison
-                raise ValueError(
+                raise UserError(
                     "an episode must hold numbers in [0, 1]. Received: values from "
                     f"{float(low)} to {float(high)}"
                 )
         return tf.ensure_shape(episode, [None, None, *self.image_shape])
+
+    def check_written(
+        self,
+        episode: tf.Tensor,
+        mask: tf.Tensor | None = None,
+        written: tf.Tensor | None = None,
+    ) -> tf.Tensor | None:
+        """The frames that the memory may hold, no padding: float32 [B, T]; None: all.
+
+        Raises:
+          UserError: if `mask` or `written` is not [B, T] as the episode is, or (where
+            values are known) holds anything but 0 and 1, or padding is `written`.
+        """
+        mask = _checked_frames("mask", mask, episode)
+        if written is None:
+            return mask
+        written = _checked_frames("written", written, episode)
+        if mask is None:
+            return written
+        if tf.executing_eagerly() and tf.reduce_any(written > mask):
+            raise UserError(
+                "written must be 0 wherever mask is: padding is not written. Received: "
+                f"written=1 with mask=0 at {tf.where(written > mask)[0].numpy()}"
+            )
+        return written * mask
 
     def get_config(self) -> dict[str, Any]:
         return {
@@ -189,4 +322,24 @@ class MemoryModel(keras.Model, abc.ABC):
             "image_shape": self.image_shape,
             "likelihood": self.likelihood_name,
             "episode_length": self.episode_length,
+            "encoder": self.encoder_config,
+            "decoder": self.decoder_config,
         }
+
+
+def _checked_frames(name, frames, episode):
+    """`frames` as float32 [B, T] of 0 and 1, or None where it is None."""
+    if frames is None:
+        return None
+    frames = tf.cast(tf.convert_to_tensor(frames), tf.float32)
+    expected = tf.TensorShape(tf.convert_to_tensor(episode).shape[:2])
+    if frames.shape.rank != 2 or not frames.shape.is_compatible_with(expected):
+        raise UserError(
+            f"{name} must have one number a frame, shape [B, T] = {tuple(expected)}. "
+            f"Received: shape {tuple(frames.shape)}"
+        )
+    if tf.executing_eagerly() and not tf.reduce_all((frames == 0) | (frames == 1)):
+        raise UserError(
+            f"{name} must hold 0 and 1 alone. Received: {np.unique(frames)[:5]}"
+        )
+    return frames

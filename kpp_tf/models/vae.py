@@ -1,18 +1,12 @@
 """A variational autoencoder on the same networks: what a memory must beat."""
 
-from collections.abc import Sequence
-
 import keras
 import tensorflow as tf
 
 from kpp_tf import noise
-from kpp_tf.layers.decoders import make_decoder
 from kpp_tf.layers.gaussian_head import GaussianHead
-from kpp_tf.layers.tsm_resnet import TSMResNet
 from kpp_tf.models import gaussians
 from kpp_tf.models.memory_model import Elbo, MemoryModel
-
-LATENT_SALT = 2
 
 
 @keras.saving.register_keras_serializable(package="kpp_tf")
@@ -29,11 +23,9 @@ class VariationalAutoencoder(MemoryModel):
     Reference: Kingma, Welling, "Auto-Encoding Variational Bayes", ICLR 2014.
 
     Args:
-      image_shape, likelihood, episode_length: see `MemoryModel`.
       latent_size: L.
-      encoder: arguments of `TSMResNet`; shift must be "none", as with shifts it would
+      kwargs: see `MemoryModel`. shift must be "none", as with shifts it would
         be no VAE of single images.
-      decoder: arguments of `make_decoder`.
 
     Raises:
       ValueError: the encoder shifts.
@@ -41,83 +33,60 @@ class VariationalAutoencoder(MemoryModel):
 
     def __init__(
         self,
-        image_shape: Sequence[int] = (28, 28, 1),
-        likelihood: str = "bernoulli",
-        episode_length: int = 32,
-        latent_size: int = 32,
-        encoder: dict | None = None,
-        decoder: dict | None = None,
+        *,
+        latent_size: int,
         **kwargs,
     ):
-        super().__init__(image_shape, likelihood, episode_length, **kwargs)
+        super().__init__(**kwargs)
         self.latent_size = latent_size
-        self.encoder_config = {"shift": "none", **(encoder or {})}
-        self.decoder_config = dict(decoder or {})
-        self.encoder = TSMResNet(**self.encoder_config, name="encoder")
         if self.encoder.shift != "none":
             raise ValueError(
                 "a VAE sees each image by itself: set the encoder's shift='none'. "
                 f"Received: shift={self.encoder.shift!r}"
             )
         self.latent_posterior = GaussianHead(latent_size, name="latent_posterior")
-        self.decoder = make_decoder(
-            self.image_shape,
-            self.likelihood.num_parameters(self.image_shape[-1]),
-            **self.decoder_config,
-        )
 
     @property
     def memory_floats(self) -> int:
         return 0
 
-    def write(self, episode, mask=None):
+    def write(self, episode, mask=None, written=None):
         """Keeps nothing: float32 [B, 0]."""
-        del mask
+        self.check_written(episode, mask, written)
         return tf.zeros([tf.shape(self.check_episode(episode))[0], 0])
 
-    def elbo(self, episode, seeds, mask=None, memory=None, analytic=True):
+    def elbo(self, episode, seeds, mask=None, written=None, memory=None, analytic=True):
         del memory
+        self.check_written(episode, mask, written)
         posterior = self._posterior(episode)
-        latents = gaussians.draw(posterior, seeds, LATENT_SALT)
-        log_likelihood = self.likelihood.log_prob(self._decode(latents), episode)
+        latents = gaussians.draw(posterior, seeds, noise.Stream.LATENTS)
+        log_likelihood = self.likelihood.log_prob(self.decode(latents), episode)
         prior = gaussians.standard(self.latent_size)
         kl_latents = gaussians.kl(posterior, prior, latents, analytic)
-        if mask is not None:
-            log_likelihood, kl_latents = log_likelihood * mask, kl_latents * mask
-        zeros = tf.zeros_like(kl_latents)
-        return Elbo(log_likelihood, kl_latents, zeros, zeros)
+        return Elbo.masked(mask, log_likelihood, kl_latents)
 
     def generate(self, memory, num_samples, seeds, temperature=None):
         del memory
-        drawn = noise.normal(seeds, (num_samples, self.latent_size), LATENT_SALT)
-        return self._picture(gaussians.tempered(drawn, temperature))
+        shape = (num_samples, self.latent_size)
+        drawn = noise.normal(seeds, shape, noise.Stream.LATENTS)
+        return self.picture(gaussians.tempered(drawn, temperature))
 
     def reconstruct(self, memory, queries, seeds, mask=None):
         """Decodes a draw of q(z|x): `memory` has no say."""
         del memory, mask
-        return self._picture(
-            gaussians.draw(self._posterior(queries), seeds, LATENT_SALT)
-        )
+        posterior = self._posterior(queries)
+        return self.picture(gaussians.draw(posterior, seeds, noise.Stream.LATENTS))
 
-    def refine(self, memory, images, seeds):
+    def refine(self, memory, images):
         """Decodes the mean of q(z|x): `memory` has no say."""
-        del memory, seeds
-        return self._picture(self._posterior(images).mean())
+        del memory
+        return self.picture(self._posterior(images).mean())
 
     def _posterior(self, images):
-        embeddings = self.encoder(self.check_episode(images))
-        return gaussians.diagonal(*self.latent_posterior(embeddings))
-
-    def _decode(self, latents):
-        return self.decoder(tf.cast(latents, self.compute_dtype))
-
-    def _picture(self, latents):
-        return self.likelihood.mean(self._decode(latents), self.image_shape[-1])
+        return gaussians.diagonal(*self.latent_posterior(self.embed(images)))
 
     def get_config(self):
         return {
             **super().get_config(),
             "latent_size": self.latent_size,
-            "encoder": self.encoder_config,
-            "decoder": self.decoder_config,
         }

@@ -127,8 +127,8 @@ def signatures(model: KanervaPlusPlus, num_samples: int) -> dict[str, Signature]
         keys = model.infer_keys(memory, queries)
         return {"images": model.generate_from_keys(memory, keys), "keys": keys}
 
-    def refine(memory, images, seed):
-        return {"images": model.refine(memory, images, seed)}
+    def refine(memory, images):
+        return {"images": model.refine(memory, images)}
 
     def write_and_generate(episode, seed, temperature):
         return generate(model.write(episode), seed, temperature)

@@ -15,8 +15,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from kpp_tf import noise
 from kpp_tf.models import KanervaPlusPlus, gaussians, key_posteriors
-from kpp_tf.models.kanerva_plus_plus import KEY_SALT, LATENT_SALT
 
 # Largest difference to the SavedModel that an export may have; int8 is judged by its
 # change of the bound, which is printed.
@@ -171,12 +171,12 @@ def bound(
     if lite is None:
         return float(tf.reduce_mean(model.elbo(episode, seeds).bound))
     memory = tf.constant(lite.run_rows("write", "memory", episode=episode))
-    keys = key_posteriors.draw(model.key_posterior(episode), seeds, KEY_SALT)
+    keys = key_posteriors.draw(model.key_posterior(episode), seeds, noise.Stream.KEYS)
     posterior = gaussians.diagonal(*model.latent_posterior(model.encoder(episode)))
     parameters = lite.run_rows(
         "decode",
         "parameters",
-        latents=gaussians.draw(posterior, seeds, LATENT_SALT).numpy(),
+        latents=gaussians.draw(posterior, seeds, noise.Stream.LATENTS).numpy(),
         blocks=model.read(memory, keys).blocks.numpy(),
     )
     log_likelihood = model.likelihood.log_prob(tf.constant(parameters), episode)
@@ -197,12 +197,12 @@ def _functions(
     def generate_from_keys(memory, keys, noise):
         reading = model.read(memory, keys)
         mean, stddev = model.latent_prior(reading.code)
-        parameters = model.decode(mean + stddev * noise, reading.blocks)
+        parameters = model.decode_reading(mean + stddev * noise, reading.blocks)
         channels = model.image_shape[-1]
         return {"images": model.likelihood.mean(parameters, channels)}
 
     def decode(latents, blocks):
-        return {"parameters": model.decode(latents, blocks)}
+        return {"parameters": model.decode_reading(latents, blocks)}
 
     def spec(name, *shape):
         return tf.TensorSpec([1, *shape], tf.float32, name)

@@ -31,19 +31,25 @@ class ReplicatedModel:
         episode: tf.Tensor,
         seeds: tf.Tensor,
         mask: tf.Tensor | None = None,
+        written: tf.Tensor | None = None,
         memory: Memory | None = None,
         analytic: bool = True,
     ) -> Elbo:
         """`MemoryModel.elbo` of the whole batch."""
 
-        def score(episode, seeds, mask, memory):
-            return self.model.elbo(episode, seeds, mask, memory, analytic)
+        def score(*batch):
+            return self.model.elbo(*batch, analytic=analytic)
 
-        return self._by_rows(score, episode, seeds, mask, memory)
+        return self._by_rows(score, episode, seeds, mask, written, memory)
 
-    def write(self, episode: tf.Tensor, mask: tf.Tensor | None = None) -> Memory:
+    def write(
+        self,
+        episode: tf.Tensor,
+        mask: tf.Tensor | None = None,
+        written: tf.Tensor | None = None,
+    ) -> Memory:
         """`MemoryModel.write` of the whole batch."""
-        return self._by_rows(self.model.write, episode, mask)
+        return self._by_rows(self.model.write, episode, mask, written)
 
     def _by_rows(self, function: Callable, *batch):
         replicas = self.strategy.num_replicas_in_sync

@@ -7,12 +7,10 @@ import pytest
 import tensorflow as tf
 from scipy import stats
 
-from kpp_tf import noise
 from kpp_tf.evaluation.iterative_inference import reading_nll, refine_repeatedly
 
 BINARY = types.SimpleNamespace(likelihood_name="bernoulli")
 GREY = types.SimpleNamespace(likelihood_name="logistic_mixture")
-SEEDS = tf.constant([[1, 2]])
 
 
 class Halfway:
@@ -20,29 +18,18 @@ class Halfway:
 
     likelihood_name = "logistic_mixture"
 
-    def refine(self, memory, images, seeds):
-        del seeds
+    def refine(self, memory, images):
         return (images + memory[:, None]) / 2
 
 
 def test_the_path_begins_with_the_image_and_applies_refine():
     images, memory = tf.zeros([1, 3, 2, 2, 1]), tf.ones([1, 2, 2, 1])
-    path = refine_repeatedly(Halfway(), memory, images, SEEDS, steps=3)
+    path = refine_repeatedly(Halfway(), memory, images, steps=3)
     assert path.images.shape == (4, 1, 3, 2, 2, 1)
     np.testing.assert_allclose(path.images[:, 0, 0, 0, 0, 0], [0, 0.5, 0.75, 0.875])
     # Each against its reading: distances of 1/2, 1/4, 1/8, 1/16 at 4 pixels.
     expected = 0.5 * 255 * 4 * np.array([1 / 2, 1 / 4, 1 / 8, 1 / 16]) ** 2
     np.testing.assert_allclose(path.nll[:, 0, 0], expected, rtol=1e-5)
-
-
-def test_every_step_has_a_seed_of_its_own():
-    class Noisy(Halfway):
-        def refine(self, memory, images, seeds):
-            return noise.uniform(seeds, (1, 2, 2, 1), salt=1)
-
-    images, memory = tf.zeros([1, 1, 2, 2, 1]), tf.ones([1, 2, 2, 1])
-    path = refine_repeatedly(Noisy(), memory, images, SEEDS, steps=2)
-    assert not np.allclose(path.images[1], path.images[2])
 
 
 def test_nll_of_binary_images_is_the_bernoulli_cross_entropy():

@@ -79,7 +79,7 @@ def test_iterative_inference_goes_downwards(model, batch):
     memory = model.write(batch.images, batch.mask)
     drawn = model.generate(memory, 2, batch.seeds)
     np.testing.assert_allclose(_cell(grid, 0, 1), _pixels(drawn[0, 1]), atol=1)
-    again = model.refine(memory, drawn, batch.seeds)
+    again = model.refine(memory, drawn)
     np.testing.assert_allclose(_cell(grid, 1, 1), _pixels(again[0, 1]), atol=1)
 
 

@@ -100,8 +100,8 @@ class Copier:
         assert num_samples == memory.shape[1]
         return memory
 
-    def refine(self, memory, images, seeds):
-        del memory, seeds
+    def refine(self, memory, images):
+        del memory
         return images
 
 
@@ -138,8 +138,8 @@ def test_refinement_draws_near_what_is_written():
             del seeds, num_samples
             return 0.5 * tf.ones_like(memory)
 
-        def refine(self, memory, images, seeds):
-            del images, seeds
+        def refine(self, memory, images):
+            del images
             return memory
 
     results = sample_quality.measure(Refiner(), tiny_models.episodes(64), _features)

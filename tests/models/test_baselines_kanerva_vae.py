@@ -19,6 +19,7 @@ ENCODER = {
 DECODER = {"widths": (8,), "blocks": (1,), "head_stride": 4, "hidden": 0}
 COMMON = {
     "image_shape": SHAPE,
+    "likelihood": "bernoulli",
     "episode_length": LENGTH,
     "encoder": ENCODER,
     "decoder": DECODER,
@@ -26,7 +27,14 @@ COMMON = {
 
 
 def _dkm(**arguments):
-    sizes = {"slots": 6, "code_size": 10}
+    sizes = {
+        "slots": 6,
+        "code_size": 10,
+        "write_form": "batch",
+        "write_passes": 2,
+        "prior_scale": 1.0,
+        "memory_kl": False,
+    }
     return models.DynamicKanervaMachine(**{**COMMON, **sizes, **arguments})
 
 
@@ -43,7 +51,14 @@ def _dkm_memory_kl():
 
 
 def _km(**arguments):
-    sizes = {"slots": 6, "code_size": 10, "key_size": 4, "address_size": 5}
+    sizes = {
+        "slots": 6,
+        "code_size": 10,
+        "key_size": 4,
+        "address_size": 5,
+        "prior_scale": 1.0,
+        "memory_kl": False,
+    }
     return models.KanervaMachine(**{**COMMON, **sizes, **arguments})
 
 
@@ -165,7 +180,7 @@ def test_pictures_are_images(model, episode, seeds):
     for images, count in (
         (model.generate(memory, 4, seeds), 4),
         (model.reconstruct(memory, queries, seeds), 2),
-        (model.refine(memory, queries, seeds), 2),
+        (model.refine(memory, queries), 2),
     ):
         assert images.shape == (BATCH, count, *SHAPE)
         assert np.all((images >= 0) & (images <= 1))
@@ -330,7 +345,7 @@ def test_dkm_temperature_acts_on_memory_and_weights(episode, seeds):
 
 def test_dkm_reads_back_what_it_wrote_better_than_another_memory(episode, seeds):
     model = _built(_dkm)
-    codes = model._codes(episode, None)
+    codes = model._codes(model.embed(episode))
     own = model.write(episode)
     other = own._replace(mean=tf.roll(own.mean, 1, axis=0))
 
@@ -345,8 +360,8 @@ def test_tsm_lets_frames_of_an_episode_speak(episode):
     changed = tf.concat([episode[:, :-1], 1.0 - episode[:, -1:]], axis=1)
     for make, speaks in ((_dkm, False), (_dkm_tsm, True)):
         model = _built(make)
-        before = model._codes(episode, None)[:, -2]
-        after = model._codes(changed, None)[:, -2]
+        before = model._codes(model.embed(episode))[:, -2]
+        after = model._codes(model.embed(changed))[:, -2]
         assert np.allclose(before, after, atol=1e-6) is not speaks
 
 

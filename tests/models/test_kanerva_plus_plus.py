@@ -241,7 +241,7 @@ def test_pictures_have_their_shapes_and_ranges(model, episode, seeds):
         (model.generate(memory, 4, seeds), 4),
         (model.generate(memory, 1, seeds, tf.fill([BATCH], 0.5)), 1),
         (model.reconstruct(memory, episode[:, :2], seeds), 2),
-        (model.refine(memory, episode, seeds), LENGTH),
+        (model.refine(memory, episode), LENGTH),
         (model.generate_from_keys(memory, model.draw_keys(6, seeds)), 6),
     ):
         assert images.shape == (BATCH, count, *SHAPE)
@@ -392,7 +392,7 @@ def test_bad_episodes_are_refused_by_every_method(allocated, episode, seeds):
         lambda: allocated.write(bad),
         lambda: allocated.elbo(bad, seeds),
         lambda: allocated.reconstruct(memory, bad, seeds),
-        lambda: allocated.refine(memory, bad, seeds),
+        lambda: allocated.refine(memory, bad),
     ):
         with pytest.raises(ValueError, match="Received: values from 0.0 to 255.0"):
             method()

@@ -80,8 +80,8 @@ def test_signatures_compute_the_models_own_methods(exported, offered):
     np.testing.assert_allclose(
         got["keys"], model.draw_keys(LENGTH, seed, temperature), atol=1e-6
     )
-    refined = offered["refine"](memory=memory, images=images, seed=seed)["images"]
-    np.testing.assert_allclose(refined, model.refine(memory, images, seed), atol=1e-5)
+    refined = offered["refine"](memory=memory, images=images)["images"]
+    np.testing.assert_allclose(refined, model.refine(memory, images), atol=1e-5)
 
 
 @pytest.mark.parametrize("name", NAMES)
