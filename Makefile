@@ -48,7 +48,7 @@ format: $(STAMP) ## Bring every file into format and mend what can be mended
 	$(BIN)/python -m ruff format .
 
 faults: $(STAMP) ## Kill training again and again; print what survived as JSON
-	$(BIN)/python tools/faults.py
+	$(BIN)/python -m tests.training.faults
 
 load: $(STAMP) ## Malformed requests and load on the server; print figures as JSON
 	$(BIN)/python -m tests.stand_ins

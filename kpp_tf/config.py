@@ -5,9 +5,36 @@ which fields there are.
 """
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import ml_collections
+
+from kpp_tf import files
+from kpp_tf.errors import UserError
+
+FILE = "config.json"  # of a run, and of a pretrained model
+
+
+def read(folder: str | Path) -> ml_collections.ConfigDict:
+    """The config of a training run or a pretrained model.
+
+    Raises:
+      UserError: if the folder has none, or a damaged one.
+    """
+    path = Path(folder) / FILE
+    if not path.exists():
+        raise UserError(
+            f"this is no folder of a training run: it has no {FILE}. Received: {folder}"
+        )
+    saved = files.read_json(path)
+    missing = {"data", "model", "train", "eval", "seed"} - set(saved)
+    if missing:
+        raise UserError(
+            f"the file is no config of a run: it lacks {sorted(missing)}. "
+            f"Received: {path}"
+        )
+    return completed(saved)
 
 
 def default() -> ml_collections.ConfigDict:

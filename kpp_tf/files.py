@@ -1,10 +1,14 @@
 """Files and folders that appear whole or not at all."""
 
 import contextlib
+import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
+
+from kpp_tf.errors import UserError
 
 
 @contextlib.contextmanager
@@ -56,3 +60,26 @@ def new_folder(path: str | Path) -> Iterator[Path]:
         os.rename(temporary, path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def write_json(path: str | Path, content: Mapping[str, Any]) -> None:
+    """Writes a JSON object whole, its names in order."""
+    with replacing(path) as temporary:
+        text = json.dumps(content, indent=1, sort_keys=True)
+        temporary.write_text(f"{text}\n", encoding="utf-8")
+
+
+def read_json(path: str | Path) -> dict[str, Any]:
+    """Reads a JSON object.
+
+    Raises:
+      FileNotFoundError: if there is no such file.
+      UserError: if it holds anything else.
+    """
+    try:
+        content = json.loads(Path(path).read_text(encoding="utf-8"))
+    except ValueError as error:  # of JSON, or of UTF-8
+        raise UserError(f"the file is damaged: {error}. Received: {path}") from error
+    if not isinstance(content, dict):
+        raise UserError(f"the file must hold a JSON object. Received: {path}")
+    return content

@@ -1,11 +1,12 @@
 """Pictures: grids of images, the memory's occupancy, curves. Written whole or not."""
 
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
+
+from kpp_tf import files
 
 
 def image_grid(images: np.ndarray, pad: int = 2, zoom: int = 1) -> np.ndarray:
@@ -48,26 +49,20 @@ def save_png(path: str | Path, pixels: np.ndarray) -> Path:
 
     A grey picture is stored with one channel, of 32 shades: a third of the size.
     """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     image = Image.fromarray(pixels)
     if np.all(pixels == pixels[..., :1]):
         image = image.convert("L").quantize(32)
-    image.save(temporary, format="PNG", optimize=True)
-    os.replace(temporary, path)
-    return path
+    with files.replacing(path) as temporary:
+        image.save(temporary, format="PNG", optimize=True)
+    return Path(path)
 
 
 def save_figure(path: str | Path, figure) -> Path:
     """Writes a matplotlib figure as PNG, to a temporary name first, and closes it."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    figure.savefig(temporary, format="png", dpi=110, bbox_inches="tight")
+    with files.replacing(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=110, bbox_inches="tight")
     close(figure)
-    os.replace(temporary, path)
-    return path
+    return Path(path)
 
 
 def close(figure) -> None:

@@ -31,7 +31,7 @@ ROWS = (
     ("cli",),
 )
 # What is still to be cut.
-UPWARD = frozenset({("evaluation", "training"), ("evaluation", "pretrained")})
+UPWARD = frozenset({("evaluation", "training")})
 
 # What the extras bring; labmaze has no wheel for Python 3.13.
 OPTIONAL = frozenset({"ai_edge_litert", "grpc", "labmaze", "tensorflow_serving"})

@@ -77,7 +77,7 @@ def main(argv: list[str]) -> int:
     results = COMMANDS[argv[1]]()
     print(json.dumps(results, indent=1))
     if JSON.value:
-        from kpp_tf.training.workdirs import write_json
+        from kpp_tf.files import write_json
 
         write_json(Path(JSON.value), results)
         print(f"Wrote {JSON.value}", file=sys.stderr)

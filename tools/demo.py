@@ -15,7 +15,9 @@ import sys
 import time
 from pathlib import Path
 
-from absl import app, flags
+from absl import flags
+
+from kpp_tf import cli
 
 OUT = flags.DEFINE_string("out", "runs/demo", "Folder of the demo.")
 STEPS = flags.DEFINE_integer("steps", 1200, "Training steps of 256 images.", 1)
@@ -49,10 +51,8 @@ def run(tool: str, *arguments: str) -> None:
         raise SystemExit(code)
 
 
-def main(argv: list[str]) -> None:
+def main() -> None:
     """Runs the demo."""
-    if len(argv) > 1:
-        raise app.UsageError(f"Expected flags only. Received: {argv[1:]}")
     started = time.monotonic()
     out = Path(OUT.value)
     model, pictures = out / "model", out / "pictures"
@@ -93,4 +93,4 @@ Look at {pictures}; serve {export}; the figures are in {target}.""")
 
 
 if __name__ == "__main__":
-    app.run(main)
+    cli.run(main)

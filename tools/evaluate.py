@@ -17,37 +17,22 @@ with the run.
 
 import functools
 import json
-import os
 import sys
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+from absl import flags
 
-from absl import app, flags
+from kpp_tf import cli
+from kpp_tf.errors import UserError
 
-WORKDIR = flags.DEFINE_string("workdir", None, "Folder of a training run.")
-PRETRAINED = flags.DEFINE_string("pretrained", None, "Name of a pretrained model.")
-DATA_DIR = flags.DEFINE_string(
-    "data_dir", None, "Folder of prepared TFDS data sets; not needed for glyphs."
-)
-SPLIT = flags.DEFINE_string(
-    "split", None, "Of the data; config.data.test_split if not given."
-)
+MODEL = cli.ModelFlags()
+DATA = cli.DataFlags()
 LENGTH = flags.DEFINE_integer(
     "episode_length", 0, "T; 0 takes the one that the model was trained with."
-)
-MEMORY_SIZE = flags.DEFINE_integer(
-    "memory_size",
-    0,
-    "S of the memory, in cells a side, with the same weights; 0 takes the one that the "
-    "model was trained with. An allocated memory wants floor(S / P)^2 >= T K.",
-    lower_bound=0,
 )
 NUM_SAMPLES = flags.DEFINE_integer(
     "num_samples", None, "Of the importance-weighted bound; 0 leaves it out."
 )
 SWAPPED = flags.DEFINE_bool("swapped", True, "Whether to score swapped memories too.")
-EMA = flags.DEFINE_bool("ema", True, "Take the weights' average, where there is one.")
-WHICH = flags.DEFINE_enum("which", "newest", ["newest", "best"], "Checkpoint to take.")
 MEMORY_DTYPE = flags.DEFINE_enum(
     "memory_dtype",
     "float32",
@@ -57,53 +42,34 @@ MEMORY_DTYPE = flags.DEFINE_enum(
 WATCH = flags.DEFINE_bool(
     "watch", False, "Evaluate each new checkpoint of --workdir until its run ends."
 )
-STRATEGY = flags.DEFINE_enum(
-    "strategy",
-    "one",
-    ["one", "mirrored", "multi_worker", "tpu"],
-    "One device; all GPUs of this machine (or --num_cpus); the workers of TF_CONFIG; "
-    "a TPU. Results do not depend on it.",
-)
-NUM_CPUS = flags.DEFINE_integer(
-    "num_cpus", 0, "Logical CPU devices for --strategy=mirrored; 0 takes the GPUs."
-)
-TPU = flags.DEFINE_string("tpu", "", "Name or address of the TPU; '' finds it.")
+DEVICES = cli.StrategyFlags()
 JSON = flags.DEFINE_string(
     "json", None, "File to write the numbers to; with --watch the latest."
 )
 
 
-def main(argv: list[str]) -> int:
+def main() -> int:
     """Evaluates; returns the exit code."""
-    if len(argv) > 1:
-        raise app.UsageError(f"Expected flags only. Received: {argv[1:]}")
-    as_trained = WHICH.value == "newest" and not MEMORY_SIZE.value
-    if WATCH.value and (WORKDIR.value is None or not as_trained):
-        raise app.UsageError(
+    as_trained = MODEL.which.value == "newest" and not MODEL.memory_size.value
+    if WATCH.value and (MODEL.workdir.value is None or not as_trained):
+        raise UserError(
             "--watch takes --workdir, its newest checkpoints and the memory as trained"
         )
-    from kpp_tf.evaluation import runs
-    from kpp_tf.training import checkpoints, strategies
+    strategy = DEVICES.make()
+    from kpp_tf.training import checkpoints
     from kpp_tf.training.checkpoint_watch import watch
 
-    strategy = strategies.make_strategy(STRATEGY.value, NUM_CPUS.value, TPU.value)
     if not WATCH.value:
         with strategy.scope():
-            model, config = runs.load_model(
-                WORKDIR.value,
-                PRETRAINED.value,
-                EMA.value,
-                WHICH.value,
-                MEMORY_SIZE.value,
-            )
+            model, config = MODEL.load()
         _evaluate(model, config, strategy)
         return 0
     model = None
-    for checkpoint in watch(WORKDIR.value):
+    for checkpoint in watch(MODEL.workdir.value):
         if model is None:
             with strategy.scope():
-                model, config = runs.load_model(WORKDIR.value, None)
-        checkpoints.load_weights(checkpoint, model, EMA.value)
+                model, config = MODEL.load()
+        checkpoints.load_weights(checkpoint, model, MODEL.ema.value)
         step = checkpoints.checkpoint_step(checkpoint)
         _evaluate(model, config, strategy, step=step)
     return 0
@@ -114,15 +80,15 @@ def _evaluate(model, config, strategy, **about) -> None:
     from rich.progress import Progress
 
     from kpp_tf import provenance
-    from kpp_tf.evaluation import bounds, quantization, runs
+    from kpp_tf.evaluation import bounds, quantization
     from kpp_tf.report.results import write
     from kpp_tf.training import strategies
     from kpp_tf.training.replicated_model import ReplicatedModel
 
     length = LENGTH.value or config.data.episode_length
     config.data.episode_length = length
-    split = SPLIT.value or config.data.test_split
-    dataset = runs.test_episodes(config, split, DATA_DIR.value)
+    split = DATA.split.value or config.data.test_split
+    dataset = DATA.episodes(config)
     samples = (
         config.eval.num_samples if NUM_SAMPLES.value is None else NUM_SAMPLES.value
     )
@@ -144,11 +110,11 @@ def _evaluate(model, config, strategy, **about) -> None:
         **about,
         "data": config.data.name,
         "model": config.model.name,
-        "pretrained": PRETRAINED.value,
+        "pretrained": MODEL.pretrained.value,
         "split": split,
         "episode_length": length,
         "trained_episode_length": model.episode_length,
-        "resized_memory": MEMORY_SIZE.value,
+        "resized_memory": MODEL.memory_size.value,
         "memory_dtype": dtype,
         "memory_floats_per_image": model.memory_floats / length,
         "memory_bits_per_image": quantization.stored_bits(blank, dtype) / length,
@@ -166,4 +132,4 @@ def _evaluate(model, config, strategy, **about) -> None:
 
 
 if __name__ == "__main__":
-    app.run(main)
+    cli.run(main)

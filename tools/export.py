@@ -11,28 +11,17 @@ size, latency and change of the bound on test episodes. Either is loaded again a
 compared with the live model before anything is reported. See docs/serving.md.
 """
 
-import os
-import sys
+from absl import flags
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+from kpp_tf import cli
 
-from absl import app, flags
-
-WORKDIR = flags.DEFINE_string("workdir", None, "Folder of a training run.")
-PRETRAINED = flags.DEFINE_string("pretrained", None, "Name of a pretrained model.")
+MODEL = cli.ModelFlags()
 OUT = flags.DEFINE_string("out", None, "Folder of exported models.", required=True)
 NAME = flags.DEFINE_string(
     "name", None, "Of the model, as clients call it; config.model.name if not given."
 )
 FORMAT = flags.DEFINE_enum(
     "format", "saved_model", ["saved_model", "tflite"], "What to write."
-)
-MEMORY_SIZE = flags.DEFINE_integer(
-    "memory_size",
-    0,
-    "S of the memory, in cells a side, with the same weights; 0 takes the one that the "
-    "model was trained with.",
-    lower_bound=0,
 )
 NUM_SAMPLES = flags.DEFINE_integer(
     "num_samples",
@@ -47,36 +36,20 @@ WARM_UP = flags.DEFINE_bool(
 PRECISIONS = flags.DEFINE_list(
     "precisions", ["float32", "float16", "int8"], "Of the TFLite files."
 )
-DATA_DIR = flags.DEFINE_string(
-    "data_dir",
-    None,
-    "Folder of prepared TFDS data sets, for the bound of the TFLite files; not needed "
-    "for glyphs.",
-)
+DATA = cli.DataFlags()
 BOUND_EPISODES = flags.DEFINE_integer(
     "bound_episodes", 16, "Test episodes to score TFLite files on; 0: none.", 0
 )
 
 
-def main(argv: list[str]) -> int:
-    """Exports; returns the exit code."""
-    if len(argv) > 1:
-        raise app.UsageError(f"Expected flags only. Received: {argv[1:]}")
-    from kpp_tf.evaluation import runs
-
-    try:
-        model, config = runs.load_model(
-            WORKDIR.value, PRETRAINED.value, memory_size=MEMORY_SIZE.value
-        )
-        name = NAME.value or config.model.name
-        if FORMAT.value == "tflite":
-            _export_tflite(model, config, name)
-        else:
-            _export_saved_model(model, name)
-    except (ValueError, OSError, RuntimeError) as error:
-        print(f"export: {error}", file=sys.stderr)
-        return 1
-    return 0
+def main() -> None:
+    """Exports."""
+    model, config = MODEL.load()
+    name = NAME.value or config.model.name
+    if FORMAT.value == "tflite":
+        _export_tflite(model, config, name)
+    else:
+        _export_saved_model(model, name)
 
 
 def _export_saved_model(model, name):
@@ -134,12 +107,10 @@ def _episodes(config):
     """Whole test episodes, for the bound."""
     import tensorflow as tf
 
-    from kpp_tf.evaluation import runs
-
     if not BOUND_EPISODES.value:
         return []
     count = -(-BOUND_EPISODES.value // config.eval.episodes_per_batch)
-    dataset = runs.test_episodes(config, None, DATA_DIR.value)
+    dataset = DATA.episodes(config)
     whole = dataset.filter(lambda batch: tf.reduce_all(batch.mask > 0))
     return list(whole.take(count))
 
@@ -154,4 +125,4 @@ def _bound(model, batches, lite):
 
 
 if __name__ == "__main__":
-    app.run(main)
+    cli.run(main)

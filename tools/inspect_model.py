@@ -13,35 +13,34 @@ The exit code is 2 if there are unknown operations.
 """
 
 import json
-import os
 import sys
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+from absl import flags
 
-from absl import app, flags
+from kpp_tf import cli
+from kpp_tf.errors import UserError
 
-WORKDIR = flags.DEFINE_string("workdir", None, "Folder of a training run.")
-PRETRAINED = flags.DEFINE_string("pretrained", None, "Name of a pretrained model.")
+MODEL = cli.ModelFlags(required=False)
 JSON = flags.DEFINE_bool("json", False, "Print JSON instead of a report.")
 TOP = flags.DEFINE_integer("top", 10, "Weights and operations to list.", 1)
 
 
-def main(argv: list[str]) -> int:
+def main(paths: list[str]) -> int:
     """Inspects; returns the exit code."""
-    if len(argv) > 2:
-        raise app.UsageError(f"Expected one path. Received: {argv[1:]}")
-    live = WORKDIR.value or PRETRAINED.value
-    if len(argv) < 2 and not live:
-        raise app.UsageError("Expected a path, --workdir or --pretrained.")
-    from kpp_tf.serving import inspection
+    if len(paths) > 1:
+        raise UserError(f"give one path. Received: {paths}")
+    live = MODEL.workdir.value or MODEL.pretrained.value
+    if not paths and not live:
+        raise UserError("give a path, --workdir or --pretrained. Received: nothing")
+    live = _live() if live else None
+    description = {}
+    if paths:
+        cli.start_tensorflow()
+        from kpp_tf.serving import inspection
 
-    try:
-        description = inspection.inspect(argv[1]) if len(argv) == 2 else {}
-        if live:
-            description["live"] = _live()
-    except (ValueError, OSError) as error:
-        print(f"inspect_model: {error}", file=sys.stderr)
-        return 1
+        description = inspection.inspect(paths[0])
+    if live:
+        description["live"] = live
     if JSON.value:
         print(json.dumps(description, indent=1))
     else:
@@ -57,11 +56,10 @@ def main(argv: list[str]) -> int:
 
 
 def _live():
+    model, config = MODEL.load()
     from kpp_tf.benchmarks import speed
-    from kpp_tf.evaluation import runs
     from kpp_tf.models import KanervaPlusPlus
 
-    model, config = runs.load_model(WORKDIR.value, PRETRAINED.value)
     live = {
         "model": config.model.name,
         "parameters": model.count_params(),
@@ -113,4 +111,4 @@ def _report_file(description):
 
 
 if __name__ == "__main__":
-    app.run(main)
+    cli.run(main, arguments=True)

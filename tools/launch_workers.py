@@ -5,7 +5,7 @@ r"""Runs a command as N workers on this machine: a try of several machines.
         --strategy=multi_worker
 
 Each worker is `python COMMAND` with its own TF_CONFIG, which names every worker at a
-free port of the loopback address, and writes to LOG_DIR/worker-K.log. SIGTERM and
+free port of the loopback address, and writes to LOGS/worker-K.log. SIGTERM and
 Ctrl-C are passed on to all of them. docs/distributed.md says how to do the same on
 several machines.
 
@@ -17,23 +17,26 @@ import signal
 import sys
 from pathlib import Path
 
-from absl import app, flags
+from absl import flags
 
-from kpp_tf.training import local_workers
+from kpp_tf import cli
+from kpp_tf.errors import UserError
 
 NUM_WORKERS = flags.DEFINE_integer("num_workers", 2, "Workers.", lower_bound=1)
-LOG_DIR = flags.DEFINE_string("log_dir", "runs/workers", "Folder of the workers' logs.")
+LOGS = flags.DEFINE_string("logs", "runs/workers", "Folder of the workers' logs.")
 GRACE_SECONDS = flags.DEFINE_float(
     "grace_seconds", 120.0, "How long the others may run on after one has failed."
 )
 
 
-def main(argv: list[str]) -> int:
+def main(command: list[str]) -> int:
     """Starts the workers and waits for them; returns the exit code."""
-    if len(argv) < 2:
-        raise app.UsageError("Expected a command after --. Received: nothing")
-    log_dir = Path(LOG_DIR.value)
-    workers = local_workers.start(argv[1:], NUM_WORKERS.value, log_dir)
+    if not command:
+        raise UserError("a command comes after --. Received: nothing")
+    from kpp_tf.training import local_workers
+
+    log_dir = Path(LOGS.value)
+    workers = local_workers.start(command, NUM_WORKERS.value, log_dir)
 
     def pass_on(number, _):
         for worker in workers:
@@ -50,4 +53,4 @@ def main(argv: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    app.run(main)
+    cli.run(main, arguments=True)

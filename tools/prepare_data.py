@@ -11,13 +11,11 @@ Mazes are drawn instead: see make_mazes.py. Glyphs need no preparation.
 """
 
 import os
-import sys
 
-import tensorflow_datasets as tfds
-from absl import app, flags
+from absl import flags
 
-from kpp_tf.data import prepared
-from kpp_tf.data.burda_omniglot import burda_omniglot_dataset_builder
+from kpp_tf import cli
+from kpp_tf.errors import UserError
 
 _NAMES = (
     "binarized_mnist",
@@ -30,12 +28,7 @@ _NAMES = (
     "downsampled_imagenet/32x32",
 )
 _NAME = flags.DEFINE_enum("name", None, _NAMES, "The data set.", required=True)
-_DATA_DIR = flags.DEFINE_string(
-    "data_dir",
-    None,
-    "Folder of prepared data sets to write to; default: the environment's "
-    "TFDS_DATA_DIR, else ~/tensorflow_datasets.",
-)
+_DATA_DIR = cli.define_data_dir()
 _MANUAL_DIR = flags.DEFINE_string(
     "manual_dir",
     None,
@@ -44,19 +37,23 @@ _MANUAL_DIR = flags.DEFINE_string(
 )
 
 
-def main(argv: list[str]) -> None:
+def main() -> None:
     """Downloads and prepares the data set."""
-    if len(argv) > 1:
-        raise app.UsageError(f"Unknown arguments. Received: {argv[1:]}")
+    cli.start_tensorflow()
+    import tensorflow_datasets as tfds
+
+    from kpp_tf.data import prepared
+    from kpp_tf.data.burda_omniglot import burda_omniglot_dataset_builder
+
     root = prepared.data_root(_DATA_DIR.value)
     if _NAME.value == "burda_omniglot":
         builder = burda_omniglot_dataset_builder.Builder(data_dir=root)
     else:
         builder = tfds.builder(_NAME.value, data_dir=root)
     if os.path.exists(builder.data_dir):
-        sys.exit(
-            f"{builder.data_dir} exists and is not overwritten. Remove it to prepare "
-            f"{_NAME.value} again."
+        raise UserError(
+            "a data set that exists is not overwritten; remove it to prepare it again. "
+            f"Received: {builder.data_dir}"
         )
     builder.download_and_prepare(
         download_config=tfds.download.DownloadConfig(
@@ -71,4 +68,4 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    app.run(main)
+    cli.run(main)

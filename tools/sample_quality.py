@@ -13,22 +13,14 @@ the test episodes are written, the other half held out.
 """
 
 import json
-import os
 import sys
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+from absl import flags
 
-from absl import app, flags
+from kpp_tf import cli
 
-WORKDIR = flags.DEFINE_string("workdir", None, "Folder of a training run.")
-PRETRAINED = flags.DEFINE_string("pretrained", None, "Name of a pretrained model.")
-DATA_DIR = flags.DEFINE_string(
-    "data_dir", None, "Folder of prepared TFDS data sets; not needed for glyphs."
-)
-SPLIT = flags.DEFINE_string(
-    "split", None, "Of the data; config.data.test_split if not given."
-)
-WHICH = flags.DEFINE_enum("which", "newest", ["newest", "best"], "Checkpoint to take.")
+MODEL = cli.ModelFlags()
+DATA = cli.DataFlags()
 CLASSIFIERS = flags.DEFINE_string(
     "classifiers", "runs/classifiers", "Folder that classifiers are kept in."
 )
@@ -38,25 +30,23 @@ BATCHES = flags.DEFINE_integer("batches", 0, "Batches of episodes; 0 takes all."
 JSON = flags.DEFINE_string("json", None, "File to write the numbers to.")
 
 
-def main(argv: list[str]) -> int:
+def main() -> int:
     """Measures; returns the exit code."""
-    if len(argv) > 1:
-        raise app.UsageError(f"Expected flags only. Received: {argv[1:]}")
+    model, config = MODEL.load()
     from rich.progress import Progress
 
     from kpp_tf import provenance
-    from kpp_tf.evaluation import features, runs, sample_quality
+    from kpp_tf.evaluation import features, sample_quality
     from kpp_tf.report.results import write
 
-    model, config = runs.load_model(WORKDIR.value, PRETRAINED.value, which=WHICH.value)
     space = features.load_or_train(
         config.data,
         CLASSIFIERS.value,
-        DATA_DIR.value,
+        DATA.data_dir.value,
         steps=STEPS.value,
         progress=lambda line: print(line, file=sys.stderr),
     )
-    dataset = runs.test_episodes(config, SPLIT.value, DATA_DIR.value)
+    dataset = DATA.episodes(config)
     if BATCHES.value:
         dataset = dataset.take(BATCHES.value)
     with Progress() as progress:
@@ -67,8 +57,8 @@ def main(argv: list[str]) -> int:
     results = {
         "data": config.data.name,
         "model": config.model.name,
-        "pretrained": PRETRAINED.value,
-        "split": SPLIT.value or config.data.test_split,
+        "pretrained": MODEL.pretrained.value,
+        "split": DATA.split.value or config.data.test_split,
         "iterations": ITERATIONS.value,
         "eval_seed": config.eval.seed,
         "classifier": {**space.about, "accuracy": space.accuracy},
@@ -82,4 +72,4 @@ def main(argv: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    app.run(main)
+    cli.run(main)

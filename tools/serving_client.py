@@ -10,13 +10,11 @@ a memory and draws images from it: one row of the grid an episode, at --seed. A 
 that is not there, or not ready, is asked again a few times.
 """
 
-import os
 import sys
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+from absl import flags
 
-from absl import app, flags
-from ml_collections import config_flags
+from kpp_tf import cli
 
 ADDRESS = flags.DEFINE_string("address", "localhost:8501", "host:port of the API.")
 API = flags.DEFINE_enum(
@@ -28,22 +26,20 @@ EPISODES = flags.DEFINE_integer("episodes", 4, "Episodes to send.", 1)
 SEED = flags.DEFINE_integer("seed", 0, "Of the drawing: same seed, same images.")
 TEMPERATURE = flags.DEFINE_float("temperature", 1.0, "Of the drawing.", 0.0)
 TIMEOUT = flags.DEFINE_float("timeout", 30.0, "Seconds an attempt may take.", 0.0)
-DATA_DIR = flags.DEFINE_string("data_dir", None, "Folder of prepared TFDS data sets.")
+DATA = cli.DataFlags()
 OUT = flags.DEFINE_string("out", None, "PNG file to write.", required=True)
-CONFIG = config_flags.DEFINE_config_file("config", "configs/glyphs.py")
+CONFIG = cli.define_config("glyphs")
 
 
-def main(argv: list[str]) -> int:
+def main() -> int:
     """Asks and saves; returns the exit code."""
-    if len(argv) > 1:
-        raise app.UsageError(f"Expected flags only. Received: {argv[1:]}")
+    cli.start_tensorflow()
     import numpy as np
 
     from kpp_tf import plots
-    from kpp_tf.evaluation import runs
     from kpp_tf.serving.client_base import ServingError
 
-    episodes = runs.test_episodes(CONFIG.value, None, DATA_DIR.value).unbatch()
+    episodes = DATA.episodes(CONFIG.value).unbatch()
     images = np.stack([e.images.numpy() for e in episodes.take(EPISODES.value)])
     rows = len(images)
     inputs = {
@@ -74,4 +70,4 @@ def _client():
 
 
 if __name__ == "__main__":
-    app.run(main)
+    cli.run(main)

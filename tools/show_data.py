@@ -13,30 +13,20 @@ pipeline alone makes episodes.
 """
 
 import itertools
-import json
 import math
-import os
 import time
+from collections.abc import Iterable
 
 import numpy as np
-import tensorflow as tf
-from absl import app, flags
-from ml_collections import config_flags
+from absl import flags
 
-from kpp_tf import data
+from kpp_tf import cli, files, plots
 
-_CONFIG = config_flags.DEFINE_config_file(
-    "config", None, "A file in configs/; --config.data.FIELD=VALUE changes a field."
-)
+_CONFIG = cli.define_config()
 _SPLIT = flags.DEFINE_string(
     "split", "train", "train, validation or test, or several joined by '+'."
 )
-_DATA_DIR = flags.DEFINE_string(
-    "data_dir",
-    None,
-    "Folder of prepared TFDS data sets; default: the environment's TFDS_DATA_DIR, "
-    "else ~/tensorflow_datasets.",
-)
+_DATA_DIR = cli.define_data_dir()
 _OUT = flags.DEFINE_string("out", None, "PNG file to write the picture to.")
 _JSON = flags.DEFINE_string("json", None, "JSON file to write the numbers to.")
 _ROWS = flags.DEFINE_integer("rows", 8, "Episodes in the picture.", lower_bound=1)
@@ -63,25 +53,7 @@ def moments(images: np.ndarray) -> tuple[float, float]:
     return mean, math.sqrt(variance)
 
 
-def grid(images: np.ndarray, margin: int = 2) -> np.ndarray:
-    """Episodes as rows of a picture, on grey.
-
-    Args:
-      images: [E, T, H, W, C] in [0, 1]; C is 1 or 3.
-      margin: pixels between images.
-
-    Returns:
-      uint8 [height, width, C].
-    """
-    around = ((0, 0), (0, 0), (0, margin), (0, margin), (0, 0))
-    padded = np.pad(images, around, constant_values=0.5)
-    episodes, frames, height, width, channels = padded.shape
-    rows = padded.transpose(0, 2, 1, 3, 4)
-    rows = rows.reshape(episodes * height, frames * width, channels)
-    return np.rint(255 * rows[:-margin, :-margin]).astype(np.uint8)
-
-
-def images_per_second(episodes: tf.data.Dataset, seconds: float) -> float:
+def images_per_second(episodes: Iterable, seconds: float) -> float:
     """How many images a pass over the dataset yields a second, start-up left out."""
     batches = iter(episodes)
     next(batches)
@@ -93,20 +65,11 @@ def images_per_second(episodes: tf.data.Dataset, seconds: float) -> float:
     return images / (time.perf_counter() - start)
 
 
-def _write(path: str, contents: bytes) -> None:
-    """Writes under another name and renames; says what it did."""
-    existed = os.path.exists(path)
-    partial = f"{path}.partial"
-    with open(partial, "wb") as file:
-        file.write(contents)
-    os.replace(partial, path)
-    print(f"{'Replaced' if existed else 'Wrote'} {path}")
-
-
-def main(argv: list[str]) -> None:
+def main() -> None:
     """Loads a split, makes episodes and reports."""
-    if len(argv) > 1:
-        raise app.UsageError(f"Unknown arguments. Received: {argv[1:]}")
+    cli.start_tensorflow()
+    from kpp_tf import data
+
     config = _CONFIG.value
     split = _SPLIT.value
     table = data.load_images(config.data, split, _DATA_DIR.value)
@@ -140,12 +103,14 @@ def main(argv: list[str]) -> None:
         print(f"{name:>20}  {value}")
     if _OUT.value:
         shown = itertools.chain.from_iterable(batch.images for batch in episodes)
-        picture = grid(np.stack(list(itertools.islice(shown, _ROWS.value))))
-        _write(_OUT.value, tf.io.encode_png(picture).numpy())
+        picture = np.stack(list(itertools.islice(shown, _ROWS.value)))
+        plots.save_png(_OUT.value, plots.image_grid(picture))
+        print(f"Wrote {_OUT.value}")
     if _JSON.value:
-        _write(_JSON.value, (json.dumps(report, indent=2) + "\n").encode())
+        files.write_json(_JSON.value, report)
+        print(f"Wrote {_JSON.value}")
 
 
 if __name__ == "__main__":
     flags.mark_flag_as_required("config")
-    app.run(main)
+    cli.run(main)

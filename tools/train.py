@@ -22,29 +22,14 @@ import os
 import sys
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+from absl import flags
 
-from absl import app, flags, logging
-from ml_collections import config_flags
+from kpp_tf import cli
 
-CONFIG = config_flags.DEFINE_config_file(
-    "config", None, "A file of configs/; --config.a.b=value overrides a field."
-)
+CONFIG = cli.define_config()
 WORKDIR = flags.DEFINE_string("workdir", None, "Folder of this run.")
-DATA_DIR = flags.DEFINE_string(
-    "data_dir", None, "Folder of prepared TFDS data sets; not needed for glyphs."
-)
-STRATEGY = flags.DEFINE_enum(
-    "strategy",
-    "one",
-    ["one", "mirrored", "multi_worker", "tpu"],
-    "one device; all GPUs of this machine (or --num_cpus); the workers of TF_CONFIG; "
-    "a TPU.",
-)
-NUM_CPUS = flags.DEFINE_integer(
-    "num_cpus", 0, "Logical CPU devices for --strategy=mirrored; 0 takes the GPUs."
-)
-TPU = flags.DEFINE_string("tpu", "", "Name or address of the TPU; '' finds it.")
+DATA_DIR = cli.define_data_dir()
+DEVICES = cli.StrategyFlags()
 ROLLBACKS = flags.DEFINE_integer(
     "rollbacks",
     0,
@@ -57,16 +42,13 @@ PROFILE_AT = flags.DEFINE_integer(
 )
 TENSORBOARD = flags.DEFINE_bool("tensorboard", True, "Write TensorBoard files.")
 
-EXIT_ERROR, EXIT_DIVERGED, EXIT_STOPPED, EXIT_WORKER_LOST = 1, 3, 143, 144
+EXIT_DIVERGED, EXIT_STOPPED, EXIT_WORKER_LOST = 3, 143, 144
 
 
-def main(argv: list[str]) -> int:
+def main() -> int:
     """Trains; returns the exit code."""
-    if len(argv) > 1:
-        raise app.UsageError(f"Expected flags only. Received: {argv[1:]}")
-    logging.set_verbosity(logging.WARNING)
-    # After the flags are parsed: --help must not wait for TensorFlow.
-    from kpp_tf.training import checkpoints, controller
+    cli.start_tensorflow()
+    from kpp_tf.training import controller
 
     try:
         return _train()
@@ -80,12 +62,6 @@ def main(argv: list[str]) -> int:
         print(lost, file=sys.stderr, flush=True)
         # Leaving in the usual way waits for the worker that went away.
         os._exit(EXIT_WORKER_LOST)
-    except (ValueError, FileNotFoundError, checkpoints.DamagedError) as error:
-        # What a person can put right says what it received; anything else is a bug.
-        if isinstance(error, ValueError) and "Received" not in str(error):
-            raise
-        print(f"Error: {error}", file=sys.stderr)
-        return EXIT_ERROR
 
 
 def _train() -> int:
@@ -98,7 +74,7 @@ def _train() -> int:
 
     config = CONFIG.value
     data, folder = config.data, DATA_DIR.value
-    strategy = strategies.make_strategy(STRATEGY.value, NUM_CPUS.value, TPU.value)
+    strategy = DEVICES.make()
     keras.mixed_precision.set_dtype_policy(config.train.precision)
     workdir = Path(WORKDIR.value)
     if strategies.is_chief(strategy):
@@ -132,4 +108,4 @@ def _train() -> int:
 
 if __name__ == "__main__":
     flags.mark_flags_as_required(["config", "workdir"])
-    app.run(main)
+    cli.run(main)

@@ -14,18 +14,20 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
+from kpp_tf import files
+from kpp_tf.config import read
+from kpp_tf.errors import UserError
 from kpp_tf.models import MemoryModel, build_model
-from kpp_tf.training import workdirs
 from kpp_tf.training.weight_average import WeightAverage
 
 FOLDER, BEST_FOLDER, PREFIX = "checkpoints", "best", "ckpt"
 
 
-class ArchitectureError(ValueError):
+class ArchitectureError(UserError):
     """The checkpoint's weights are not those of this model."""
 
 
-class DamagedError(RuntimeError):
+class DamagedError(UserError):
     """Every checkpoint of a run is damaged."""
 
 
@@ -130,9 +132,9 @@ class Checkpointer:
         self.step.assign(step)
         self.skipped.assign(skipped)
         path = Path(manager.save(checkpoint_number=step))
-        files = {file.name: _digest(file) for file in _files(path)}
-        record = {"step": step, "files": files, "results": dict(results or {})}
-        workdirs.write_json(_sidecar(path), record)
+        digests = {file.name: _digest(file) for file in _files(path)}
+        record = {"step": step, "files": digests, "results": dict(results or {})}
+        files.write_json(_sidecar(path), record)
         kept = {Path(other).name for other in manager.checkpoints}
         for sidecar in path.parent.glob(f"{PREFIX}-*.json"):
             if sidecar.stem not in kept:
@@ -154,19 +156,17 @@ def load_model(
       (model, config). The model's weights are float32.
 
     Raises:
-      FileNotFoundError: if the folder has no config or no such checkpoint.
+      UserError: if the folder has no config or no such checkpoint.
       ArchitectureError: if the checkpoint's weights are not that model's.
       DamagedError: if every checkpoint is damaged.
     """
     folders = {"newest": FOLDER, "best": BEST_FOLDER}
     if which not in folders:
         raise ValueError(f"which must be one of {sorted(folders)}. Received: {which!r}")
-    config = workdirs.read_config(workdir)
+    config = read(workdir)
     path = next(whole_checkpoints(Path(workdir) / folders[which]), None)
     if path is None:
-        raise FileNotFoundError(
-            f"There is no {which} checkpoint. Received: workdir={workdir}"
-        )
+        raise UserError(f"There is no {which} checkpoint. Received: workdir={workdir}")
     model = build_model(config)
     load_weights(path, model, ema)
     return model, config
@@ -224,10 +224,10 @@ def damage(path: Path) -> str | None:
     sidecar = _sidecar(path)
     if sidecar.exists():
         try:
-            files = json.loads(sidecar.read_text())["files"]
+            digests = json.loads(sidecar.read_text())["files"]
         except (ValueError, KeyError):
             return f"{sidecar.name} cannot be read"
-        for name, digest in files.items():
+        for name, digest in digests.items():
             file = path.parent / name
             if not file.exists():
                 return f"{name} is missing"

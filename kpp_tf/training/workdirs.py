@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,11 +11,12 @@ from typing import Any
 
 import ml_collections
 
-from kpp_tf import provenance
-from kpp_tf.config import completed
+from kpp_tf import files, provenance
+from kpp_tf.config import FILE
+from kpp_tf.errors import UserError
 from kpp_tf.models import Elbo, MemoryModel
 
-CONFIG, METRICS, SUMMARY = "config.json", "metrics.csv", "summary.json"
+METRICS, SUMMARY = "metrics.csv", "summary.json"
 
 # A run may go on with other values of these: none changes a step that was made, but
 # for `train.steps`, which the schedule of the steps to come depends on.
@@ -34,7 +34,7 @@ FREE = (
 )
 
 
-class WorkdirError(ValueError):
+class WorkdirError(UserError):
     """The work directory cannot serve this run."""
 
 
@@ -54,41 +54,15 @@ def open_workdir(workdir: str | Path, config: ml_collections.ConfigDict) -> Path
     folder = Path(workdir)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        if (folder / CONFIG).exists():
+        if (folder / FILE).exists():
             _check_same(folder, config)
-        write_json(folder / CONFIG, config.to_dict())
+        files.write_json(folder / FILE, config.to_dict())
     except OSError as error:
         raise WorkdirError(
             f"The work directory cannot be written: {error.strerror}. "
             f"Received: --workdir={workdir}"
         ) from error
     return folder
-
-
-def read_config(workdir: str | Path) -> ml_collections.ConfigDict:
-    """The config of a run.
-
-    Raises:
-      FileNotFoundError: if the folder is not that of a run.
-    """
-    path = Path(workdir) / CONFIG
-    if not path.exists():
-        raise FileNotFoundError(
-            f"This is no folder of a training run: it has no {CONFIG}. "
-            f"Received: {workdir}"
-        )
-    return completed(json.loads(path.read_text()))
-
-
-def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Writes a JSON file whole: to a temporary name first, then renamed."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with temporary.open("w") as stream:
-        json.dump(content, stream, indent=1, sort_keys=True)
-        stream.write("\n")
-        stream.flush()
-        os.fsync(stream.fileno())
-    os.replace(temporary, path)
 
 
 def write_summary(
@@ -131,7 +105,7 @@ def write_summary(
         "git_revision": provenance.git_revision(),
         "command": shlex.join(command),
     }
-    write_json(Path(workdir) / SUMMARY, summary)
+    files.write_json(Path(workdir) / SUMMARY, summary)
     return summary
 
 
@@ -154,14 +128,15 @@ class MetricsFile:
                     # A row that a kill cut short has None in its last columns.
                     if None not in row.values() and int(row["step"]) <= step:
                         rows.append(row)
-        temporary = self.path.with_name(f".{METRICS}.{os.getpid()}")
-        with temporary.open("w", newline="") as stream:
+        with (
+            files.replacing(self.path) as temporary,
+            temporary.open("w", newline="") as stream,
+        ):
             writer = csv.DictWriter(
                 stream, self.names, restval="", extrasaction="ignore"
             )
             writer.writeheader()
             writer.writerows(rows)
-        os.replace(temporary, self.path)
 
     def write(self, step: int, values: Mapping[str, float]) -> None:
         """Appends a row."""
@@ -171,7 +146,7 @@ class MetricsFile:
 
 
 def _check_same(folder: Path, config: ml_collections.ConfigDict) -> None:
-    saved = _flat(json.loads((folder / CONFIG).read_text()))
+    saved = _flat(files.read_json(folder / FILE))
     given = _flat(json.loads(json.dumps(config.to_dict())))
     lines = []
     # A field that the folder's config does not know is newer than the run.

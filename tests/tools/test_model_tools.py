@@ -125,12 +125,6 @@ def test_evaluate_watches_until_the_run_ends(run, tmp_path):
     assert json.loads(target.read_text())["step"] == 1
 
 
-def test_evaluate_wants_one_model(run):
-    process = _run("evaluate", f"--workdir={run}", "--pretrained=small")
-    assert process.returncode != 0
-    assert "either --workdir" in process.stderr
-
-
 @pytest.mark.slow
 def test_a_run_is_published_evaluated_and_reported(run, tmp_path):
     models = {"KPP_PRETRAINED_DIR": str(tmp_path / "models")}

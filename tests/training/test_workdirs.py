@@ -7,6 +7,8 @@ import os
 import pytest
 
 from kpp_tf import provenance
+from kpp_tf.config import read
+from kpp_tf.errors import UserError
 from kpp_tf.training import workdirs
 from tests.training import tiny
 
@@ -22,7 +24,7 @@ def test_a_run_may_go_on_longer_but_not_otherwise(tmp_path):
     assert "model.memory_size: 2 there, 3 given" in text
     assert "train.learning_rate: 0.002 there, 0.5 given" in text
     assert "train.steps" not in text
-    assert workdirs.read_config(tmp_path / "run").train.steps == 99
+    assert read(tmp_path / "run").train.steps == 99
 
 
 def test_a_field_that_is_newer_than_the_run_is_no_difference(tmp_path):
@@ -37,7 +39,7 @@ def test_a_field_that_is_newer_than_the_run_is_no_difference(tmp_path):
 def test_config_comes_back(tmp_path):
     config = tiny.config()
     workdirs.open_workdir(tmp_path, config)
-    again = workdirs.read_config(tmp_path)
+    again = read(tmp_path)
     assert provenance.config_hash(again) == provenance.config_hash(config)
     assert again.model.encoder.widths == [8]
     config.seed = 1
@@ -55,8 +57,8 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path):
 
 
 def test_a_folder_without_a_run_is_named(tmp_path):
-    with pytest.raises(FileNotFoundError, match="no folder of a training run"):
-        workdirs.read_config(tmp_path)
+    with pytest.raises(UserError, match="no folder of a training run"):
+        read(tmp_path)
 
 
 def test_metrics_drop_rows_of_steps_that_are_made_again(tmp_path):

@@ -1,7 +1,7 @@
 r"""Kills training again and again, and checks that nothing is lost.
 
-    python tools/faults.py                    # `make faults`: 20 kills, two workers
-    python tools/faults.py --kills=3 --noworkers
+    python -m tests.training.faults     # `make faults`: 20 kills, two workers
+    python -m tests.training.faults --kills=3 --noworkers
 
 1. A run without interruption, for reference.
 2. The same run with SIGKILL at random moments, start-up and saving included; in
@@ -23,8 +23,9 @@ import sys
 import time
 from pathlib import Path
 
-from absl import app, flags, logging
+from absl import flags, logging
 
+from kpp_tf import cli
 from kpp_tf.training import checkpoints, local_workers
 
 KILLS = flags.DEFINE_integer("kills", 20, "SIGKILLs in one run.", lower_bound=0)
@@ -33,16 +34,14 @@ SEED = flags.DEFINE_integer("seed", 0, "Chooses the moments.")
 OUT = flags.DEFINE_string("out", "runs/faults", "Folder; emptied at the start.")
 CONFIG = flags.DEFINE_string("config", "configs/faults.py", "Config of the runs.")
 
-TRAIN = str(Path(__file__).parent / "train.py")
+TRAIN = str(Path(__file__).resolve().parents[2] / "tools" / "train.py")
 STEPS_A_KILL = 150  # More than a run gets on between two kills.
 SIGTERM_EXIT, WORKER_LOST_EXIT = 143, 144
 PATIENCE_SECONDS = 1800.0
 
 
-def main(argv: list[str]) -> int:
+def main() -> int:
     """Runs the trials; returns 0 if all went well."""
-    if len(argv) > 1:
-        raise app.UsageError(f"Expected flags only. Received: {argv[1:]}")
     logging.set_verbosity(logging.ERROR)
     out = Path(OUT.value)
     shutil.rmtree(out, ignore_errors=True)
@@ -209,4 +208,4 @@ def say(line: str) -> None:
 
 
 if __name__ == "__main__":
-    app.run(main)
+    cli.run(main)

@@ -1,0 +1,285 @@
+"""What the programs of tools/ share: how they start, end and say what went wrong.
+
+A program defines its flags, then calls `run(main)`. Importing this module does not
+import TensorFlow, so that `--help` answers at once.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import NoReturn
+
+import ml_collections
+from absl import app, flags, logging
+from ml_collections import config_flags
+
+from kpp_tf.config import read
+from kpp_tf.errors import UserError
+
+CONFIGS = Path(__file__).resolve().parent.parent / "configs"
+
+# What the system refuses and a person can put right.
+_REFUSALS = frozenset(
+    {
+        errno.EACCES,
+        errno.EDQUOT,
+        errno.EEXIST,
+        errno.EFBIG,
+        errno.EISDIR,
+        errno.ENAMETOOLONG,
+        errno.ENOENT,
+        errno.ENOSPC,
+        errno.ENOTDIR,
+        errno.ENOTEMPTY,
+        errno.EPERM,
+        errno.EROFS,
+    }
+)
+
+# A flag defined by a function of this module is the program's that calls it.
+flags.disclaim_key_flags()
+
+
+def run(main: Callable[..., int | None], arguments: bool = False) -> NoReturn:
+    """Parses the flags, calls `main` and exits with what it returns.
+
+    A `UserError`, or the system's refusal of a file, becomes one line on stderr and
+    exit code 1; Ctrl-C one line and 130. Other exceptions keep their traceback: they
+    are bugs.
+
+    Args:
+      main: of the program.
+      arguments: whether the program takes arguments that are no flags; `main` is then
+        called with the list of them, else with nothing, and they are refused.
+    """
+
+    def call(argv: list[str]) -> int | None:
+        if arguments:
+            return main(argv[1:])
+        if len(argv) > 1:
+            raise UserError(
+                f"flags only, which start with '--'. Received: {' '.join(argv[1:])}"
+            )
+        return main()
+
+    try:
+        app.run(call, flags_parser=_parse)
+    except KeyboardInterrupt:
+        _leave("interrupted", 130)
+    except BrokenPipeError:
+        # The reader, such as `head`, has seen enough.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except UserError as error:
+        _leave(str(error), 1)
+    except OSError as error:
+        if error.errno not in _REFUSALS:
+            raise
+        place = "" if error.filename is None else f"{error.filename}: "
+        _leave(f"{place}{error.strerror}", 1)
+
+
+def define_config(default: str | None = None) -> flags.FlagHolder:
+    """Defines --config, an experiment's file.
+
+    Args:
+      default: name of a file of configs/, such as "glyphs"; None: there is none.
+    """
+    return config_flags.DEFINE_config_file(
+        "config",
+        default and str(CONFIGS / f"{default}.py"),
+        "A file of configs/; --config.a.b=value overrides a field.",
+    )
+
+
+def define_data_dir() -> flags.FlagHolder:
+    """Defines --data_dir, the folder of prepared data sets."""
+    return flags.DEFINE_string(
+        "data_dir",
+        None,
+        "Folder of prepared TFDS data sets; default: the environment's TFDS_DATA_DIR, "
+        "else ~/tensorflow_datasets. Glyphs need none.",
+    )
+
+
+class DataFlags:
+    """--data_dir and --split: the episodes that a model is tried on."""
+
+    def __init__(self):
+        self.data_dir = define_data_dir()
+        self.split = flags.DEFINE_string(
+            "split", None, "Of the data; config.data.test_split if not given."
+        )
+
+    def episodes(self, config: ml_collections.ConfigDict):
+        """The fixed partition of the split into episodes, by `config.eval.seed`.
+
+        Returns:
+          A `tf.data.Dataset` of `Episodes`.
+        """
+        start_tensorflow()
+        from kpp_tf.data import evaluation_episodes, load_scored
+
+        split = self.split.value or config.data.test_split
+        return evaluation_episodes(
+            load_scored(config, split, self.data_dir.value),
+            config.data,
+            episodes_per_batch=config.eval.episodes_per_batch,
+            seed=config.eval.seed,
+        )
+
+
+class ModelFlags:
+    """--workdir or --pretrained, which name a model, and the ways to take it.
+
+    Args:
+      required: whether one of the two must be given.
+    """
+
+    def __init__(self, required: bool = True):
+        self.workdir = flags.DEFINE_string(
+            "workdir", None, "Folder of a training run, to take its model."
+        )
+        self.pretrained = flags.DEFINE_string(
+            "pretrained", None, "Name of a pretrained model."
+        )
+        self.which = flags.DEFINE_enum(
+            "which", "newest", ["newest", "best"], "Checkpoint of the run to take."
+        )
+        self.ema = flags.DEFINE_bool(
+            "ema", True, "Take the weights' moving average, where the run has one."
+        )
+        self.memory_size = flags.DEFINE_integer(
+            "memory_size",
+            0,
+            "S of the memory, in cells a side, with the same weights; 0 takes the one "
+            "that the model was trained with.",
+            lower_bound=0,
+        )
+        flags.mark_flags_as_mutual_exclusive(["workdir", "pretrained"], required)
+
+    def load(self):
+        """The model and its config.
+
+        Returns:
+          (model, config), of a `MemoryModel` and a `ConfigDict`.
+
+        Raises:
+          UserError: if it cannot be read, or cannot have another memory.
+        """
+        workdir, name = self.workdir.value, self.pretrained.value
+        size = self.memory_size.value
+        if workdir is not None:
+            read(workdir)  # at once, where TensorFlow takes seconds to start
+        start_tensorflow()
+        from kpp_tf import pretrained
+        from kpp_tf.models import KanervaPlusPlus
+        from kpp_tf.training import checkpoints
+
+        if name is not None:
+            model, config = pretrained.load(name)
+        else:
+            model, config = checkpoints.load_model(
+                workdir, ema=self.ema.value, which=self.which.value
+            )
+        if not size:
+            return model, config
+        if not isinstance(model, KanervaPlusPlus):
+            raise UserError(
+                "only a kanerva_plus_plus can be given a memory of another size. "
+                f"Received: --memory_size={size} for a {config.model.name}"
+            )
+        return model.resized(size), config
+
+
+class StrategyFlags:
+    """--strategy, --num_cpus and --tpu: the devices to compute on."""
+
+    def __init__(self):
+        self.strategy = flags.DEFINE_enum(
+            "strategy",
+            "one",
+            ["one", "mirrored", "multi_worker", "tpu"],
+            "One device; all GPUs of this machine (or --num_cpus); the workers of "
+            "TF_CONFIG; a TPU.",
+        )
+        self.num_cpus = flags.DEFINE_integer(
+            "num_cpus",
+            0,
+            "Logical CPU devices for --strategy=mirrored; 0 takes the GPUs.",
+            lower_bound=0,
+        )
+        self.tpu = flags.DEFINE_string(
+            "tpu", "", "Name or address of the TPU; '' finds it."
+        )
+
+    def make(self):
+        """The `tf.distribute.Strategy`; to be made before anything is computed."""
+        start_tensorflow()
+        from kpp_tf.training import strategies
+
+        return strategies.make_strategy(
+            self.strategy.value, self.num_cpus.value, self.tpu.value
+        )
+
+
+def start_tensorflow() -> None:
+    """Imports TensorFlow without what its libraries print while they are loaded.
+
+    Those lines come before TensorFlow reads its log level, so that no setting of its
+    own keeps them away. --verbosity=0 does let them through.
+    """
+    if "tensorflow" in sys.modules or flags.FLAGS.verbosity >= logging.INFO:
+        return
+    sys.stderr.flush()
+    kept = os.dup(2)
+    try:
+        with open(os.devnull, "w") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        import tensorflow  # noqa: F401
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
+def _parse(argv: list[str]) -> list[str]:
+    """Parses the flags; what is left is returned, the program's name first."""
+    before_dashes = argv[1 : argv.index("--")] if "--" in argv else argv[1:]
+    if {"--help", "-help", "-h", "-?"} & set(before_dashes):
+        app.usage(shorthelp=True, writeto_stdout=True)
+        sys.exit(0)  # absl's own --help exits with 1
+    try:
+        rest = flags.FLAGS(argv)
+    except flags.Error as error:
+        raise UserError(f"{error} (--help shows the flags)") from error
+    except AttributeError as error:
+        # A field that no config has; an error in the person's own file is not ours.
+        if (
+            "ml_collections"
+            not in traceback.extract_tb(error.__traceback__)[-1].filename
+        ):
+            raise
+        raise UserError(f"the config has no such field. Received: {error}") from error
+    config = flags.FLAGS.config if "config" in flags.FLAGS else None
+    if type(config).__name__ == "_ErrorConfig":
+        name = config_flags.get_config_filename(flags.FLAGS["config"])
+        raise UserError(f"--config must name a file that can be read. Received: {name}")
+    # absl's default is 0, which tells everything that goes well.
+    if flags.FLAGS["verbosity"].using_default_value:
+        flags.FLAGS.verbosity = logging.WARNING
+    # Read when TensorFlow is imported: all of its lines, or errors alone.
+    quiet = flags.FLAGS.verbosity < logging.INFO
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2" if quiet else "0")
+    return rest
+
+
+def _leave(message: str, code: int) -> NoReturn:
+    """Prints one line and exits."""
+    line = " ".join(part.strip() for part in message.splitlines())
+    print(f"{Path(sys.argv[0]).stem}: {line}", file=sys.stderr, flush=True)
+    sys.exit(code)
