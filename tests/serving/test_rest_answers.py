@@ -72,8 +72,16 @@ def ask(address, attempts=3):
 
 @pytest.mark.parametrize(
     ("code", "again"),
-    [(429, True), (502, True), (503, True), (504, True)]
-    + [(302, False), (400, False), (404, False), (500, False)],
+    [
+        (429, True),
+        (502, True),
+        (503, True),
+        (504, True),
+        (302, False),
+        (400, False),
+        (404, False),
+        (500, False),
+    ],
 )
 @pytest.mark.parametrize("body", [b"", b"<html>\nproxy\n</html>"])
 def test_a_proxys_answer_is_named_and_tried_again_as_grpc_does(code, again, body):
@@ -127,7 +135,9 @@ def test_what_does_not_speak_http_is_no_rest_port():
     assert kind is ServingError and "port of the REST API" in text
 
 
-@pytest.mark.parametrize("data", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{"])
+@pytest.mark.parametrize(
+    "data", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{"]
+)
 def test_a_broken_connection_is_tried_again(data):
     with sending(data) as address:
         assert ask(address)[0] is UnavailableError
