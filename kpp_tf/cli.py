@@ -163,6 +163,11 @@ class ModelFlags:
         )
         flags.mark_flags_as_mutual_exclusive(["workdir", "pretrained"], required)
 
+    def check(self) -> None:
+        """Refuses a folder that is no run, before TensorFlow's seconds of starting."""
+        if self.workdir.value is not None:
+            read(self.workdir.value)
+
     def load(self):
         """The model and its config.
 
@@ -172,21 +177,19 @@ class ModelFlags:
         Raises:
           UserError: if it cannot be read, or cannot have another memory.
         """
-        workdir, name = self.workdir.value, self.pretrained.value
-        size = self.memory_size.value
-        if workdir is not None:
-            read(workdir)  # at once, where TensorFlow takes seconds to start
+        self.check()
         start_tensorflow()
         from kpp_tf import pretrained
         from kpp_tf.models import KanervaPlusPlus
         from kpp_tf.training import checkpoints
 
-        if name is not None:
-            model, config = pretrained.load(name)
+        if self.pretrained.value is not None:
+            model, config = pretrained.load(self.pretrained.value)
         else:
             model, config = checkpoints.load_model(
-                workdir, ema=self.ema.value, which=self.which.value
+                self.workdir.value, ema=self.ema.value, which=self.which.value
             )
+        size = self.memory_size.value
         if not size:
             return model, config
         if not isinstance(model, KanervaPlusPlus):

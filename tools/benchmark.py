@@ -11,24 +11,28 @@ Everything is a median over rounds within one run, printed as a table and, with
 """
 
 import json
-import os
 import sys
-from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+from absl import flags
 
-from absl import app, flags
-from ml_collections import config_flags
+from kpp_tf import cli, files
+from kpp_tf.errors import UserError
 
-CONFIG = config_flags.DEFINE_config_file(
-    "config",
-    str(Path(__file__).resolve().parent.parent / "configs" / "glyphs.py"),
-    "A file of configs/; --config.a.b=value overrides a field.",
-)
-DATA_DIR = flags.DEFINE_string(
-    "data_dir", None, "Folder of prepared TFDS data sets; not needed for glyphs."
-)
+CONFIG = cli.define_config("glyphs")
+DATA_DIR = cli.define_data_dir()
 ROUNDS = flags.DEFINE_integer("rounds", 5, "Rounds that the median is taken over.", 1)
+SAVED_MODEL = flags.DEFINE_string(
+    "saved_model", None, "Of serving: folder of a version, or of versions."
+)
+TFLITE = flags.DEFINE_multi_string(
+    "tflite", [], "Of serving: a .tflite file. May be repeated."
+)
+BATCH_SIZES = flags.DEFINE_list(
+    "batch_sizes", ["1", "2", "4", "8", "16", "32"], "Of serving: rows of a request."
+)
+LENGTH = flags.DEFINE_integer("length", 32, "Of serving: images of an episode.", 1)
+SECONDS = flags.DEFINE_float("seconds", 2.0, "Of serving: for a measurement.", 0.0)
+PLOT = flags.DEFINE_string("plot", None, "Of serving: PNG file to draw.")
 JSON = flags.DEFINE_string("json", None, "File to write the figures to.")
 
 
@@ -66,33 +70,40 @@ def memory() -> dict:
     return benchmarks.memory_speed(ROUNDS.value)
 
 
-COMMANDS = {f.__name__: f for f in (training, loop, pipeline, memory)}
-
-
-def main(argv: list[str]) -> int:
-    """Runs one benchmark; returns the exit code."""
-    if len(argv) != 2 or argv[1] not in COMMANDS:
-        names = ", ".join([*COMMANDS, "serving"])
-        raise app.UsageError(f"Name one of {names}. Received: {argv[1:]}")
-    results = COMMANDS[argv[1]]()
-    print(json.dumps(results, indent=1))
-    if JSON.value:
-        from kpp_tf.files import write_json
-
-        write_json(Path(JSON.value), results)
-        print(f"Wrote {JSON.value}", file=sys.stderr)
-    return 0
-
-
-def serving() -> None:
-    """Latency and throughput of an export; it has flags of its own."""
+def serving() -> dict:
+    """Latency and throughput of each signature of an export against the batch size."""
     from kpp_tf.benchmarks import serving as benchmark
 
-    print(json.dumps(benchmark.run(sys.argv[2:]), indent=1))
+    if not SAVED_MODEL.value and not TFLITE.value:
+        raise UserError("give --saved_model, --tflite or both. Received: neither")
+    rows = []
+    if SAVED_MODEL.value:
+        sizes = [int(size) for size in BATCH_SIZES.value]
+        rows += benchmark.measure_saved_model(
+            SAVED_MODEL.value, sizes, LENGTH.value, SECONDS.value
+        )
+    for path in TFLITE.value:
+        rows += benchmark.measure_tflite(path, SECONDS.value)
+    print(benchmark.to_markdown(rows))
+    if PLOT.value:
+        print(f"Wrote {benchmark.plot(rows, PLOT.value)}", file=sys.stderr)
+    return {"rows": rows}
+
+
+COMMANDS = {f.__name__: f for f in (training, loop, pipeline, memory, serving)}
+
+
+def main(words: list[str]) -> None:
+    """Runs one benchmark."""
+    if len(words) != 1 or words[0] not in COMMANDS:
+        raise UserError(f"name one of {', '.join(COMMANDS)}. Received: {words}")
+    cli.start_tensorflow()
+    results = COMMANDS[words[0]]()
+    print(json.dumps(results, indent=1))
+    if JSON.value:
+        files.write_json(JSON.value, results)
+        print(f"Wrote {JSON.value}", file=sys.stderr)
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["serving"]:
-        serving()
-    else:
-        app.run(main)
+    cli.run(main, arguments=True)

@@ -55,6 +55,8 @@ def main() -> int:
         raise UserError(
             "--watch takes --workdir, its newest checkpoints and the memory as trained"
         )
+    if not WATCH.value:
+        MODEL.check()
     strategy = DEVICES.make()
     from kpp_tf.training import checkpoints
     from kpp_tf.training.checkpoint_watch import watch

@@ -8,13 +8,13 @@ Stores them in pretrained/NAME, which must not exist. A run that is not finished
 model over 8 MB, is refused. The second command measures what was stored.
 """
 
-import os
 import sys
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+from absl import flags
 
-from absl import app, flags
+from kpp_tf import cli
+from kpp_tf.errors import UserError
 
 WORKDIR = flags.DEFINE_string("workdir", None, "Folder of a finished run.")
 NAME = flags.DEFINE_string("name", None, "Name of the pretrained model.")
@@ -24,34 +24,26 @@ WHICH = flags.DEFINE_enum("which", "newest", ["newest", "best"], "Checkpoint to 
 LIMIT = 8_000_000  # bytes
 
 
-def main(argv: list[str]) -> int:
-    """Publishes; returns the exit code."""
-    if len(argv) > 1:
-        raise app.UsageError(f"Expected flags only. Received: {argv[1:]}")
+def main() -> None:
+    """Publishes."""
+    cli.start_tensorflow()
     from kpp_tf import pretrained
-    from kpp_tf.errors import UserError
     from kpp_tf.training import checkpoints, workdirs
 
-    try:
-        if not (Path(WORKDIR.value) / workdirs.SUMMARY).exists():
-            raise UserError(f"Not a finished run. Received: {WORKDIR.value}")
-        model, config = checkpoints.load_model(
-            WORKDIR.value, ema=EMA.value, which=WHICH.value
+    if not (Path(WORKDIR.value) / workdirs.SUMMARY).exists():
+        raise UserError(f"not a finished run. Received: {WORKDIR.value}")
+    model, config = checkpoints.load_model(
+        WORKDIR.value, ema=EMA.value, which=WHICH.value
+    )
+    size = 2 * model.count_params()
+    if size > LIMIT:
+        raise UserError(
+            f"the model must be at most {LIMIT:,} bytes in half precision. "
+            f"Received: {size:,}"
         )
-        size = 2 * model.count_params()
-        if size > LIMIT:
-            raise UserError(
-                f"The model must be at most {LIMIT:,} bytes in half precision. "
-                f"Received: {size:,}"
-            )
-        target = pretrained.save(NAME.value, model, config)
-    except (FileExistsError, ValueError) as error:
-        print(f"Error: {error}", file=sys.stderr)
-        return 1
-    print(f"Wrote {target}", file=sys.stderr)
-    return 0
+    print(f"Wrote {pretrained.save(NAME.value, model, config)}", file=sys.stderr)
 
 
 if __name__ == "__main__":
     flags.mark_flags_as_required(["workdir", "name"])
-    app.run(main)
+    cli.run(main)

@@ -1,6 +1,5 @@
 """How fast an exported model answers: each signature against the batch size."""
 
-import argparse
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -126,48 +125,6 @@ def plot(rows: Sequence[dict[str, Any]], path: str | Path) -> Path:
         axis.set(xlabel="batch size", ylabel=title, xscale="log", yscale="log")
     axes[0].legend(fontsize=6)
     return plots.save_figure(path, figure)
-
-
-def run(argv: Sequence[str]) -> dict[str, Any]:
-    """The command `tools/benchmark.py serving`.
-
-    Args:
-      argv: flags after the word `serving`.
-
-    Returns:
-      {"rows": see `measure_saved_model`}, after printing the table.
-    """
-    parser = argparse.ArgumentParser(
-        "benchmark.py serving",
-        description=(
-            "Throughput and p50/p95/p99 latency of each signature against batch size. "
-            "Example: benchmark.py serving --saved_model=exported/kanerva_plus_plus "
-            "--tflite=exported/kanerva_plus_plus-int8.tflite --plot=serving.png"
-        ),
-    )
-    parser.add_argument("--saved_model", help="folder of a version, or of versions")
-    parser.add_argument(
-        "--tflite", action="append", default=[], help="a .tflite file; may be repeated"
-    )
-    parser.add_argument("--batch_sizes", default="1,2,4,8,16,32", help="of requests")
-    parser.add_argument("--length", type=int, default=32, help="images of an episode")
-    parser.add_argument("--seconds", type=float, default=2.0, help="a measurement")
-    parser.add_argument("--plot", help="PNG file to draw")
-    flags = parser.parse_args(list(argv))
-    if not flags.saved_model and not flags.tflite:
-        parser.error("give --saved_model, --tflite or both")
-    rows = []
-    if flags.saved_model:
-        sizes = [int(size) for size in flags.batch_sizes.split(",")]
-        rows += measure_saved_model(
-            flags.saved_model, sizes, flags.length, flags.seconds
-        )
-    for path in flags.tflite:
-        rows += measure_tflite(path, flags.seconds)
-    print(to_markdown(rows))
-    if flags.plot:
-        print(f"Wrote {plot(rows, flags.plot)}")
-    return {"rows": rows}
 
 
 def _images(outputs, length):

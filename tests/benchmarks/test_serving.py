@@ -2,7 +2,6 @@
 
 import itertools
 
-import pytest
 import tensorflow as tf
 
 from kpp_tf.benchmarks import serving as benchmark
@@ -24,27 +23,15 @@ class Twice(tf.Module):
         return {"images": 2 * x}
 
 
-def test_every_signature_and_batch_size_is_measured(tmp_path, capsys):
+def test_every_signature_and_batch_size_is_measured(tmp_path):
     module = Twice()
     signatures = {"write": module.__call__, "read": module.__call__}
     tf.saved_model.save(module, tmp_path / "m" / "1", signatures)
     picture = tmp_path / "serving.png"
-    result = benchmark.run(
-        [
-            f"--saved_model={tmp_path / 'm'}",
-            "--batch_sizes=1,3",
-            "--length=2",
-            "--seconds=0",
-            f"--plot={picture}",
-        ]
-    )
-    found = {(row["signature"], row["batch"]) for row in result["rows"]}
+    rows = benchmark.measure_saved_model(str(tmp_path / "m"), [1, 3], 2, 0.0)
+    found = {(row["signature"], row["batch"]) for row in rows}
     assert found == {(name, batch) for name in signatures for batch in (1, 3)}
-    table = capsys.readouterr().out
-    assert table.count("| SavedModel |") == len(result["rows"]) == 4
+    table = benchmark.to_markdown(rows)
+    assert table.count("| SavedModel |") == len(rows) == 4
+    picture = benchmark.plot(rows, tmp_path / "serving.png")
     assert picture.read_bytes().startswith(b"\x89PNG")
-
-
-def test_something_must_be_measured():
-    with pytest.raises(SystemExit):
-        benchmark.run([])

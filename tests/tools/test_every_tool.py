@@ -9,11 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-TOOLS = sorted(
-    path.stem
-    for path in (ROOT / "tools").glob("*.py")
-    if "cli.run(" in path.read_text()
-)
+TOOLS = sorted(path.stem for path in (ROOT / "tools").glob("*.py"))
 # Those that take the model of a run, with the flags that they insist on.
 OF_A_MODEL = {
     "evaluate": (),
@@ -71,8 +67,7 @@ def test_a_stray_argument_is_refused_before_anything_is_done(tool, tmp_path):
 
 @pytest.mark.parametrize("tool", OF_A_MODEL)
 def test_a_folder_that_is_no_run_is_refused(tool, tmp_path):
-    # All but one know it before TensorFlow has started.
-    before = "" if tool == "evaluate" else "sys.modules['tensorflow'] = None"
+    before = "sys.modules['tensorflow'] = None"  # it is known before that starts
     for folder in ("missing", "."):
         process = _run(
             tool,
