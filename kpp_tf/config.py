@@ -211,7 +211,7 @@ def use_dense_networks(model: ml_collections.ConfigDict, hidden: int = 1024) -> 
     """Gives `config.model` a dense decoder and an encoder of half the convolutions.
 
     Two to three times the images a second on a CPU, for short runs on small images that
-    resemble those of the training split; BUILD.md says where it overfits.
+    resemble those of the training split; docs/experiments.md says where it overfits.
 
     Args:
       model: changed in place.

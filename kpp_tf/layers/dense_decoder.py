@@ -14,8 +14,9 @@ class DenseDecoder(keras.layers.Layer):
         h_1 = silu(W_1 code),   h_{n+1} = h_n + silu(W_{n+1} h_n),   pixels = W h_N.
 
     Minutes of training on a CPU go further with this than with convolutions, where
-    test images resemble the training images; BUILD.md says where they do not. Its
-    weights grow with the number of pixels; `ImageDecoder` is for larger images.
+    test images resemble the training images; docs/experiments.md says where they do
+    not. Its weights grow with the number of pixels; `ImageDecoder` is for larger
+    images.
 
     Args:
       image_shape: (H, W, C) of the images.
