@@ -15,6 +15,8 @@ import ml_collections
 import numpy as np
 
 from kpp_tf.config import completed
+from kpp_tf.errors import UserError
+from kpp_tf.files import new_folder, write_json
 from kpp_tf.models import MemoryModel, build_model
 from kpp_tf.training.checkpoints import weight_names
 
@@ -43,10 +45,10 @@ def load(
       (model, config); weights are float32, rounded to half precision as stored.
 
     Raises:
-      ValueError: for an unknown name, or weights that are not the config's.
+      UserError: for an unknown name, or weights that are not the config's.
     """
     if name not in names(folder):
-        raise ValueError(
+        raise UserError(
             f"There is no pretrained model of that name; there are {names(folder)}. "
             f"Received: {name!r}"
         )
@@ -56,7 +58,7 @@ def load(
         weights = weight_names(model)
         if sorted(stored.files) != sorted(weights):
             odd = sorted(set(stored.files) ^ set(weights))
-            raise ValueError(
+            raise UserError(
                 f"{name}/{WEIGHTS} holds other weights than its config describes. "
                 f"Received in one of both only: {odd[:5]}"
             )
@@ -74,19 +76,19 @@ def save(
     """Stores a model in half precision; returns its folder.
 
     Raises:
-      FileExistsError: if there is a model of that name.
-      ValueError: if the name is no plain word, or a weight too large for half
-        precision.
+      UserError: if there is a model of that name, the name is no plain word, or a
+        weight is too large for half precision.
     """
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name):
-        raise ValueError(
+        raise UserError(
             "a model's name has letters, digits, '_' and '-'; it names a folder. "
             f"Received: {name!r}"
         )
     target = folder / name
     if target.exists():
-        raise FileExistsError(
-            f"{target} exists; move it away to store another model under its name"
+        raise UserError(
+            f"{target} exists; move it away to store another model under its name. "
+            f"Received: {name}"
         )
     with np.errstate(over="ignore"):  # checked below
         halves = {
@@ -95,15 +97,11 @@ def save(
         }
     for path, values in halves.items():
         if not np.all(np.isfinite(values)):
-            raise ValueError(
+            raise UserError(
                 f"weights must be finite in half precision, below 65,504. Received: "
                 f"{path}, which is not"
             )
-    aside = folder / f".{name}.{os.getpid()}"
-    aside.mkdir(parents=True)
-    (aside / CONFIG).write_text(
-        json.dumps(config.to_dict(), indent=1, sort_keys=True) + "\n"
-    )
-    np.savez_compressed(aside / WEIGHTS, **halves)
-    os.rename(aside, target)
+    with new_folder(target) as temporary:
+        write_json(temporary / CONFIG, config.to_dict())
+        np.savez_compressed(temporary / WEIGHTS, **halves)
     return target

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from kpp_tf import pretrained
+from kpp_tf.errors import UserError
 from kpp_tf.training.checkpoints import weight_names
 from tests.evaluation import tiny_models
 
@@ -46,9 +47,9 @@ def test_names_are_those_that_can_be_loaded(stored):
 
 
 def test_an_unknown_name_is_refused(stored):
-    with pytest.raises(ValueError, match=r"there are \['tiny'\].*Received: 'huge'"):
+    with pytest.raises(UserError, match=r"there are \['tiny'\].*Received: 'huge'"):
         pretrained.load("huge", stored)
-    with pytest.raises(ValueError, match="Received: '../tiny'"):
+    with pytest.raises(UserError, match="Received: '../tiny'"):
         pretrained.load("../tiny", stored)
 
 
@@ -57,13 +58,13 @@ def test_weights_of_another_config_are_refused(stored):
     config = json.loads(path.read_text())
     config["model"]["writer"] = "pooled"
     path.write_text(json.dumps(config))
-    with pytest.raises(ValueError, match="holds other weights than its config"):
+    with pytest.raises(UserError, match="holds other weights than its config"):
         pretrained.load("tiny", stored)
 
 
 def test_nothing_is_overwritten(model, stored):
     before = (stored / "tiny" / pretrained.WEIGHTS).read_bytes()
-    with pytest.raises(FileExistsError, match="move it away"):
+    with pytest.raises(UserError, match="move it away"):
         pretrained.save("tiny", model, tiny_models.config(), stored)
     assert (stored / "tiny" / pretrained.WEIGHTS).read_bytes() == before
     assert [path.name for path in stored.iterdir()] == ["tiny"]
@@ -72,7 +73,7 @@ def test_nothing_is_overwritten(model, stored):
 @pytest.mark.parametrize("name", ["", "../out", "a/b", ".hidden"])
 def test_a_name_stays_in_the_folder(model, tmp_path, name):
     folder = tmp_path / "models"
-    with pytest.raises(ValueError, match="it names a folder"):
+    with pytest.raises(UserError, match="it names a folder"):
         pretrained.save(name, model, tiny_models.config(), folder)
     assert not list(tmp_path.iterdir())
 
@@ -81,6 +82,6 @@ def test_weights_beyond_half_precision_are_refused(tmp_path):
     model = tiny_models.kanerva_plus_plus()
     weight = next(iter(weight_names(model).values()))
     weight.assign(weight + 70_000)
-    with pytest.raises(ValueError, match="finite in half precision"):
+    with pytest.raises(UserError, match="finite in half precision"):
         pretrained.save("tiny", model, tiny_models.config(), tmp_path)
     assert not list(tmp_path.iterdir())

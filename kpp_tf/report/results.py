@@ -6,14 +6,13 @@
 * results/ablations/NAME.json: the same, of a variant of configs/ablations.py.
 """
 
-import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from kpp_tf.errors import UserError
-from kpp_tf.files import replacing
+from kpp_tf.files import read_json, write_json
 
 ABLATIONS = "ablations"
 
@@ -49,14 +48,7 @@ def read(folder: str | Path) -> list[Result]:
     """
     results = []
     for path in sorted(Path(folder).glob("*/*.json")):
-        try:
-            content = json.loads(path.read_text())
-        except ValueError as error:
-            raise UserError(f"{path} must hold JSON. Received: {error}") from error
-        if not isinstance(content, dict):
-            raise UserError(
-                f"{path} must hold a JSON object. Received: {type(content).__name__}"
-            )
+        content = read_json(path)
         for name in BOUNDS:
             if name in content:
                 _check_bound(content[name], f"{name} of {path}")
@@ -66,8 +58,7 @@ def read(folder: str | Path) -> list[Result]:
 
 def write(path: str | Path, content: Mapping[str, Any]) -> None:
     """Writes a result file whole, and says so on stderr."""
-    with replacing(path) as temporary:
-        temporary.write_text(json.dumps(content, indent=1) + "\n")
+    write_json(path, content)
     print(f"Wrote {path}", file=sys.stderr)
 
 

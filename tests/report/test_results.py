@@ -23,7 +23,7 @@ def test_files_are_read_by_folder_and_name(tmp_path):
 def test_what_is_no_json_object_is_named(tmp_path, text):
     (tmp_path / "kpp").mkdir()
     (tmp_path / "kpp" / "a.json").write_text(text)
-    with pytest.raises(UserError, match=r"a\.json must hold.*Received"):
+    with pytest.raises(UserError, match=r"the file .*Received: .*a\.json"):
         results.read(tmp_path)
 
 
