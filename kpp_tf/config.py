@@ -50,8 +50,9 @@ def default() -> ml_collections.ConfigDict:
     config.data.episode_length = 32  # T
     config.data.episodes_per_batch = 8  # B, the global batch
     config.data.grouping = "uniform"  # uniform, class, alphabet, consecutive
+    config.data.replacement = False  # whether a class's images may come up twice
     config.data.binarize = "none"  # none, fixed, dynamic
-    config.data.augment = ()  # of nudge, shift, flip, noise: training episodes only
+    config.data.augment = ()  # of kpp_tf.data.augmentation: in training
     config.data.split_by = "image"  # image, class, alphabet: see data/collection.py
     config.data.split_seed = 0  # of the images held out of own data without splits
     config.data.damaged = "skip"  # skip, stop: own files that cannot be read

@@ -8,9 +8,9 @@ a `tf.data.Dataset` of `Episodes`.
 from kpp_tf.data.episodes import (
     Episodes,
     evaluation_episodes,
-    partition,
     training_episodes,
 )
+from kpp_tf.data.grouping import partition
 from kpp_tf.data.sources import DATA_SETS, SPLITS, load_images, load_scored
 from kpp_tf.data.table import ImageTable
 

@@ -1,11 +1,12 @@
 """Augmentations of training images, stateless and cheap on a CPU.
 
 Each is a function (images uint8 [T, H, W, C], seed int32 [2]) -> images, which draws
-anew for every image of the episode.
+anew for every image of the episode, but for `class_flip`.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 import tensorflow as tf
@@ -14,6 +15,8 @@ from kpp_tf.data.table import ImageTable
 
 MAX_NUDGE, MAX_SHIFT = 1, 2  # Pixels.
 MAX_NOISE = 0.02  # Share of pixels.
+MAX_TURN = math.radians(10)
+MAX_STRETCH = 0.1  # Of each side, and of the sides against each other.
 
 Augmentation = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
@@ -39,7 +42,20 @@ def _moved(images, seed, reach: int) -> tf.Tensor:
 
 def flip(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     """One of the square's eight symmetries: mirrored either way, and transposed."""
-    choice = _integers([3, images.shape[0], 1, 1, 1], seed, 2) > 0
+    return _flipped(images, seed, images.shape[0])
+
+
+def class_flip(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    """One of the eight symmetries for the whole episode.
+
+    With episodes of one class there are then eight classes for each: characters that
+    are mirrored and turned are characters of another script.
+    """
+    return _flipped(images, seed, 1)
+
+
+def _flipped(images, seed, choices: int) -> tf.Tensor:
+    choice = _integers([3, choices, 1, 1, 1], seed, 2) > 0
     images = tf.where(choice[0], tf.reverse(images, [1]), images)
     images = tf.where(choice[1], tf.reverse(images, [2]), images)
     return tf.where(choice[2], tf.transpose(images, [0, 2, 1, 3]), images)
@@ -55,7 +71,37 @@ def noise(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     return tf.where(u < rate, tf.uint8.max - images, images)
 
 
-_AUGMENTATIONS = {"nudge": nudge, "shift": shift, "flip": flip, "noise": noise}
+def affine(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    """Turns by up to 10 degrees, slants, widens and heightens by up to a tenth.
+
+    About the middle, bilinear; zeros come in. Where all images of the episode are black
+    and white they stay so, ink from a half up.
+    """
+    u = tf.random.stateless_uniform([4, images.shape[0]], seed, -1.0, 1.0, alg="philox")
+    turn, (slant, wide, high) = u[0] * MAX_TURN, tf.unstack(u[1:] * MAX_STRETCH)
+    # x and y of the image that a pixel at (1, 0) and at (0, 1) from the middle shows.
+    xx, yx = tf.cos(turn) * (1 + wide), tf.sin(turn) * (1 + wide)
+    xy = (slant * tf.cos(turn) - tf.sin(turn)) * (1 + high)
+    yy = (slant * tf.sin(turn) + tf.cos(turn)) * (1 + high)
+    x, y = (images.shape[2] - 1) / 2, (images.shape[1] - 1) / 2
+    zero = tf.zeros_like(turn)
+    rows = [xx, xy, x - xx * x - xy * y, yx, yy, y - yx * x - yy * y, zero, zero]
+    moved = tf.raw_ops.ImageProjectiveTransformV3(
+        images=tf.cast(images, tf.float32),
+        transforms=tf.stack(rows, axis=1),
+        output_shape=images.shape[1:3],
+        fill_value=0.0,
+        interpolation="BILINEAR",
+        fill_mode="CONSTANT",
+    )
+    binary = tf.reduce_all((images == 0) | (images == 255))
+    moved = tf.where(binary, 255.0 * tf.cast(moved >= 127.5, tf.float32), moved)
+    return tf.cast(tf.round(moved), tf.uint8)
+
+
+_AUGMENTATIONS = {
+    f.__name__: f for f in (nudge, shift, flip, class_flip, affine, noise)
+}
 
 
 def parse(augment: str | Sequence[str], table: ImageTable) -> Augmentation | None:
@@ -82,9 +128,10 @@ def parse(augment: str | Sequence[str], table: ImageTable) -> Augmentation | Non
             f"by '+'. Received: {augment!r}"
         )
     height, width, _ = table.image_shape
-    if "flip" in names and height != width:
+    if {"flip", "class_flip"} & set(names) and height != width:
         raise ValueError(
-            "The augmentation 'flip' transposes, which needs square images. "
+            "The augmentations 'flip' and 'class_flip' transpose, which needs square "
+            "images. "
             f"Received: images of {height} x {width} in {table.name!r}"
         )
     if "noise" in names and table.levels != 2:

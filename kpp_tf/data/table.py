@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from kpp_tf.errors import UserError
+
 
 @dataclasses.dataclass(frozen=True)
 class ImageTable:
@@ -36,12 +38,12 @@ class ImageTable:
     def __post_init__(self):
         where = f"the {self.split!r} split of {self.name!r}"
         if self.images.ndim != 4 or self.images.dtype != np.uint8:
-            raise ValueError(
+            raise UserError(
                 f"Images of {where} must be uint8 [N, H, W, C]. "
                 f"Received: {self.images.dtype} {self.images.shape}"
             )
         if not len(self.images):
-            raise ValueError(
+            raise UserError(
                 f"There are no images in {where}. "
                 "Check that the prepared data is whole, or choose another split."
             )
@@ -50,7 +52,7 @@ class ImageTable:
             named["class"] = self.labels
         for group, labels in named.items():
             if labels.shape != (len(self.images),) or labels.dtype != np.int64:
-                raise ValueError(
+                raise UserError(
                     f"The {group!r} labels of {where} must be int64 "
                     f"[{len(self.images)}]. Received: {labels.dtype} {labels.shape}"
                 )
@@ -67,13 +69,13 @@ class ImageTable:
         """The labels that `grouping` ("class" or the name of a group) refers to.
 
         Raises:
-          ValueError: if this table has no such labels.
+          UserError: if this table has no such labels.
         """
         known = dict(self.groups)
         if self.labels is not None:
             known["class"] = self.labels
         if grouping not in known:
-            raise ValueError(
+            raise UserError(
                 f"{self.name!r} has no labels to group episodes by {grouping!r}; "
                 f"it can be grouped by {sorted(known) or 'nothing'} or be 'uniform'. "
                 f"Received: config.data.grouping={grouping!r}"
@@ -82,4 +84,5 @@ class ImageTable:
 
     def label_name(self, grouping: str, label: int) -> str:
         """What people call a label of `grouping`: its name, else its number."""
-        return repr(self.names[grouping][label] if grouping in self.names else label)
+        names = self.names.get(grouping)
+        return repr(names[label]) if names else str(label)

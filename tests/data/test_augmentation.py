@@ -1,8 +1,10 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from scipy import ndimage
 
 from kpp_tf.data import ImageTable, augmentation
+from tests.data.tiny_data import random_images
 
 
 def _table(size=(28, 28, 1), levels=2):
@@ -63,6 +65,59 @@ def test_flip_is_one_of_the_eight_symmetries_and_finds_them_all(frames):
     assert seen == set(range(8))
 
 
+def test_class_flip_is_one_symmetry_for_the_episode(frames):
+    seen = set()
+    for number in range(40):
+        seed = tf.constant([number, 4], tf.int64)
+        flipped = augmentation.class_flip(tf.constant(frames), seed).numpy()
+        symmetries = [
+            np.rot90(f, k, (1, 2)) for f in (frames, frames[:, ::-1]) for k in range(4)
+        ]
+        (match,) = [n for n, s in enumerate(symmetries) if np.array_equal(s, flipped)]
+        seen.add(match)
+    assert seen == set(range(8))
+
+
+def _affine_maps(seed, count):
+    """The matrices [count, 2, 2] from output to input (row, column), in float64."""
+    u = tf.random.stateless_uniform([4, count], seed, -1.0, 1.0, alg="philox").numpy()
+    turn, slant, wide, high = (u * [[np.radians(10)], [0.1], [0.1], [0.1]]).astype(
+        float
+    )
+    one, zero = np.ones(count), np.zeros(count)
+    parts = (
+        [[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]],
+        [[one, zero], [slant, one]],
+        [[1 + high, zero], [zero, 1 + wide]],
+    )
+    turns, slants, stretches = (np.moveaxis(np.array(m), -1, 0) for m in parts)
+    return turns @ slants @ stretches
+
+
+@pytest.mark.parametrize("binary", [True, False])
+def test_affine_is_scipys_about_the_middle(binary):
+    images = random_images(30, 12, 15, 1)
+    images = images if not binary else (images > 128) * np.uint8(255)
+    moved = augmentation.affine(tf.constant(images), SEED).numpy()
+    middle = np.array([5.5, 7.0])
+    for image, after, matrix in zip(images, moved, _affine_maps(SEED, 30), strict=True):
+        expected = ndimage.affine_transform(
+            image[..., 0].astype(float),
+            matrix,
+            middle - matrix @ middle,
+            order=1,
+            mode="grid-constant",
+        )
+        if not binary:
+            np.testing.assert_allclose(after[..., 0], expected, atol=0.51)
+            continue
+        clear = np.abs(expected - 127.5) > 0.01
+        assert clear.mean() > 0.99 and set(np.unique(after)) == {0, 255}
+        np.testing.assert_array_equal(
+            (after[..., 0] > 0)[clear], (expected > 127.5)[clear]
+        )
+
+
 def test_noise_inverts_a_share_of_pixels_that_varies_up_to_two_percent():
     blank = tf.zeros([500, 28, 28, 1], tf.uint8)
     noisy = augmentation.noise(blank, SEED).numpy()
@@ -106,6 +161,7 @@ def test_none_is_none(none):
         ("rotate", _table(), "Received: 'rotate'"),
         ("shift,flip", _table(), "joined by '\\+'. Received: 'shift,flip'"),
         ("flip", _table((8, 9, 1)), "Received: images of 8 x 9"),
+        ("class_flip", _table((8, 9, 1)), "Received: images of 8 x 9"),
         ("noise", _table(levels=256), "Received: 256 levels"),
     ],
 )

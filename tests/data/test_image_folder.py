@@ -9,8 +9,7 @@ from PIL import Image
 
 from kpp_tf import data
 from kpp_tf.errors import UserError
-from tests.data.tiny_config import data_config
-from tests.data.tiny_data import random_images
+from tests.data.tiny_data import data_config, random_images
 
 SHAPE = (6, 8, 3)
 

@@ -6,8 +6,7 @@ import tensorflow_datasets as tfds
 
 from kpp_tf import data
 from kpp_tf.errors import UserError
-from tests.data.tiny_config import data_config
-from tests.data.tiny_data import prepare, random_images
+from tests.data.tiny_data import data_config, prepare, random_images
 
 ALL = "train+validation+test"
 GREY = random_images(30, 6, 6, 1)

@@ -1,8 +1,61 @@
-"""Small data sets, written by TFDS itself, for the tests of what reads them."""
+"""Small data sets, some written by TFDS itself, for the tests of what reads them."""
+
+import itertools
 
 import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
+
+from kpp_tf import config as config_lib
+from kpp_tf import data
+
+
+def data_config(name, shape=(28, 28, 1), **changes):
+    """The default `config.data` with another data set and other fields."""
+    config = config_lib.default().data
+    config.name = str(name)
+    config.image_shape = shape
+    config.update(changes)
+    return config
+
+
+def toy_config(**changes):
+    """Batches of 6 episodes of 4 images."""
+    return data_config(
+        "toy", **{"episode_length": 4, "episodes_per_batch": 6, **changes}
+    )
+
+
+def toy_table(count=50, levels=256, images=None, labels=None, **groups):
+    """Image i is 2 x 3 pixels of value 100 + i."""
+    if images is None:
+        images = np.arange(100, 100 + count, dtype=np.uint8)[:, None, None, None]
+        images = np.broadcast_to(images, (count, 2, 3, 1)).copy()
+    return data.ImageTable(images, labels, levels, "toy", "train", groups)
+
+
+def train(table, config, batches, seed=1, **changes):
+    """That many batches of training episodes."""
+    dataset = data.training_episodes(table, config, seed=seed, **changes)
+    return [
+        data.Episodes(*batch)
+        for batch in itertools.islice(dataset.as_numpy_iterator(), batches)
+    ]
+
+
+def evaluate(table, config, batch, seed=1, **changes):
+    """All batches of evaluation episodes, and how many there were said to be."""
+    dataset = data.evaluation_episodes(
+        table, config, episodes_per_batch=batch, seed=seed, **changes
+    )
+    batches = [data.Episodes(*batch) for batch in dataset.as_numpy_iterator()]
+    assert len(dataset) == len(batches)
+    return batches
+
+
+def indices(batches):
+    """int64 [episodes, T], of all batches."""
+    return np.concatenate([batch.index for batch in batches])
 
 
 def prepare(data_dir, name, splits, image_format=None, **features):

@@ -1,0 +1,33 @@
+r"""Kanerva++ on few-shot Omniglot: 10 images of one character an episode.
+
+    python tools/train.py --config=configs/few_shot.py \
+        --workdir=runs/few_shot --data_dir=DIR
+
+DIR/few_shot holds `train_small.npz` and `test_small.npz` of github.com/sbos/gmn, an
+array a character ("images_background/Greek/character01", uint8 [20, 784], 0 is ink);
+--config.data.name=PATH names another folder of that kind, or of folders of pictures.
+
+Training characters are mirrored and turned into eight classes each; those of the test
+are not. Whole alphabets of the training file are held out as `validation`. Generative
+Matching Networks draw an episode's images with replacement, so that the tenth is a copy
+of one before it in 37 episodes of 100: --config.data.replacement=True.
+"""
+
+import ml_collections
+
+from kpp_tf.config import default
+
+
+def get_config() -> ml_collections.ConfigDict:
+    """The config."""
+    config = default()
+    config.data.name = "few_shot"
+    config.data.invert = True
+    config.data.split_by = "alphabet"
+    config.data.grouping = "class"
+    config.data.episode_length = 10
+    config.data.episodes_per_batch = 24
+    config.data.augment = ("class_flip", "affine")
+    config.train.steps = 10_000
+    config.eval.episodes_per_batch = 24
+    return config

@@ -1,0 +1,47 @@
+"""Random numbers and orders that are functions of (seed, use, number) alone."""
+
+from __future__ import annotations
+
+import numpy as np
+import tensorflow as tf
+
+# What a random number is for; kept apart so that no two uses share a stream.
+MODEL, ORDER, MEMBERS, BINARIZE, AUGMENT = range(5)
+
+
+def stream(seed: int, use: int, number: tf.Tensor) -> tf.Tensor:
+    """A stateless seed for one use of randomness in one numbered thing."""
+    key = tf.constant([seed % 2**31, use], tf.int64)
+    return tf.random.experimental.stateless_fold_in(key, number, alg="philox")
+
+
+def shuffled(position: tf.Tensor, count, seed: tf.Tensor) -> tf.Tensor:
+    """Where `position` of 0..count-1 goes under the bijection keyed by `seed`.
+
+    Args:
+      position: int64 [...].
+      count: int64, scalar or of the shape of `position`.
+      seed: int64 [..., 3].
+
+    Returns:
+      int64 [...].
+    """
+    # tf.random.experimental.index_shuffle wraps this, but takes one seed only, and
+    # its 4 rounds leave the orders of neighbouring epochs correlated.
+    return tf.raw_ops.RandomIndexShuffle(
+        index=position, seed=seed, max_index=tf.cast(count, tf.int64) - 1, rounds=8
+    )
+
+
+def epoch_order(seed: int, position: tf.Tensor, count: int) -> tf.Tensor:
+    """Image of each training position; a fresh permutation every `count` of them."""
+    epoch = position // count
+    same = tf.ones_like(epoch)
+    key = tf.stack([same * (seed % 2**31), same * ORDER, epoch], axis=-1)
+    return shuffled(position % count, count, key)
+
+
+def permutation(count: int, seed: int, use: int) -> np.ndarray:
+    """A permutation of 0..count-1, the same with every version of NumPy."""
+    words = np.random.Philox(key=[seed % 2**64, use]).random_raw(count)
+    return np.argsort(words, kind="stable").astype(np.int64)
