@@ -13,6 +13,8 @@ from typing import Protocol
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from kpp_tf.errors import UserError
+
 LEVELS = 256
 _HALF_BIN = 0.5 / (LEVELS - 1)
 
@@ -210,13 +212,13 @@ def get(name: str) -> Likelihood:
     """
     kind, colon, components = name.partition(":")
     if kind not in _BY_NAME:
-        raise ValueError(
+        raise UserError(
             f"likelihood must be one of {sorted(_BY_NAME)}. Received: {name!r}"
         )
     if not colon:
         return _BY_NAME[kind]()
     if kind != "logistic_mixture" or not re.fullmatch("[1-9][0-9]*", components):
-        raise ValueError(
+        raise UserError(
             "only logistic_mixture takes a number, that of its components, at least "
             f"1. Received: {name!r}"
         )

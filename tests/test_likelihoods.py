@@ -9,6 +9,7 @@ import tensorflow as tf
 from scipy import special, stats
 
 from kpp_tf import likelihoods
+from kpp_tf.errors import UserError
 
 LEVELS = np.arange(256) / 255
 NAMES = ("bernoulli", "logistic_mixture", "gaussian")
@@ -211,7 +212,7 @@ def test_images_in_float64_are_scored(name):
 
 
 def test_unknown_name_is_refused():
-    with pytest.raises(ValueError, match=r"bernoulli.*gaussian.*Received: 'poisson'"):
+    with pytest.raises(UserError, match=r"bernoulli.*gaussian.*Received: 'poisson'"):
         likelihoods.get("poisson")
 
 
@@ -219,5 +220,5 @@ def test_components_of_a_mixture_are_chosen_by_name():
     assert likelihoods.get("logistic_mixture:2").num_parameters(1) == 2 * 3
     assert likelihoods.get("logistic_mixture").components == 5
     for name in ("logistic_mixture:", "logistic_mixture:0", "bernoulli:2"):
-        with pytest.raises(ValueError, match=f"at least 1. Received: '{name}'"):
+        with pytest.raises(UserError, match=f"at least 1. Received: '{name}'"):
             likelihoods.get(name)

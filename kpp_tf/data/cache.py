@@ -6,10 +6,12 @@ import hashlib
 import os
 import pathlib
 import re
-import uuid
 from collections.abc import Callable
 
 import numpy as np
+
+from kpp_tf import files
+from kpp_tf.errors import UserError
 
 
 def memory_mapped(
@@ -36,26 +38,21 @@ def memory_mapped(
       uint8 [*shape], read-only.
 
     Raises:
-      OSError: if the folder cannot be written; says what to set.
+      UserError: if the folder cannot be written; says what to set.
     """
     folder = pathlib.Path(os.environ.get("KPP_CACHE_DIR") or folder).expanduser()
     key = hashlib.sha256(f"{version} {shape}".encode()).hexdigest()[:16]
     path = folder / f"{re.sub('[^A-Za-z0-9_]+', '-', name)}-{key}.npy"
     if not path.exists():
-        temporary = folder / f"{path.name}.incomplete-{uuid.uuid4().hex[:8]}"
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            array = np.lib.format.open_memmap(temporary, "w+", np.uint8, shape)
+            with files.replacing(path) as temporary:
+                array = np.lib.format.open_memmap(temporary, "w+", np.uint8, shape)
+                fill(array)
+                array.flush()
         except OSError as error:
-            raise OSError(
+            raise UserError(
                 f"The decoded images of {name} cannot be kept in {folder} ({error}). "
                 "Set the environment's KPP_CACHE_DIR to a folder that can be written, "
                 f"with {np.prod(shape, dtype=np.int64) / 2**30:.1f} GiB to spare."
             ) from error
-        try:
-            fill(array)
-            array.flush()
-            os.replace(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
     return np.load(path, mmap_mode="r", allow_pickle=False)

@@ -18,6 +18,7 @@ import functools
 import numpy as np
 
 from kpp_tf.data.table import ImageTable
+from kpp_tf.errors import UserError
 
 SIZE = 28
 DRAWERS = 20
@@ -42,12 +43,12 @@ def load(split: str) -> ImageTable:
       `i % 20` wrote image i.
 
     Raises:
-      ValueError: if the split is not known.
+      UserError: if the split is not known.
     """
     parts = split.split("+")
     for part in parts:
         if part not in CHARACTERS:
-            raise ValueError(
+            raise UserError(
                 f"glyphs has the splits {sorted(CHARACTERS)}, which '+' joins. "
                 f"Received: {split!r}"
             )

@@ -30,6 +30,7 @@ import numpy as np
 import tensorflow as tf
 
 from kpp_tf.data import cache, prepared
+from kpp_tf.errors import UserError
 
 BUCKET = "gs://gqn-dataset/mazes"
 CAMERA_NUMBERS = 5
@@ -88,7 +89,7 @@ def read_walks(path: str | pathlib.Path, size: int | None = None) -> Iterator[Wa
       Its walks, in order.
 
     Raises:
-      ValueError: If a record cannot be read, or has no frames, or not one camera a
+      UserError: If a record cannot be read, or has no frames, or not one camera a
         frame; names the file.
     """
     dataset = tf.data.TFRecordDataset(str(path))
@@ -98,7 +99,7 @@ def read_walks(path: str | pathlib.Path, size: int | None = None) -> Iterator[Wa
     try:
         for number, (frames, cameras) in enumerate(dataset.as_numpy_iterator()):
             if not len(frames) or len(frames) != len(cameras):
-                raise ValueError(
+                raise UserError(
                     f"Record {number} of {path} must have as many cameras as frames, "
                     f"and some. Received: {len(frames)} frames, {len(cameras)} cameras."
                 )
@@ -122,14 +123,14 @@ def find_files(split: str, data_dir: str | None = None) -> list[pathlib.Path]:
       Paths, in the order of their numbers.
 
     Raises:
-      ValueError: If there is no such split.
-      FileNotFoundError: If there are none; says what to copy and where to.
+      UserError: If there is no such split, or there are no files; says what to copy
+        and where to.
     """
     folder = _manual_dir(data_dir)
     found = []
     for part in split.split("+"):
         if part not in SPLITS:
-            raise ValueError(f"A split is one of {SPLITS}. Received: {part!r}")
+            raise UserError(f"A split is one of {SPLITS}. Received: {part!r}")
         source = folder / ("test" if part == "test" else "train")
         numbered = [
             (int(match[1]), path)
@@ -145,7 +146,7 @@ def find_files(split: str, data_dir: str | None = None) -> list[pathlib.Path]:
                 "validation": f"{HELD_OUT_EVERY:04}-of-1080.tfrecord",
                 "test": "001-of-120.tfrecord",
             }[part]
-            raise FileNotFoundError(
+            raise UserError(
                 f"No files of the {part} split of GQN's mazes are in {source} (such as "
                 f"{wanted}). Copy some or all of them there, for example with: gsutil "
                 f"-m cp {BUCKET}/{source.name}/{wanted} {source}/ "
@@ -174,15 +175,15 @@ def load_gqn_mazes(
       episodes: int64 [N], the number of each frame's walk.
 
     Raises:
-      FileNotFoundError: If the files are not there; says what to copy and where to.
-      ValueError: If a file is damaged, or is empty; names it.
+      UserError: If the files are not there; says what to copy and where to. If a file
+        is damaged, or is empty; names it.
     """
     paths = find_files(split, data_dir)
     lengths = []
     for path in paths:
         lengths.append(_walk_lengths(path))
         if not lengths[-1]:
-            raise ValueError(f"{path} has no records; copy it again from {BUCKET}.")
+            raise UserError(f"{path} has no records; copy it again from {BUCKET}.")
     counts = np.concatenate(lengths)
 
     def fill(array: np.ndarray) -> None:
@@ -213,8 +214,8 @@ def _walk_lengths(path: pathlib.Path) -> list[int]:
         raise _damaged(path, error) from error
 
 
-def _damaged(path: str | pathlib.Path, error: Exception) -> ValueError:
-    return ValueError(
+def _damaged(path: str | pathlib.Path, error: Exception) -> UserError:
+    return UserError(
         f"{path} cannot be read as a file of GQN's mazes; copy it again from "
         f"{BUCKET}. Received: {str(error).splitlines()[0]}"
     )

@@ -27,6 +27,7 @@ import tensorflow as tf
 
 from kpp_tf.data import cache, prepared
 from kpp_tf.data.table import ImageTable
+from kpp_tf.errors import UserError
 
 SIZE = 32
 HELD_OUT = 10_000
@@ -52,15 +53,15 @@ def load(split: str, data_dir: str | None) -> ImageTable:
       A table of images [N, 32, 32, 3], memory-mapped, without labels.
 
     Raises:
-      FileNotFoundError: if no form of the data is there; says where to put it.
-      ValueError: if a file is damaged or the split is none of those above.
+      UserError: if no form of the data is there: says where to put it; if a file is
+        damaged or the split is none of those above.
     """
     if split == "train+validation":
         part, images = "train", slice(None)
     elif split in _PARTS:
         part, images = _PARTS[split]
     else:
-        raise ValueError(
+        raise UserError(
             "imagenet32 has the splits train, validation, test and train+validation. "
             f"Received: {split!r}"
         )
@@ -155,7 +156,7 @@ def _read_pngs(paths: list[pathlib.Path], array: np.ndarray) -> None:
             try:
                 decode(str(path))
             except (tf.errors.OpError, ValueError) as reason:
-                raise ValueError(
+                raise UserError(
                     f"{path} is not an RGB PNG of {SIZE} x {SIZE} pixels: {reason}"
                 ) from error
         raise
@@ -174,11 +175,11 @@ def _npz_count(path: pathlib.Path) -> int:
             np.lib.format.read_magic(file)
             shape, _, dtype = np.lib.format.read_array_header_1_0(file)
     except (zipfile.BadZipFile, KeyError, ValueError) as error:
-        raise ValueError(
+        raise UserError(
             f"{path} is not a .npz file with an array 'data': {error}"
         ) from error
     if len(shape) != 2 or shape[1] != 3 * SIZE * SIZE or dtype != np.uint8:
-        raise ValueError(
+        raise UserError(
             f"The array 'data' of {path} must be uint8 [N, {3 * SIZE * SIZE}]. "
             f"Received: {dtype} {shape}"
         )

@@ -17,6 +17,7 @@ import tensorflow as tf
 
 from kpp_tf.data import prepared
 from kpp_tf.data.table import ImageTable
+from kpp_tf.errors import UserError
 
 THRESHOLD = 0.3
 VALIDATION_ALPHABETS = range(25, 30)
@@ -74,7 +75,7 @@ def _overlap() -> np.ndarray:
 def _shrink(example: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
     paper = example["image"]
     if paper.shape != (_SOURCE_SIZE, _SOURCE_SIZE, 3):
-        raise ValueError(
+        raise UserError(
             f"Omniglot's images are {_SOURCE_SIZE} x {_SOURCE_SIZE} x 3 pixels. "
             f"Received: {paper.shape}"
         )

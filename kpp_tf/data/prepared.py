@@ -15,6 +15,8 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
+from kpp_tf.errors import UserError
+
 
 def data_root(data_dir: str | None) -> pathlib.Path:
     """The folder of prepared data sets.
@@ -39,7 +41,7 @@ def find(name: str, data_dir: str | None, *, how_to_get: str = "") -> pathlib.Pa
       The folder of the version, which holds `dataset_info.json`.
 
     Raises:
-      FileNotFoundError: if no whole prepared version is there.
+      UserError: if no whole prepared version is there.
     """
     root = data_root(data_dir)
     folder = root / name
@@ -54,7 +56,7 @@ def find(name: str, data_dir: str | None, *, how_to_get: str = "") -> pathlib.Pa
             "On a machine with a network run: "
             f"python tools/prepare_data.py --name={name} --data_dir={root}"
         )
-        raise FileNotFoundError(
+        raise UserError(
             f"The data set {name!r} is not prepared in {root} (looked for "
             f"{folder}{os.sep}<version>{os.sep}dataset_info.json). {how_to_get} "
             "Data elsewhere: pass --data_dir or set TFDS_DATA_DIR. "
@@ -62,7 +64,7 @@ def find(name: str, data_dir: str | None, *, how_to_get: str = "") -> pathlib.Pa
         )
     for needed in ("dataset_info.json", "features.json"):
         if not (versions[-1] / needed).is_file():
-            raise FileNotFoundError(
+            raise UserError(
                 f"{versions[-1] / needed} is missing, so the preparation of {name!r} "
                 "was not finished. Remove that folder and prepare the data again."
             )
@@ -73,20 +75,20 @@ def open_folder(folder: pathlib.Path) -> tfds.core.DatasetBuilder:
     """A read-only builder over a prepared folder whose files are all there.
 
     Raises:
-      ValueError: if the metadata cannot be read, naming the folder.
-      FileNotFoundError: if a shard that the metadata lists is missing, naming it.
+      UserError: if the metadata cannot be read, naming the folder; if a shard that they
+        list is missing, naming it.
     """
     try:
         builder = tfds.builder_from_directory(folder)
     except Exception as error:  # TFDS lets JSON and protobuf errors through.
-        raise ValueError(
+        raise UserError(
             f"The metadata in {folder} cannot be read ({error}). "
             "Remove that folder and prepare the data again."
         ) from error
     for info in builder.info.splits.values():
         for shard in info.filepaths:
             if not os.path.isfile(shard):
-                raise FileNotFoundError(
+                raise UserError(
                     f"{shard} is missing, so {builder.info.full_name} is not whole. "
                     "Remove the folder and prepare the data again."
                 )
@@ -110,9 +112,9 @@ def _split_size(
         size = builder.info.splits[split].num_examples
     except (KeyError, ValueError, AssertionError) as error:
         sizes = {name: info.num_examples for name, info in builder.info.splits.items()}
-        raise ValueError(f"{folder} has no split {split!r}; it has {sizes}.") from error
+        raise UserError(f"{folder} has no split {split!r}; it has {sizes}.") from error
     if not size:
-        raise ValueError(f"The split {split!r} of {folder} is empty.")
+        raise UserError(f"The split {split!r} of {folder} is empty.")
     return size
 
 
@@ -139,13 +141,13 @@ def read(
       A dictionary of arrays [N, ...].
 
     Raises:
-      ValueError: if the split or a feature does not exist, or a file is damaged;
+      UserError: if the split or a feature does not exist, or a file is damaged;
         the message names it.
     """
     builder = open_folder(folder)
     missing = [key for key in keys if key not in builder.info.features]
     if missing:
-        raise ValueError(
+        raise UserError(
             f"{folder / 'features.json'} has no feature {missing}; "
             f"it has {sorted(builder.info.features)}."
         )
@@ -179,7 +181,7 @@ def read(
             done = end
     except tf.errors.OpError as error:
         reason = re.sub(r"\{\{.*?\}\} *", "", error.message.splitlines()[0])
-        raise ValueError(
+        raise UserError(
             f"{_damaged_file(builder)} cannot be read: {reason} "
             "Remove the folder it is in and prepare the data again."
         ) from error

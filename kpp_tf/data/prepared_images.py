@@ -62,7 +62,7 @@ def load(data_config: ConfigDict, split: str, data_dir: str | None) -> ImageTabl
       data_dir: folder of prepared data sets, see `prepared.data_root`.
 
     Raises:
-      ValueError: if a binary data set has grey pixels, or a file is damaged.
+      UserError: if a binary data set has grey pixels, or a file is damaged.
     """
     name = data_config.name
     source = KNOWN[name]
@@ -73,7 +73,7 @@ def load(data_config: ConfigDict, split: str, data_dir: str | None) -> ImageTabl
     images = arrays["image"]
     if source.binary:
         if images.max() > 1:
-            raise ValueError(
+            raise UserError(
                 f"{folder} must hold pixels that are 0 or 1. "
                 f"Received: {images.max()} in the split {split!r}"
             )
@@ -99,8 +99,7 @@ def load_any(data_config: ConfigDict, split: str, data_dir: str | None) -> Image
       data_dir: folder of prepared data sets, see `prepared.data_root`.
 
     Raises:
-      FileNotFoundError: if it is not prepared.
-      UserError: if it has no image, or several.
+      UserError: if it is not prepared, or has no image, or several.
     """
     name = data_config.name.removeprefix(PREFIX)
     if not re.fullmatch(r"\w+(/[\w.-]+)?", name) or ".." in name:

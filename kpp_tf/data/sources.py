@@ -87,20 +87,20 @@ def load_images(
       The table.
 
     Raises:
-      ValueError: if the config is wrong or a file damaged.
-      FileNotFoundError: if the data is not there; says how to get it.
+      UserError: if the config is wrong or a file damaged; if the data is not there:
+        says how to get it.
     """
     name = data_config.name
     load = _loader(name, data_dir)
     parts = split.split("+")
     if not set(parts) <= set(SPLITS) or len(set(parts)) < len(parts):
-        raise ValueError(
+        raise UserError(
             f"A split is one of {list(SPLITS)}, or several joined by '+'. "
             f"Received: {split!r}"
         )
     table = load(data_config, split, data_dir)
     if table.image_shape != tuple(data_config.image_shape):
-        raise ValueError(
+        raise UserError(
             f"Images of {name!r} are {table.image_shape}; set config.data.image_shape "
             f"so. Received: {tuple(data_config.image_shape)}"
         )
@@ -145,14 +145,14 @@ def load_scored(
 
 def _binarized(table: ImageTable, binarize: str) -> ImageTable:
     if binarize not in ("none", "fixed", "dynamic"):
-        raise ValueError(
+        raise UserError(
             "config.data.binarize is 'none', 'fixed' or 'dynamic'. "
             f"Received: {binarize!r}"
         )
     if binarize == "none" or table.levels == 2:
         return table
     if table.image_shape[-1] != 1:
-        raise ValueError(
+        raise UserError(
             f"Only grey images are binarized; those of {table.name!r} have "
             f"{table.image_shape[-1]} channels. "
             f"Received: config.data.binarize={binarize!r}"

@@ -12,6 +12,7 @@ from kpp_tf import config as config_lib
 from kpp_tf import data
 from kpp_tf.data.burda_omniglot import burda_omniglot_dataset_builder as builder_lib
 from kpp_tf.data.burda_omniglot import load
+from kpp_tf.errors import UserError
 
 FOLDER = Path(builder_lib.__file__).parent
 SIZES = {"train": 6, "test": 4}
@@ -159,18 +160,18 @@ def test_another_file_is_refused_and_named(damage, message, tmp_path):
     contents, _ = _contents()
     damage(contents)
     path = _write(tmp_path / "manual", contents)
-    with pytest.raises(ValueError, match=message) as error:
+    with pytest.raises(UserError, match=message) as error:
         _prepare(tmp_path, tmp_path / "manual")
     assert str(path) in str(error.value)
     # What was begun is not taken for a whole data set.
-    with pytest.raises(FileNotFoundError, match=r"prepare_data\.py"):
+    with pytest.raises(UserError, match=r"prepare_data\.py"):
         data.load_images(_config(), "train", str(tmp_path))
 
 
 def test_a_file_that_is_no_mat_is_refused_and_named(tmp_path):
     path = _write(tmp_path / "manual", _contents()[0])
     path.write_bytes(path.read_bytes()[:300])
-    with pytest.raises(ValueError, match=f"{path} is not a MATLAB file"):
+    with pytest.raises(UserError, match=f"{path} is not a MATLAB file"):
         _prepare(tmp_path, tmp_path / "manual")
 
 

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from kpp_tf.data import cache
+from kpp_tf.errors import UserError
 
 SHAPE = (5, 2, 2, 3)
 
@@ -60,5 +61,5 @@ def test_a_write_that_fails_leaves_nothing(tmp_path, monkeypatch):
 def test_a_folder_that_cannot_be_written_says_what_to_set(tmp_path, monkeypatch):
     monkeypatch.delenv("KPP_CACHE_DIR", raising=False)
     (tmp_path / "file").write_text("")
-    with pytest.raises(OSError, match="KPP_CACHE_DIR"):
+    with pytest.raises(UserError, match="KPP_CACHE_DIR"):
         cache.memory_mapped(tmp_path / "file", "a", "1", SHAPE, _fill(1))

@@ -6,6 +6,7 @@ from scipy import ndimage
 from scipy.interpolate import BSpline
 
 from kpp_tf.data import glyphs
+from kpp_tf.errors import UserError
 
 
 @pytest.fixture(scope="module")
@@ -91,5 +92,5 @@ def test_the_pen_inks_the_pixels_within_its_radius():
 
 
 def test_unknown_split_is_named():
-    with pytest.raises(ValueError, match="Received: 'tets'"):
+    with pytest.raises(UserError, match="Received: 'tets'"):
         glyphs.load("tets")

@@ -8,6 +8,7 @@ from PIL import Image
 from kpp_tf import config as config_lib
 from kpp_tf import data
 from kpp_tf.data import gqn_mazes
+from kpp_tf.errors import UserError
 
 FRAMES = 4
 
@@ -127,7 +128,7 @@ def test_gqn_mazes_are_a_data_set_of_the_config(data_dir):
     [("train", "0001-of-1080"), ("validation", "0020-of-1080"), ("test", "001-of-120")],
 )
 def test_missing_files_say_what_to_copy_and_where_to(tmp_path, split, name):
-    with pytest.raises(FileNotFoundError) as caught:
+    with pytest.raises(UserError) as caught:
         gqn_mazes.load_gqn_mazes(split, 64, str(tmp_path))
     part = "test" if split == "test" else "train"
     assert f"gs://gqn-dataset/mazes/{part}/{name}.tfrecord" in str(caught.value)
@@ -140,7 +141,7 @@ def test_other_files_are_no_walks(data_dir):
 
 
 def test_unknown_split(tmp_path):
-    with pytest.raises(ValueError, match="'dev'"):
+    with pytest.raises(UserError, match="'dev'"):
         gqn_mazes.find_files("dev", str(tmp_path))
 
 
@@ -198,5 +199,5 @@ def _two_sizes(path):
 def test_damaged_files_are_named(data_dir, damage):
     path = _folder(data_dir) / "test" / "001-of-120.tfrecord"
     damage(path)
-    with pytest.raises(ValueError, match=r"001-of-120\.tfrecord"):
+    with pytest.raises(UserError, match=r"001-of-120\.tfrecord"):
         gqn_mazes.load_gqn_mazes("test", 64, str(data_dir))

@@ -12,6 +12,7 @@ from kpp_tf import config as config_lib
 from kpp_tf import data
 from kpp_tf.data.mazes import episode, load
 from kpp_tf.data.mazes.mazes_dataset_builder import Builder
+from kpp_tf.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[2]
 EPISODES = {"train": 2, "validation": 1, "test": 1}
@@ -79,7 +80,7 @@ def test_mazes_are_a_data_set_of_the_config(written):
 
 
 def test_missing_data_says_what_to_run(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"make_mazes\.py --size=64"):
+    with pytest.raises(UserError, match=r"make_mazes\.py --size=64"):
         load.load_mazes("train", 64, str(tmp_path))
 
 
@@ -108,7 +109,7 @@ def test_a_half_written_folder_is_not_taken_for_a_whole_one(tmp_path, monkeypatc
     left = _folder(tmp_path).parent / "incomplete.ABC_1.0.0"
     left.mkdir(parents=True)
     (left / "mazes-train.tfrecord-00000-of-00001").write_bytes(b"half")
-    with pytest.raises(FileNotFoundError, match="make_mazes"):
+    with pytest.raises(UserError, match="make_mazes"):
         load.load_mazes("train", 32, str(tmp_path))
 
 

@@ -232,5 +232,5 @@ def test_a_prepared_data_set_without_images_is_refused(tmp_path):
         image_too=tfds.features.Image(shape=(6, 6, 1)),
     )
     assert len(_load("tfds:pairs", data_dir=str(tmp_path))) == 30  # "image" it is
-    with pytest.raises(FileNotFoundError, match="Nothing was downloaded"):
+    with pytest.raises(UserError, match="Nothing was downloaded"):
         _load("tfds:none", data_dir=str(tmp_path))

@@ -7,6 +7,7 @@ import pytest
 import tensorflow_datasets as tfds
 
 from kpp_tf.data import prepared
+from kpp_tf.errors import UserError
 from tests.data.tiny_data import prepare, random_images
 
 IMAGES = random_images(30, 28, 28, 1)
@@ -82,7 +83,7 @@ def test_the_environment_names_the_default_folder(folder, tmp_path, monkeypatch)
 
 
 def test_a_missing_data_set_says_what_to_run_and_where_it_looked(tmp_path):
-    with pytest.raises(FileNotFoundError) as error:
+    with pytest.raises(UserError) as error:
         prepared.find("cifar10", str(tmp_path))
     message = str(error.value)
     assert f"--name=cifar10 --data_dir={tmp_path}" in message
@@ -93,32 +94,32 @@ def test_a_missing_data_set_says_what_to_run_and_where_it_looked(tmp_path):
 def test_an_unfinished_preparation_is_not_taken_for_a_whole_one(folder, tmp_path):
     # TFDS works in such a folder and renames it at the end.
     folder.rename(folder.with_name("incomplete.A1B2C3_1.0.0"))
-    with pytest.raises(FileNotFoundError, match="not prepared"):
+    with pytest.raises(UserError, match="not prepared"):
         prepared.find("mnist", str(tmp_path))
 
 
 @pytest.mark.parametrize("name", ["dataset_info.json", "features.json"])
 def test_missing_metadata_is_named(folder, tmp_path, name):
     (folder / name).unlink()
-    with pytest.raises(FileNotFoundError, match=f"{name} is missing"):
+    with pytest.raises(UserError, match=f"{name} is missing"):
         prepared.find("mnist", str(tmp_path))
 
 
 def test_an_empty_folder_is_named(tmp_path):
     (tmp_path / "mnist" / "1.0.0").mkdir(parents=True)
-    with pytest.raises(FileNotFoundError, match=r"1\.0\.0/dataset_info.json"):
+    with pytest.raises(UserError, match=r"1\.0\.0/dataset_info.json"):
         prepared.find("mnist", str(tmp_path))
 
 
 def test_damaged_metadata_is_named(folder):
     (folder / "dataset_info.json").write_text('{"name": "mnist", "spl')
-    with pytest.raises(ValueError, match=f"metadata in {folder} cannot be read"):
+    with pytest.raises(UserError, match=f"metadata in {folder} cannot be read"):
         prepared.read(folder, "train", ("image",))
 
 
 def test_a_missing_shard_is_named(folder):
     _shard(folder, "test").unlink()
-    with pytest.raises(FileNotFoundError, match=f"{_shard(folder, 'test')} is missing"):
+    with pytest.raises(UserError, match=f"{_shard(folder, 'test')} is missing"):
         prepared.read(folder, "train", ("image",))
 
 
@@ -127,7 +128,7 @@ def test_a_truncated_file_is_named(folder, share):
     shard = _shard(folder, "test")
     contents = shard.read_bytes()
     shard.write_bytes(contents[: int(share * len(contents))])
-    with pytest.raises(ValueError, match=f"{shard} "):
+    with pytest.raises(UserError, match=f"{shard} "):
         prepared.read(folder, "train+test", ("image",))
 
 
@@ -136,7 +137,7 @@ def test_a_file_cut_between_records_is_named(folder):
     contents = shard.read_bytes()
     first = 16 + int.from_bytes(contents[:8], "little")  # Length, checksums, record.
     shard.write_bytes(contents[first:])
-    with pytest.raises(ValueError, match=f"{shard} cannot.* only 19 elements"):
+    with pytest.raises(UserError, match=f"{shard} cannot.* only 19 elements"):
         prepared.read(folder, "train", ("image",))
 
 
@@ -145,7 +146,7 @@ def test_a_file_with_altered_bytes_is_named(folder):
     contents = bytearray(shard.read_bytes())
     contents[len(contents) // 2] ^= 0xFF
     shard.write_bytes(contents)
-    with pytest.raises(ValueError, match=f"{shard} cannot be read"):
+    with pytest.raises(UserError, match=f"{shard} cannot be read"):
         prepared.read(folder, "train", ("image",))
 
 
@@ -157,16 +158,16 @@ def test_images_of_another_size_are_refused_naming_the_file(folder, tmp_path):
         label=tfds.features.ClassLabel(num_classes=10),
     )
     shutil.copy(_shard(small, "train"), _shard(folder, "train"))
-    with pytest.raises(ValueError, match=f"{_shard(folder, 'train')} cannot be read"):
+    with pytest.raises(UserError, match=f"{_shard(folder, 'train')} cannot be read"):
         prepared.read(folder, "train", ("image",))
 
 
 def test_an_unknown_split_or_feature_names_those_there_are(folder):
-    with pytest.raises(ValueError, match=r"'dev'; it has \{'train': 20, 'test': 10\}"):
+    with pytest.raises(UserError, match=r"'dev'; it has \{'train': 20, 'test': 10\}"):
         prepared.read(folder, "dev", ("image",))
-    with pytest.raises(ValueError, match=r"no feature \['alphabet'\]; it has"):
+    with pytest.raises(UserError, match=r"no feature \['alphabet'\]; it has"):
         prepared.read(folder, "train", ("image", "alphabet"))
-    with pytest.raises(ValueError, match="is empty"):
+    with pytest.raises(UserError, match="is empty"):
         prepared.read(folder, "train[20:]", ("image",))
 
 

@@ -156,7 +156,7 @@ def test_cifar10_is_read_whatever_the_size_of_its_test_split(tmp_path):
     table = data.load_images(_config("cifar10", (32, 32, 3)), "test", str(tmp_path))
     np.testing.assert_array_equal(table.images, images)
     assert table.levels == 256
-    with pytest.raises(ValueError, match="has no split 'train"):
+    with pytest.raises(UserError, match="has no split 'train"):
         data.load_images(_config("cifar10", (32, 32, 3)), "train", str(tmp_path))
 
 
@@ -236,10 +236,10 @@ def test_imagenet32_names_a_damaged_file(tmp_path):
     folder = _pngs(tmp_path)
     wrong = folder / "valid_32x32" / "0000001.png"
     wrong.write_bytes(tf.io.encode_png(np.zeros((32, 31, 3), np.uint8)).numpy())
-    with pytest.raises(ValueError, match=f"{wrong} is not an RGB PNG of 32 x 32"):
+    with pytest.raises(UserError, match=f"{wrong} is not an RGB PNG of 32 x 32"):
         data.load_images(config, "test", str(tmp_path))
     wrong.write_bytes(b"no picture")
-    with pytest.raises(ValueError, match=f"{wrong} is not"):
+    with pytest.raises(UserError, match=f"{wrong} is not"):
         data.load_images(config, "test", str(tmp_path))
 
 
@@ -256,7 +256,7 @@ def test_imagenet32_refuses_other_arrays_naming_the_file(contents, message, tmp_
     path = tmp_path / "downloads" / "manual" / "imagenet32" / "val_data.npz"
     path.parent.mkdir(parents=True)
     np.savez(path, **contents)
-    with pytest.raises(ValueError, match=message) as error:
+    with pytest.raises(UserError, match=message) as error:
         data.load_images(_config("imagenet32", (32, 32, 3)), "test", str(tmp_path))
     assert str(path) in str(error.value)
 
@@ -265,7 +265,7 @@ def test_imagenet32_refuses_other_arrays_naming_the_file(contents, message, tmp_
 def test_a_missing_data_set_says_what_to_do_and_where(name, tmp_path):
     shapes = {"cifar10": (32, 32, 3), "imagenet32": (32, 32, 3)}
     shape = shapes.get(name, (64, 64, 3) if "mazes" in name else (28, 28, 1))
-    with pytest.raises(FileNotFoundError) as error:
+    with pytest.raises(UserError) as error:
         data.load_images(_config(name, shape), "train", str(tmp_path))
     message = str(error.value)
     assert str(tmp_path) in message
@@ -343,5 +343,5 @@ def test_the_likelihood_must_be_one_of_the_images_levels(
     ],
 )
 def test_refuses_a_wrong_config(config, split, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(UserError, match=message):
         data.load_images(config, split)

@@ -12,6 +12,8 @@ import tensorflow_datasets as tfds
 from absl import logging
 from etils import epath
 
+from kpp_tf.errors import UserError
+
 URL = "https://github.com/yburda/iwae/raw/master/datasets/OMNIGLOT/chardata.mat"
 FILE_NAME = "chardata.mat"
 # As TFSnippet's loader of the same file has it; no SHA-256 has been published.
@@ -95,7 +97,7 @@ def _read_mat(path: epath.Path) -> dict[str, np.ndarray]:
     try:
         return loadmat(io.BytesIO(contents))
     except Exception as error:  # SciPy raises whatever its parser stumbles on.
-        raise ValueError(f"{path} is not a MATLAB file: {error}") from error
+        raise UserError(f"{path} is not a MATLAB file: {error}") from error
 
 
 def parse(
@@ -113,11 +115,11 @@ def parse(
       Images uint8 [N, 28, 28, 1], alphabets int64 [N] and characters int64 [N] from 0.
 
     Raises:
-      ValueError: if the file holds anything else, naming it.
+      UserError: if the file holds anything else, naming it.
     """
     missing = [key for key in _KEYS[split] if key not in contents]
     if missing:
-        raise ValueError(
+        raise UserError(
             f"{source} lacks the arrays {missing}; it has "
             f"{sorted(key for key in contents if not key.startswith('__'))}. "
             f"Expected the file at {URL}"
@@ -127,17 +129,17 @@ def parse(
     expected = ((_SIZE * _SIZE, count), (ALPHABETS, count), (1, count))
     found = (pixels.shape, alphabets.shape, characters.shape)
     if found != expected:
-        raise ValueError(
+        raise UserError(
             f"In {source} the arrays {_KEYS[split]} have shapes {found}; "
             f"expected {expected}."
         )
     if not (np.all(pixels >= 0) and np.all(pixels <= 1)):
-        raise ValueError(
+        raise UserError(
             f"In {source} the pixels {_KEYS[split][0]!r} are not all in [0, 1]: "
             f"from {pixels.min()} to {pixels.max()}."
         )
     if not (np.all(alphabets.sum(0) == 1) and characters.min() >= 1):
-        raise ValueError(
+        raise UserError(
             f"In {source} the labels {_KEYS[split][1:]} are not one-hot alphabets "
             "and characters from 1 up."
         )

@@ -4,6 +4,7 @@ import numpy as np
 
 from kpp_tf.data import cache, prepared
 from kpp_tf.data.mazes import episode as episode_lib
+from kpp_tf.errors import UserError
 
 SIZES = (64, 32)
 
@@ -25,11 +26,11 @@ def load_mazes(
       episodes: int64 [E * 300], the number of each frame's walk.
 
     Raises:
-      FileNotFoundError: If the data set is not prepared; says how to.
-      ValueError: If the size is not one of `SIZES` or a file is damaged.
+      UserError: If the data set is not prepared: says how to; if the size is not one of
+        `SIZES` or a file is damaged.
     """
     if size not in SIZES:
-        raise ValueError(f"Mazes come in sizes {SIZES}. Received: {size}")
+        raise UserError(f"Mazes come in sizes {SIZES}. Received: {size}")
     root = prepared.data_root(data_dir)
     folder = prepared.find(
         f"mazes/{size}x{size}",

@@ -9,6 +9,7 @@ import tensorflow_datasets as tfds
 
 from kpp_tf.data.mazes import episode as episode_lib
 from kpp_tf.data.mazes import layout, topdown
+from kpp_tf.errors import UserError
 
 # 120,000 frames to train on; some three minutes to draw, 0.8 GB on disk at 64x64.
 DEFAULT_EPISODES = {"train": 400, "validation": 40, "test": 80}
@@ -52,7 +53,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     ):
         episodes = dict(DEFAULT_EPISODES if episodes is None else episodes)
         if set(episodes) != set(episode_lib.SPLITS) or min(episodes.values()) < 1:
-            raise ValueError(
+            raise UserError(
                 "`episodes` must give each of the splits "
                 f"{', '.join(episode_lib.SPLITS)} one episode or more. "
                 f"Received: {episodes}"
