@@ -43,7 +43,7 @@ lint: $(STAMP) ## Check style and format; change nothing
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m ruff format --check .
 
-format: $(STAMP) ## Bring every file into format and mend what can be mended
+format: $(STAMP) ## Bring every file into format and repair what can be repaired
 	$(BIN)/python -m ruff check --fix .
 	$(BIN)/python -m ruff format .
 

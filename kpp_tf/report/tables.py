@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from kpp_tf.report import published, rate
+from kpp_tf.report.markdown import MISSING, cell, flat, number, table
 from kpp_tf.report.results import ABLATIONS, BOUNDS, Result
 
-MISSING = "-"
 THREE = ("stored", "unseen", "predictive")
 TERMS = ("log_likelihood", "kl_latents", "kl_keys", "kl_memory")
 TERM_TITLES = ("-ln p(x\\|z)", "KL latents", "KL keys", "KL memory")
@@ -67,23 +67,6 @@ def document(results: Sequence[Result]) -> str:
     return "\n".join(line for part in parts for line in part)
 
 
-def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    """Lines of a Markdown table, and an empty one; one line that says so without rows.
-
-    Raises:
-      ValueError: if a row has more or fewer cells than there are columns.
-    """
-    if not rows:
-        yield "Not measured yet.\n"
-        return
-    for row in rows:
-        if len(row) != len(columns):
-            raise ValueError(f"a row has one cell a column: {columns}. Received: {row}")
-    for row in (columns, [":---", *["---:"] * (len(columns) - 1)], *rows):
-        yield "| " + " | ".join(row) + " |"
-    yield ""
-
-
 def _order(system: str) -> int:
     systems = list(published.SYSTEMS)
     return systems.index(system) if system in systems else len(systems)
@@ -97,12 +80,8 @@ def _file(result: Result) -> str:
     return f"{result.system}/{result.name}"
 
 
-def _number(value: Any, decimals: int = 2) -> str:
-    return MISSING if value is None else f"{value:,.{decimals}f}"
-
-
 def _decimals(value: float, unit: str) -> str:
-    return _number(value, 2 if unit == published.NATS else 3)
+    return number(value, 2 if unit == published.NATS else 3)
 
 
 def _bound(result: Result, name: str, errors: bool = True) -> str:
@@ -157,9 +136,9 @@ def _data_sets(models: Sequence[Result]) -> Iterator[str]:
         rows = [
             [
                 _title(result.system),
-                _number(published.STORED.get(result.system, {}).get(data)),
+                number(published.STORED.get(result.system, {}).get(data)),
                 *(_bound(result, name) for name in BOUNDS),
-                _number(result.content.get("memory_floats_per_image"), 0),
+                number(result.content.get("memory_floats_per_image"), 0),
                 f"`{_file(result)}`",
             ]
             for result in ours
@@ -197,7 +176,7 @@ def _runs(models: Sequence[Result]) -> Iterator[str]:
     fields = ("split", "episode_length", "capacity", "seed", "parameters", "steps")
     fields += ("images_seen", "hours", "git_revision")
     rows = [
-        [f"`{_file(result)}`", *(_cell(result.content.get(f)) for f in fields)]
+        [f"`{_file(result)}`", *(cell(result.content.get(f)) for f in fields)]
         for result in models
     ]
     columns = ("split", "T", "capacity", "seed", "weights", "steps", "images seen")
@@ -216,7 +195,7 @@ def _terms(models: Sequence[Result]) -> Iterator[str]:
 def _term_cells(terms: Mapping[str, float]) -> list[str]:
     likelihood, *kls = (terms.get(name) for name in TERMS)
     # As it enters the bound of -ln p(x).
-    return [_number(None if likelihood is None else -likelihood), *map(_number, kls)]
+    return [number(None if likelihood is None else -likelihood), *map(number, kls)]
 
 
 def _rates(models: Sequence[Result]) -> Iterator[str]:
@@ -225,7 +204,7 @@ def _rates(models: Sequence[Result]) -> Iterator[str]:
         [
             point.data,
             f"`{point.name}`" if point.of_model else point.name,
-            _number(point.bits, 0),
+            number(point.bits, 0),
             f"{_decimals(point.value, point.unit)} +- "
             f"{_decimals(point.standard_error, point.unit)} {point.unit}",
         ]
@@ -241,9 +220,9 @@ def _curves(models: Sequence[Result]) -> Iterator[str]:
         curve = result.content.get("predictive_curve", [])
         values = {point["seen"]: point["value"] for point in curve}
         if values:
-            rows.append([f"`{_file(result)}`", *(_number(values.get(n)) for n in SEEN)])
+            rows.append([f"`{_file(result)}`", *(number(values.get(n)) for n in SEEN)])
     for title, values in published.FEW_SHOT.items():
-        cells = (_number(values.get(n), 1) for n in SEEN)
+        cells = (number(values.get(n), 1) for n in SEEN)
         rows.append([f"{title}, published, Omniglot by class", *cells])
     yield from table(("file", *map(str, SEEN)), rows)
     yield f"{published.FEW_SHOT_NOTE}\n"
@@ -268,9 +247,9 @@ def _nudges(models: Sequence[Result]) -> Iterator[str]:
                 [
                     f"`{_file(result)}`",
                     *(_share(nudge.get(move, {})) for move in moves),
-                    *(_number(distance, 3) for distance in distances),
-                    _number(half_way.get("frechet")),
-                    _number(half_way.get("frechet_pixel_average")),
+                    *(number(distance, 3) for distance in distances),
+                    number(half_way.get("frechet")),
+                    number(half_way.get("frechet_pixel_average")),
                 ]
             )
     yield from table(
@@ -297,29 +276,11 @@ def _records(title: str, field: str, models: Sequence[Result]) -> Iterator[str]:
     for result in models:
         found = result.content.get(field, [])
         for record in found if isinstance(found, list) else [found]:
-            rows.append((f"`{_file(result)}`", _flat(record)))
+            rows.append((f"`{_file(result)}`", flat(record)))
     columns = list(dict.fromkeys(name for _, record in rows for name in record))
     yield f"## {title}\n"
-    cells = [[file, *(_cell(record.get(c)) for c in columns)] for file, record in rows]
+    cells = [[file, *(cell(record.get(c)) for c in columns)] for file, record in rows]
     yield from table(("file", *(c.replace("_", " ") for c in columns)), cells)
-
-
-def _flat(record: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat = {}
-    for name, value in record.items():
-        if isinstance(value, Mapping):
-            flat.update(_flat(value, f"{prefix}{name}, "))
-        else:
-            flat[prefix + name] = value
-    return flat
-
-
-def _cell(value: Any) -> str:
-    if isinstance(value, float):
-        return f"{value:,.4g}"
-    if isinstance(value, int):
-        return f"{value:,}"
-    return MISSING if value is None else str(value)
 
 
 def _ablations(variants: Sequence[Result]) -> Iterator[str]:
@@ -339,9 +300,9 @@ def _ablations(variants: Sequence[Result]) -> Iterator[str]:
                 *(_bound(result, name) for name in THREE),
                 *_term_cells(content.get("terms", {}).get("stored", {})),
                 _share(nudge),
-                _number(content.get("memory_floats_per_image"), 0),
-                _cell(content.get("steps")),
-                _cell(content.get("split")),
+                number(content.get("memory_floats_per_image"), 0),
+                cell(content.get("steps")),
+                cell(content.get("split")),
             ]
         )
     columns = (*TERM_TITLES, "class kept, 1 cell", "memory floats per image", "steps")
