@@ -1,5 +1,7 @@
 """The error whose message is meant for a person, not for a debugger."""
 
+import importlib.util
+
 
 class UserError(ValueError):
     """What was asked for cannot be done, and the message says what to do instead.
@@ -11,3 +13,18 @@ class UserError(ValueError):
     # Raised while a function is traced, it stays what it is: AutoGraph would make a
     # `StagingError` of it.
     ag_pass_through = True
+
+
+def require(module: str, extra: str, purpose: str) -> None:
+    """Raises UserError if a module of an extra is not installed; imports nothing.
+
+    Args:
+      module: its name, without dots.
+      extra: of this package, which brings it.
+      purpose: what it is needed for, and how to do without, such as "to run a model".
+    """
+    if importlib.util.find_spec(module) is None:
+        raise UserError(
+            f"{module} is needed {purpose}: pip install 'kpp_tf[{extra}]'. Received: "
+            f"no module {module}"
+        )

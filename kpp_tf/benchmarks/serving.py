@@ -82,8 +82,8 @@ def measure_tflite(path: str, seconds: float) -> list[dict[str, Any]]:
     """Measures every signature of a .tflite file, whose batch is 1; see `measure`."""
     lite = tflite.LiteModel(Path(path).read_bytes())
     rows = []
-    for name in lite.signatures:
-        inputs = lite.example_inputs(name)
+    for name, fields in sorted(lite.signatures.items()):
+        inputs = example_inputs(fields, 1, 1)
         count = next(v.shape[1] for k, v in inputs.items() if k != "memory")
 
         def call(name=name, inputs=inputs):

@@ -4,29 +4,23 @@ A version is written under a temporary name that no server looks at, checked aga
 live model, and renamed: a server never sees half a version, and none is overwritten.
 """
 
-import json
 import os
 import re
-import shutil
-import tempfile
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 import kpp_tf
+from kpp_tf.errors import UserError
+from kpp_tf.files import new_folder, write_json
 from kpp_tf.models import KanervaPlusPlus
-from kpp_tf.serving import warmup
-from kpp_tf.serving.signatures import Signature, signatures
-from kpp_tf.serving.specs import example_inputs
+from kpp_tf.serving import comparison, warmup
+from kpp_tf.serving.signatures import signatures
 
 TOLERANCE = 1e-5
 DESCRIPTION_FILE = "kpp_tf.json"
-
-
-class ExportMismatchError(RuntimeError):
-    """The exported model does not compute what the live model computes."""
 
 
 def export(
@@ -46,45 +40,37 @@ def export(
       warm_up: whether to add warm-up records for TF Serving (the `serving` extra).
 
     Returns:
-      (the version's folder, the largest difference to the live model by output, as
-      `compare` gives it).
+      (the version's folder, the differences to the live model as `compare` gives them).
 
     Raises:
       ExportMismatchError: if a difference exceeds 1e-5; nothing is left behind.
-      ValueError: for a name or a number that cannot be.
+      UserError: for a name or a number that cannot be, or without the extra.
     """
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name):
-        raise ValueError(
+        raise UserError(
             f"a model's name must be letters, digits, '_' and '-'. Received: {name!r}"
         )
     if num_samples is None:
         num_samples = model.episode_length
     if num_samples < 1:
-        raise ValueError(f"num_samples must be at least 1. Received: {num_samples}")
+        raise UserError(f"num_samples must be at least 1. Received: {num_samples}")
+    if warm_up:
+        warmup.require_extra()
     offered = signatures(model, num_samples)
     folder = Path(base) / name
-    folder.mkdir(parents=True, exist_ok=True)
-    aside = Path(tempfile.mkdtemp(prefix=".writing-", dir=folder))
-    try:
-        written = aside / "saved_model"
-        _write(offered, written)
+    # No server looks at the temporary name, which is no number.
+    version = folder / str(max(versions(folder), default=0) + 1)
+    with new_folder(version) as written:
+        endpoints = {n: (s.batched(), s.specs()) for n, s in offered.items()}
+        write(endpoints, written)
         differences = compare(model, written, num_samples)
-        worst = max(differences, key=differences.get)
-        # Not `>`: a difference that is NaN must fail as well.
-        if not differences[worst] <= TOLERANCE:
-            raise ExportMismatchError(
-                f"the export of {worst} differs from the live model by "
-                f"{differences[worst]:.2g}, more than {TOLERANCE:g}; nothing was "
-                f"exported. Received: {differences}"
-            )
+        comparison.check(differences, TOLERANCE)
         extra = written / "assets.extra"
         extra.mkdir()
         _describe(model, num_samples, extra / DESCRIPTION_FILE)
         if warm_up:
             warmup.write(extra, name, offered, model.episode_length)
-        return _publish(written, folder), differences
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
+    return version, differences
 
 
 def versions(folder: str | os.PathLike) -> list[int]:
@@ -98,9 +84,7 @@ def versions(folder: str | os.PathLike) -> list[int]:
 def compare(
     model: KanervaPlusPlus, path: str | os.PathLike, num_samples: int
 ) -> dict[str, float]:
-    """Largest difference between a SavedModel and the live model.
-
-    Both get the same random inputs, a batch of two; the live model a row at a time.
+    """Differences between a SavedModel and the live model, for a batch of two.
 
     Args:
       model: the live model.
@@ -108,32 +92,29 @@ def compare(
       num_samples: N it was exported with.
 
     Returns:
-      By `signature/output`, max |exported - live| / max(1, max |live|).
+      See `comparison.differences`.
     """
     loaded = tf.saved_model.load(os.fspath(path))
-    differences = {}
-    for name, signature in signatures(model, num_samples).items():
-        drawn = example_inputs(signature.inputs, batch=2, length=model.episode_length)
-        inputs = {key: tf.constant(value) for key, value in drawn.items()}
-        exported = loaded.signatures[name](**inputs)
-        rows = [
-            signature.row(**{k: value[row : row + 1] for k, value in inputs.items()})
-            for row in range(2)
-        ]
-        for output in signature.outputs:
-            live = np.concatenate([np.asarray(row[output], np.float32) for row in rows])
-            difference = np.max(np.abs(exported[output].numpy() - live))
-            scale = max(1.0, float(np.max(np.abs(live))))
-            differences[f"{name}/{output}"] = float(difference) / scale
-    return differences
+
+    def run(name, inputs):
+        tensors = {key: tf.constant(value) for key, value in inputs.items()}
+        outputs = loaded.signatures[name](**tensors)
+        return {key: value.numpy() for key, value in outputs.items()}
+
+    offered = signatures(model, num_samples)
+    return comparison.differences(offered, run, 2, model.episode_length)
 
 
-def _write(offered: dict[str, Signature], path: Path) -> None:
+def write(
+    endpoints: Mapping[str, tuple[Callable, list[tf.TensorSpec]]],
+    path: str | os.PathLike,
+) -> None:
+    """Writes a SavedModel of functions, by name, and the specs of their inputs."""
     # Not archive.track(model): what the endpoints use is tracked without, and would be
     # saved twice.
     archive = keras.export.ExportArchive()
-    for name, signature in offered.items():
-        archive.add_endpoint(name, signature.batched(), signature.specs())
+    for name, (function, specs) in endpoints.items():
+        archive.add_endpoint(name, function, specs)
     archive.write_out(os.fspath(path), verbose=False)
 
 
@@ -147,21 +128,4 @@ def _describe(model: KanervaPlusPlus, num_samples: int, path: Path) -> None:
         "num_samples": num_samples,
         "config": model.get_config(),
     }
-    path.write_text(json.dumps(description, indent=1) + "\n")
-
-
-def _publish(written: Path, folder: Path) -> Path:
-    """Renames a finished version to the next free number."""
-    written.chmod(0o755)  # a server may be another user
-    number = max(versions(folder), default=0) + 1
-    while True:
-        target = folder / str(number)
-        try:
-            # Refused if another export took the number: a version is no empty folder.
-            os.rename(written, target)
-        except OSError:
-            if not target.exists():
-                raise
-            number += 1
-        else:
-            return target
+    write_json(path, description)

@@ -39,12 +39,28 @@ class Signature(NamedTuple):
     outputs: Mapping[str, Field]
     row: Callable[..., Mapping[str, tf.Tensor]]
 
+    @classmethod
+    def of(
+        cls, fields: Mapping[str, Field], row: Callable, *outputs: str
+    ) -> "Signature":
+        """The signature of a function whose parameters name its inputs."""
+        inputs = {name: fields[name] for name in inspect.signature(row).parameters}
+        return cls(inputs, {name: fields[name] for name in outputs}, row)
+
     def specs(self) -> list[tf.TensorSpec]:
         """Input specs in the order of `inputs`."""
         return [
             tf.TensorSpec(field.shape, field.dtype, name)
             for name, field in self.inputs.items()
         ]
+
+    def compute(self, *values: tf.Tensor) -> dict[str, tf.Tensor]:
+        """The outputs of one row, as batches of 1."""
+        outputs = self.row(*values)
+        return {
+            name: tf.cast(outputs[name], field.dtype)
+            for name, field in self.outputs.items()
+        }
 
     def batched(self) -> Callable[..., dict[str, tf.Tensor]]:
         """A function that checks a batch, then computes it row by row.
@@ -73,11 +89,35 @@ class Signature(NamedTuple):
         return batched
 
     def _one(self, values):
-        outputs = self.row(*(value[tf.newaxis] for value in values))
-        return {
-            name: tf.cast(outputs[name][0], field.dtype)
-            for name, field in self.outputs.items()
-        }
+        outputs = self.compute(*(value[tf.newaxis] for value in values))
+        return {name: value[0] for name, value in outputs.items()}
+
+
+def fields_of(model: KanervaPlusPlus) -> dict[str, Field]:
+    """All that the signatures of a model take and give, by name.
+
+    Raises:
+      UserError: for a model whose memory is not read with keys in R^3.
+    """
+    if not isinstance(model, KanervaPlusPlus):
+        raise UserError(
+            "only kanerva_plus_plus has the signatures with keys that are served. "
+            f"Received: {type(model).__name__}"
+        )
+    size, depth = model.memory_size, model.memory_depth
+    images = Field((None, None, *model.image_shape), low=0.0, high=1.0)
+    return {
+        "episode": images,
+        "queries": images,
+        "images": images,
+        "memory": Field((None, size, size, depth), low=-MAX_MEMORY, high=MAX_MEMORY),
+        "keys": Field(
+            (None, None, model.blocks_per_frame, 3), low=-MAX_KEY, high=MAX_KEY
+        ),
+        "seed": Field((None, 2), np.int32),
+        "temperature": Field((None,), low=0.0, high=MAX_TEMPERATURE),
+        "noise": Field((None, None, model.latent_size)),
+    }
 
 
 def signatures(model: KanervaPlusPlus, num_samples: int) -> dict[str, Signature]:
@@ -94,23 +134,7 @@ def signatures(model: KanervaPlusPlus, num_samples: int) -> dict[str, Signature]
     Raises:
       UserError: for a model whose memory is not read with keys in R^3.
     """
-    if not isinstance(model, KanervaPlusPlus):
-        raise UserError(
-            "only kanerva_plus_plus has the signatures with keys that are served. "
-            f"Received: {type(model).__name__}"
-        )
-    size, depth = model.memory_size, model.memory_depth
-    blocks = model.blocks_per_frame
-    images = Field((None, None, *model.image_shape), low=0.0, high=1.0)
-    fields = {
-        "episode": images,
-        "queries": images,
-        "images": images,
-        "memory": Field((None, size, size, depth), low=-MAX_MEMORY, high=MAX_MEMORY),
-        "keys": Field((None, None, blocks, 3), low=-MAX_KEY, high=MAX_KEY),
-        "seed": Field((None, 2), np.int32),
-        "temperature": Field((None,), low=0.0, high=MAX_TEMPERATURE),
-    }
+    fields = fields_of(model)
 
     def write(episode):
         return {"memory": model.write(episode)}
@@ -133,23 +157,16 @@ def signatures(model: KanervaPlusPlus, num_samples: int) -> dict[str, Signature]
     def write_and_generate(episode, seed, temperature):
         return generate(model.write(episode), seed, temperature)
 
-    def offer(row, *outputs, count=None):
-        inputs = {name: fields[name] for name in inspect.signature(row).parameters}
-        given = {name: fields[name] for name in outputs}
-        if count is not None:
-            given = {
-                name: field._replace(shape=(None, count, *field.shape[2:]))
-                for name, field in given.items()
-            }
-        return Signature(inputs, given, row)
-
+    drawn = {
+        name: fields[name]._replace(shape=(None, num_samples, *fields[name].shape[2:]))
+        for name in ("images", "keys")
+    }
+    offer = functools.partial(Signature.of, fields)
     return {
         "write": offer(write, "memory"),
-        "generate": offer(generate, "images", "keys", count=num_samples),
+        "generate": offer(generate)._replace(outputs=drawn),
         "generate_from_keys": offer(generate_from_keys, "images"),
         "reconstruct": offer(reconstruct, "images", "keys"),
         "refine": offer(refine, "images"),
-        "serving_default": offer(
-            write_and_generate, "images", "keys", count=num_samples
-        ),
+        "serving_default": offer(write_and_generate)._replace(outputs=drawn),
     }

@@ -6,12 +6,19 @@ from pathlib import Path
 
 import tensorflow as tf
 
+from kpp_tf.errors import require
 from kpp_tf.serving.signatures import Signature
 from kpp_tf.serving.specs import example_inputs
 
 FILE_NAME = "tf_serving_warmup_requests"
 # TF Serving refuses a file of more than 1,000 records.
 BATCH_SIZES = (1, 8)
+
+
+def require_extra() -> None:
+    """Raises UserError without the `serving` extra."""
+    purpose = "for warm-up records (or export with --nowarm_up)"
+    require("tensorflow_serving", "serving", purpose)
 
 
 def write(
@@ -30,17 +37,9 @@ def write(
 
     Returns:
       The file, TFRecords of `tensorflow.serving.PredictionLog`.
-
-    Raises:
-      ModuleNotFoundError: without the `serving` extra.
     """
-    try:
-        from tensorflow_serving.apis import prediction_log_pb2
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            "warm-up records need tensorflow-serving-api: install the extra "
-            "`serving`, or export without warm-up."
-        ) from error
+    from tensorflow_serving.apis import prediction_log_pb2
+
     path = Path(folder) / FILE_NAME
     with tf.io.TFRecordWriter(os.fspath(path)) as writer:
         for name, signature in offered.items():

@@ -7,6 +7,7 @@ import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
 from kpp_tf.serving import inspection, tflite
+from kpp_tf.serving.specs import example_inputs
 from tests.serving.tiny_models import tiny_model
 
 
@@ -49,7 +50,9 @@ def test_no_likelihood_exports_unknown_operations(likelihood, tmp_path):
     from kpp_tf.serving import saved_model, signatures
 
     model = tiny_model(likelihood=likelihood)
-    saved_model._write(signatures.signatures(model, 4), tmp_path / "1")
+    offered = signatures.signatures(model, 4)
+    endpoints = {n: (s.batched(), s.specs()) for n, s in offered.items()}
+    saved_model.write(endpoints, tmp_path / "1")
     assert inspection.inspect(tmp_path / "1")["unknown_ops"] == []
 
 
@@ -78,9 +81,9 @@ def test_tflite_is_described_as_its_interpreter_says(models, tmp_path):
     path.write_bytes(content)
     described = inspection.inspect(path)
     lite = tflite.LiteModel(content)
-    assert sorted(described["signatures"]) == lite.signatures
-    for name in lite.signatures:
-        inputs = lite.example_inputs(name)
+    assert described["signatures"].keys() == lite.signatures.keys()
+    for name, fields in lite.signatures.items():
+        inputs = example_inputs(fields, 1, 1)
         outputs = lite.run(name, inputs)
         for side, arrays in (("inputs", inputs), ("outputs", outputs)):
             assert described["signatures"][name][side] == {

@@ -4,11 +4,13 @@ import json
 import subprocess
 import sys
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from kpp_tf.serving import saved_model, warmup
+from kpp_tf.serving.comparison import ExportMismatchError
 from kpp_tf.serving.signatures import signatures
 from kpp_tf.serving.specs import example_inputs
 from tests.serving.tiny_models import LENGTH, WRITERS
@@ -119,6 +121,16 @@ def test_other_seeds_give_other_images_and_zero_temperature_the_same(exported, o
     np.testing.assert_array_equal(first["images"], second["images"])
 
 
+def test_keras_layer_calls_a_signature_by_its_inputs_names(exported, offered):
+    layer = keras.layers.TFSMLayer(exported.path, call_endpoint="serving_default")
+    inputs = requests(exported.model, "serving_default", batch=2)
+    expected = offered["serving_default"](**inputs)
+    got = layer(inputs.pop("episode"), **inputs)
+    assert got.keys() == expected.keys()
+    for name, value in expected.items():
+        np.testing.assert_array_equal(got[name], value)
+
+
 def test_loads_with_tensorflow_alone_and_gives_the_same_bits(
     exported, offered, tmp_path
 ):
@@ -161,12 +173,11 @@ def test_warm_up_records_are_requests_that_every_signature_answers(exported, off
 def quick_export(models, tmp_path, monkeypatch):
     """`export` without its costly parts; returns a function of the difference."""
 
-    def write(offered, path):
-        path.mkdir()
+    def write(endpoints, path):
         (path / "saved_model.pb").write_bytes(b"graph")
 
     def export(difference=0.0, name="m"):
-        monkeypatch.setattr(saved_model, "_write", write)
+        monkeypatch.setattr(saved_model, "write", write)
         monkeypatch.setattr(saved_model, "compare", lambda *_: {"x/y": difference})
         model = models["pooled"]
         return saved_model.export(model, tmp_path, name, warm_up=False)[0]
@@ -194,7 +205,7 @@ def test_description_holds_the_model_and_versions(quick_export):
 def test_a_wrong_export_is_refused_and_leaves_nothing(
     quick_export, tmp_path, difference
 ):
-    with pytest.raises(saved_model.ExportMismatchError, match="x/y differs"):
+    with pytest.raises(ExportMismatchError, match="x/y"):
         quick_export(difference)
     assert list((tmp_path / "m").iterdir()) == []
 
@@ -202,9 +213,12 @@ def test_a_wrong_export_is_refused_and_leaves_nothing(
 def test_a_version_taken_in_the_meantime_is_not_overwritten(
     quick_export, tmp_path, monkeypatch
 ):
-    quick_export()
+    mark = quick_export() / "mark"
+    mark.touch()
     monkeypatch.setattr(saved_model, "versions", lambda folder: [])
-    assert quick_export().name == "2"
+    with pytest.raises(OSError, match="exist"):
+        quick_export()
+    assert mark.exists()
 
 
 @pytest.mark.parametrize("name", ["", "../m", "a/b", ".hidden", "a b"])

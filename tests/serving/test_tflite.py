@@ -1,14 +1,17 @@
-"""TFLite: three precisions, compared with the live model and by their bound."""
+"""TFLite: three precisions, compared with the live model."""
+
+import sys
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from kpp_tf import noise
-from kpp_tf.serving import tflite
+from kpp_tf.errors import UserError
+from kpp_tf.serving import comparison, saved_model, tflite
+from kpp_tf.serving.signatures import Signature
+from kpp_tf.serving.specs import Field, example_inputs
 from tests.serving.tiny_models import LENGTH, WRITERS
-
-NAMES = ["decode", "generate_from_keys", "write"]
 
 
 @pytest.fixture(scope="module")
@@ -24,34 +27,31 @@ def converted(models):
     return convert
 
 
-@pytest.fixture(scope="module")
-def episode():
-    drawn = tf.random.stateless_uniform([2, LENGTH, 8, 8, 1], [3, 4])
-    return tf.cast(drawn > 0.7, tf.float32)
-
-
 @pytest.mark.parametrize("writer", WRITERS)
-def test_float32_computes_what_the_live_model_computes(
-    models, converted, episode, writer
-):
+def test_float32_computes_what_the_live_model_computes(models, converted, writer):
     model, (content, differences) = models[writer], converted(writer, "float32")
-    assert {name.partition("/")[0] for name in differences} == set(NAMES)
     assert max(differences.values()) <= 1e-4
     lite = tflite.LiteModel(content)
-    memory = lite.run_rows("write", "memory", episode=episode)
-    np.testing.assert_allclose(memory, model.write(episode), atol=1e-4)
-    keys = model.draw_keys(LENGTH, noise.row_seeds([0, 1], 2))
-    nothing = np.zeros([2, LENGTH, model.latent_size], np.float32)
-    images = lite.run_rows(
-        "generate_from_keys", "images", memory=memory, keys=keys, noise=nothing
-    )
-    expected = model.generate_from_keys(tf.constant(memory), keys)
+    assert set(lite.signatures) == {"write", "generate_from_keys", "reconstruct"}
+    drawn = tf.random.stateless_uniform([1, LENGTH, 8, 8, 1], [3, 4])
+    episode = tf.cast(drawn > 0.7, tf.float32)
+    written = lite.run("write", {"episode": episode.numpy()})
+    memory = model.write(episode)
+    np.testing.assert_allclose(written["memory"], memory, atol=1e-4)
+    keys = model.draw_keys(LENGTH, noise.row_seeds([0, 1], 1))
+    quiet = np.zeros([1, LENGTH, model.latent_size], np.float32)
+    inputs = {**written, "keys": keys.numpy(), "noise": quiet}
+    images = lite.run("generate_from_keys", inputs)["images"]
+    expected = model.generate_from_keys(memory, keys)
     np.testing.assert_allclose(images, expected, atol=1e-4)
+    found = lite.run("reconstruct", {**written, "queries": episode.numpy()})
+    expected = model.infer_keys(memory, episode)
+    np.testing.assert_allclose(found["keys"], expected, atol=1e-4)
 
 
-def test_noise_moves_the_latents(models, converted):
+def test_noise_moves_the_latents(converted):
     lite = tflite.LiteModel(converted("pooled", "float32")[0])
-    inputs = lite.example_inputs("generate_from_keys")
+    inputs = example_inputs(lite.signatures["generate_from_keys"], 1, 1)
     quiet = inputs | {"noise": np.zeros_like(inputs["noise"])}
     images = [lite.run("generate_from_keys", i)["images"] for i in (inputs, quiet)]
     assert np.max(np.abs(images[0] - images[1])) > 1e-3
@@ -69,49 +69,61 @@ def test_int8_is_smaller_still(converted):
     assert len(content) < 0.4 * len(converted("pooled", "float32")[0])
 
 
-@pytest.mark.parametrize("writer", WRITERS)
-def test_float32_has_the_live_models_bound(models, converted, episode, writer):
-    seeds = noise.row_seeds([5, 6], 2)
-    lite = tflite.LiteModel(converted(writer, "float32")[0])
-    live = tflite.bound(models[writer], episode, seeds)
-    assert tflite.bound(models[writer], episode, seeds, lite) == pytest.approx(
-        live, rel=1e-5
-    )
-    other = tflite.bound(models[writer], episode, seeds + 1, lite)
-    assert other != pytest.approx(live, rel=1e-5)  # the draws do matter
-
-
 def test_an_operation_that_tflite_lacks_is_named(models, monkeypatch):
-    def functions(model):
-        spec = tf.TensorSpec([1, 3], tf.float32, "x")
-        return {
-            name: (lambda x: {"y": tf.math.erfinv(x)}, [spec])
-            for name in ("write", "generate_from_keys", "decode")
-        }
-
-    monkeypatch.setattr(tflite, "_functions", functions)
-    with pytest.raises(tflite.UnsupportedOpError, match="Erfinv"):
+    field = {"noise": Field((1, 3))}
+    erfinv = Signature(field, field, lambda noise: {"noise": tf.math.erfinv(noise)})
+    monkeypatch.setattr(tflite, "_offered", lambda model: {"write": erfinv})
+    with pytest.raises(UserError, match="Erfinv"):
         tflite.convert(models["pooled"], "float32")
 
 
-def test_a_difference_beyond_the_tolerance_is_refused(models, monkeypatch):
-    monkeypatch.setattr(tflite, "_save", lambda *_: None)
-    monkeypatch.setattr(tflite, "_convert", lambda *_: b"")
-    monkeypatch.setattr(tflite, "LiteModel", lambda content: None)
-    for difference in (2e-4, float("nan")):
-        monkeypatch.setattr(tflite, "compare", lambda *_, d=difference: {"a/b": d})
-        with pytest.raises(RuntimeError, match="a/b of the float32 model differs"):
-            tflite.convert(models["pooled"], "float32")
+@pytest.mark.parametrize("difference", [2e-4, float("nan")])
+def test_a_difference_beyond_the_tolerance_is_refused(difference):
+    near = {"a/b": 0.0, "a/c": 1e-4}
+    comparison.check(near, 1e-4)
+    with pytest.raises(comparison.ExportMismatchError, match="Received: {'a/b'"):
+        comparison.check(near | {"a/b": difference}, 1e-4)
+
+
+def test_differences_are_relative_to_large_outputs_alone():
+    field = {"keys": Field((1, 2))}
+    live = Signature(field, field, lambda keys: {"keys": 0 * keys + [0.5, -4.0]})
+
+    def run(name, inputs):
+        assert name == "read" and inputs["keys"].shape == (3, 2)
+        return {"keys": np.tile(np.float32([0.5, -4.2]), [3, 1])}
+
+    found = comparison.differences({"read": live}, run, batch=3, length=1)
+    assert found == {"read/keys": pytest.approx(0.05)}
 
 
 def test_unknown_precision_is_refused(models):
-    with pytest.raises(ValueError, match="Received: 'int4'"):
+    with pytest.raises(UserError, match="Received: 'int4'"):
         tflite.convert(models["pooled"], "int4")
 
 
 def test_files_are_written_once(tmp_path):
     path = tflite.write_file(b"first", tmp_path / "deep" / "m.tflite")
-    with pytest.raises(FileExistsError, match="nothing is overwritten"):
+    with pytest.raises(UserError, match="never overwritten"):
         tflite.write_file(b"second", path)
     assert path.read_bytes() == b"first"
     assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    ("module", "start", "message"),
+    [
+        ("tensorflow_serving", "export", r"kpp_tf\[serving\].*tensorflow_serving"),
+        ("ai_edge_litert", "convert", r"kpp_tf\[lite\].*ai_edge_litert"),
+    ],
+)
+def test_a_missing_extra_is_named_before_the_work(
+    models, tmp_path, monkeypatch, module, start, message
+):
+    monkeypatch.setitem(sys.modules, module, None)  # as not installed
+    with pytest.raises(UserError, match=message):
+        if start == "export":
+            saved_model.export(models["pooled"], tmp_path, "m")
+        else:
+            tflite.convert(models["pooled"], "float32")
+    assert not list(tmp_path.iterdir())
