@@ -15,8 +15,9 @@ from kpp_tf.errors import UserError
 def replacing(path: str | Path) -> Iterator[Path]:
     """Lends a temporary name beside `path`, and renames it into place at the end.
 
-    Whoever reads `path` sees the old content or the new one, never a part. If the block
-    raises, the temporary file goes away and `path` stays as it was.
+    The name has the suffix of `path`, by which some libraries choose a format. Whoever
+    reads `path` sees the old content or the new one, never a part. If the block raises,
+    the temporary file goes away and `path` stays as it was.
 
     Args:
       path: of the file; its folder is created where it is missing.
@@ -26,7 +27,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary = path.with_name(f".{os.getpid()}.{path.name}")
     try:
         yield temporary
         with temporary.open("rb") as stream:
@@ -52,7 +53,7 @@ def new_folder(path: str | Path) -> Iterator[Path]:
     path = Path(path)
     if path.exists():
         raise FileExistsError(f"{path} exists; move it away or choose another name")
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary = path.with_name(f".{os.getpid()}.{path.name}")
     temporary.mkdir(parents=True)
     try:
         yield temporary

@@ -6,15 +6,16 @@ A folder holds `config.json` and `weights.npz`, arrays of half precision under t
 weights' paths; no code and no pickle.
 """
 
-import json
 import os
 import re
+import zipfile
+import zlib
 from pathlib import Path
 
 import ml_collections
 import numpy as np
 
-from kpp_tf.config import completed
+from kpp_tf.config import FILE, read
 from kpp_tf.errors import UserError
 from kpp_tf.files import new_folder, write_json
 from kpp_tf.models import MemoryModel, build_model
@@ -24,7 +25,7 @@ FOLDER = Path(
     os.environ.get("KPP_PRETRAINED_DIR")
     or Path(__file__).resolve().parent.parent / "pretrained"
 )
-CONFIG, WEIGHTS = "config.json", "weights.npz"
+WEIGHTS = "weights.npz"
 
 
 def names(folder: Path = FOLDER) -> list[str]:
@@ -52,18 +53,24 @@ def load(
             f"There is no pretrained model of that name; there are {names(folder)}. "
             f"Received: {name!r}"
         )
-    config = completed(json.loads((folder / name / CONFIG).read_text("utf-8")))
+    config = read(folder / name)
     model = build_model(config)
-    with np.load(folder / name / WEIGHTS, allow_pickle=False) as stored:
-        weights = weight_names(model)
-        if sorted(stored.files) != sorted(weights):
-            odd = sorted(set(stored.files) ^ set(weights))
-            raise UserError(
-                f"{name}/{WEIGHTS} holds other weights than its config describes. "
-                f"Received in one of both only: {odd[:5]}"
-            )
-        for path, variable in weights.items():
-            variable.assign(stored[path].astype(np.float32))
+    weights, path = weight_names(model), folder / name / WEIGHTS
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            stored = {key: archive[key] for key in archive.files}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise UserError(f"the file is damaged: {error}. Received: {path}") from error
+    wanted = {key: tuple(variable.shape) for key, variable in weights.items()}
+    found = {key: array.shape for key, array in stored.items()}
+    odd = sorted(key for key, _ in wanted.items() ^ found.items())
+    if odd:
+        raise UserError(
+            f"these weights are not those that its {FILE} describes: "
+            f"{', '.join(odd[:5])}. Received: {path}"
+        )
+    for key, variable in weights.items():
+        variable.assign(stored[key].astype(np.float32))
     return model, config
 
 
@@ -102,6 +109,6 @@ def save(
                 f"{path}, which is not"
             )
     with new_folder(target) as temporary:
-        write_json(temporary / CONFIG, config.to_dict())
+        write_json(temporary / FILE, config.to_dict())
         np.savez_compressed(temporary / WEIGHTS, **halves)
     return target

@@ -54,11 +54,37 @@ def test_an_unknown_name_is_refused(stored):
 
 
 def test_weights_of_another_config_are_refused(stored):
-    path = stored / "tiny" / pretrained.CONFIG
+    path = stored / "tiny" / "config.json"
     config = json.loads(path.read_text())
     config["model"]["writer"] = "pooled"
     path.write_text(json.dumps(config))
-    with pytest.raises(UserError, match="holds other weights than its config"):
+    with pytest.raises(UserError, match="are not those that its config"):
+        pretrained.load("tiny", stored)
+
+
+def _shorten(content):
+    return content[: len(content) // 2]
+
+
+def _flip(content):
+    """Flips a bit of each of 200 bytes, more than a header has."""
+    start = len(content) // 4
+    flipped = bytes(byte ^ 1 for byte in content[start : start + 200])
+    return content[:start] + flipped + content[start + 200 :]
+
+
+@pytest.mark.parametrize("damage", [_shorten, _flip, lambda content: b""])
+def test_damaged_weights_are_named(stored, damage):
+    path = stored / "tiny" / pretrained.WEIGHTS
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(UserError, match=rf"damaged.*Received: {path}"):
+        pretrained.load("tiny", stored)
+
+
+def test_a_damaged_config_is_named(stored):
+    path = stored / "tiny" / "config.json"
+    path.write_bytes(_shorten(path.read_bytes()))
+    with pytest.raises(UserError, match=rf"damaged.*Received: {path}"):
         pretrained.load("tiny", stored)
 
 

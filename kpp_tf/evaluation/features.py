@@ -3,7 +3,6 @@
 import dataclasses
 import hashlib
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,12 +11,14 @@ import ml_collections
 import numpy as np
 import tensorflow as tf
 
+from kpp_tf import files
 from kpp_tf.data import (
     ImageTable,
     evaluation_episodes,
     load_images,
     training_episodes,
 )
+from kpp_tf.errors import UserError
 
 FEATURES = 64
 BATCH = 128
@@ -99,19 +100,21 @@ def load_or_train(
     weights, record = Path(f"{stem}.weights.h5"), Path(f"{stem}.json")
     network = _network(table.image_shape, classes, seed)
     if record.exists():
-        network.load_weights(weights)
-        accuracy = json.loads(record.read_text())["accuracy"]
+        try:
+            network.load_weights(weights)
+            accuracy = files.read_json(record)["accuracy"]
+        except (OSError, ValueError, KeyError) as error:
+            raise UserError(
+                "the classifier cannot be read; remove both of its files to train it "
+                f"again. Received: {stem}.*: {error}"
+            ) from error
         progress(f"Took the classifier {weights}, accuracy {accuracy:.3f}")
         return FeatureSpace(network, accuracy, about)
     progress(f"Training a classifier of {data.name}, {steps} steps")
     accuracy = train(network, table, data, steps=steps, seed=seed)
-    weights.parent.mkdir(parents=True, exist_ok=True)
-    aside = weights.with_name(f".{os.getpid()}.{weights.name}")
-    network.save_weights(aside)
-    os.replace(aside, weights)
-    aside = record.with_name(f".{os.getpid()}.{record.name}")
-    aside.write_text(json.dumps({**about, "accuracy": accuracy}, indent=1) + "\n")
-    os.replace(aside, record)
+    with files.replacing(weights) as temporary:
+        network.save_weights(temporary)
+    files.write_json(record, {**about, "accuracy": accuracy})
     progress(f"Wrote the classifier {weights}, accuracy {accuracy:.3f}")
     return FeatureSpace(network, accuracy, about)
 

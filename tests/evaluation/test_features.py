@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from kpp_tf.data import ImageTable
+from kpp_tf.errors import UserError
 from kpp_tf.evaluation import features
 from tests.evaluation import tiny_models
 
@@ -62,6 +63,15 @@ def test_a_stored_classifier_is_taken_again(load, tmp_path):
     assert json.loads(records[0].read_text())["accuracy"] == first.accuracy
     # Nothing half-written stays behind.
     assert not list((tmp_path / "classifiers").glob(".*"))
+
+
+@pytest.mark.parametrize("suffix", [".json", ".weights.h5"])
+def test_a_damaged_classifier_is_named(load, tmp_path, suffix):
+    load(steps=3)
+    (path,) = (tmp_path / "classifiers").glob(f"*{suffix}")
+    path.write_bytes(path.read_bytes()[:20])
+    with pytest.raises(UserError, match=r"remove both.*Received: .*classifier_"):
+        load(steps=3)
 
 
 def test_another_seed_or_length_is_another_classifier(load, tmp_path):
