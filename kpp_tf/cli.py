@@ -18,6 +18,7 @@ import ml_collections
 from absl import app, flags, logging
 from ml_collections import config_flags
 
+from kpp_tf import validation
 from kpp_tf.config import read
 from kpp_tf.errors import UserError
 
@@ -272,6 +273,8 @@ def _parse(argv: list[str]) -> list[str]:
     if type(config).__name__ == "_ErrorConfig":
         name = config_flags.get_config_filename(flags.FLAGS["config"])
         raise UserError(f"--config must name a file that can be read. Received: {name}")
+    if config is not None:
+        validation.check(config)
     # absl's default is 0, which tells everything that goes well.
     if flags.FLAGS["verbosity"].using_default_value:
         flags.FLAGS.verbosity = logging.WARNING

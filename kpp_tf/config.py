@@ -76,10 +76,10 @@ def default() -> ml_collections.ConfigDict:
     config.train.precision = "float32"  # float32, mixed_bfloat16, mixed_float16
     config.train.jit_compile = False
     config.train.steps_per_loop = 20
-    config.train.checkpoint_every = 500
+    config.train.checkpoint_every = 500  # 0: only at the end
     config.train.keep_checkpoints = 2
-    config.train.log_every = 100
-    config.train.summary_every = 500
+    config.train.log_every = 100  # 0: only at the end
+    config.train.summary_every = 500  # 0: no pictures in TensorBoard
 
     config.eval = ml_collections.ConfigDict()
     config.eval.episodes_per_batch = 8

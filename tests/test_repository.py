@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 ROWS = (
     ("errors",),
     ("files", "noise", "likelihoods"),
-    ("config", "provenance"),
+    ("config", "provenance", "validation"),
     ("data", "layers"),
     ("models",),
     ("plots",),

@@ -9,18 +9,19 @@ r"""Trains a model.
         --strategy=mirrored --num_cpus=2
 
 The same command line goes on with a run that was stopped, from its newest checkpoint.
-The work directory holds config.json, metrics.csv (nats an image), tensorboard/,
-checkpoints/, best/ (with config.data.validation_split) and, at the end, summary.json.
+The work directory holds config.json, metrics.csv (nats per image), tensorboard/,
+checkpoints/, best/ (with config.data.validation_split) and, at the end, summary.json;
+config_changes.json says what of the config was changed on the way.
 docs/distributed.md says how to train on several machines.
 
 Exit codes: 0 the run is complete; 1 an error, which is printed; 3 the objective
-diverged; 143 the run was asked to stop (SIGTERM), has saved, and can go on; 144 another
-worker went away: start all of them again. From 128 on the same command helps.
+diverged; 130 or 143 the run was asked to stop (Ctrl-C, SIGTERM), has saved, and can go
+on; 144 another worker went away: start all of them again. From 128 on the same command
+helps.
 """
 
 import os
 import sys
-from pathlib import Path
 
 from absl import flags
 
@@ -42,19 +43,19 @@ PROFILE_AT = flags.DEFINE_integer(
 )
 TENSORBOARD = flags.DEFINE_bool("tensorboard", True, "Write TensorBoard files.")
 
-EXIT_DIVERGED, EXIT_STOPPED, EXIT_WORKER_LOST = 3, 143, 144
+EXIT_DIVERGED, EXIT_WORKER_LOST = 3, 144
 
 
 def main() -> int:
     """Trains; returns the exit code."""
     cli.start_tensorflow()
-    from kpp_tf.training import controller
+    from kpp_tf.training import controller, stopping
 
     try:
         return _train()
-    except controller.Stopped as stopped:
+    except stopping.Stopped as stopped:
         print(f"{stopped} The same command goes on.", file=sys.stderr)
-        return EXIT_STOPPED
+        return stopped.exit_code
     except controller.Diverged as diverged:
         print(diverged, file=sys.stderr)
         return EXIT_DIVERGED
@@ -65,43 +66,40 @@ def main() -> int:
 
 
 def _train() -> int:
-    import keras
-
     from kpp_tf.data import load_scored
-    from kpp_tf.training import strategies, workdirs
+    from kpp_tf.training import precision, strategies, workdirs
     from kpp_tf.training.controller import Controller, Options
     from kpp_tf.training.trainer import Trainer
 
     config = CONFIG.value
     data, folder = config.data, DATA_DIR.value
     strategy = DEVICES.make()
-    keras.mixed_precision.set_dtype_policy(config.train.precision)
-    workdir = Path(WORKDIR.value)
-    if strategies.is_chief(strategy):
-        workdirs.open_workdir(workdir, config)
+    precision.warn_if_slow(config.train.precision)
+    workdirs.check(WORKDIR.value, config)
     validation = None
     if data.validation_split:
         validation = load_scored(config, data.validation_split, folder)
+    test = load_scored(config, data.test_split, folder)
     trainer = Trainer(config, load_scored(config, data.train_split, folder), strategy)
     options = Options(ROLLBACKS.value, PROFILE_AT.value, TENSORBOARD.value)
-    test = load_scored(config, data.test_split, folder)
-    controller = Controller(trainer, workdir, test, validation, options)
-    results = controller.run()
-    if controller.chief:
-        workdirs.write_summary(
-            workdir,
-            config,
-            trainer.model,
-            results,
-            strategies.device_name(strategy),
-            sys.argv,
-        )
-        print(
-            f"Trained to step {trainer.step:,}; {data.test_split} bound "
-            f"{results['bound']:.2f} nats/image, {results['bits_per_dim']:.3f} "
-            f"bits/dim. Wrote {workdir / workdirs.SUMMARY}",
-            file=sys.stderr,
-        )
+    chief = strategies.is_chief(strategy)
+    with workdirs.opened(WORKDIR.value, writes=chief) as workdir:
+        results = Controller(trainer, workdir, test, validation, options).run()
+        if chief:
+            workdirs.write_summary(
+                workdir,
+                config,
+                trainer.model,
+                results,
+                strategies.device_name(strategy),
+                sys.argv,
+            )
+            print(
+                f"Trained to step {trainer.step:,}; {data.test_split} bound "
+                f"{results['bound']:.2f} nats/image, {results['bits_per_dim']:.3f} "
+                f"bits/dim. Wrote {workdir / workdirs.SUMMARY}",
+                file=sys.stderr,
+            )
     strategies.wait_for_all(strategy)
     return 0
 

@@ -12,6 +12,7 @@ from kpp_tf import likelihoods
 from kpp_tf.errors import UserError
 from kpp_tf.layers.decoders import make_decoder
 from kpp_tf.layers.tsm_resnet import TSMResNet
+from kpp_tf.models import keras_settings
 
 # A memory: a tensor, or a NamedTuple of tensors, batch first.
 Memory = Any
@@ -90,6 +91,7 @@ class MemoryModel(keras.Model, abc.ABC):
         decoder: Mapping[str, Any],
         **kwargs,
     ):
+        keras_settings.check()
         # Images and masks stay float32; each layer casts what it takes.
         super().__init__(autocast=False, **kwargs)
         self.image_shape = tuple(image_shape)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -131,10 +132,16 @@ class Checkpointer:
     def _save(self, manager, step, skipped, results):
         self.step.assign(step)
         self.skipped.assign(skipped)
-        path = Path(manager.save(checkpoint_number=step))
-        digests = {file.name: _digest(file) for file in _files(path)}
-        record = {"step": step, "files": digests, "results": dict(results or {})}
-        files.write_json(_sidecar(path), record)
+        try:
+            path = Path(manager.save(checkpoint_number=step))
+            digests = {file.name: _digest(file) for file in _files(path)}
+            record = {"step": step, "files": digests, "results": dict(results or {})}
+            files.write_json(_sidecar(path), record)
+        except (OSError, tf.errors.OpError):
+            # A part of a checkpoint is of no use, and the room may be needed.
+            for part in Path(manager.directory).glob(f"{PREFIX}-{step}[._]*"):
+                shutil.rmtree(part) if part.is_dir() else part.unlink()
+            raise
         kept = {Path(other).name for other in manager.checkpoints}
         for sidecar in path.parent.glob(f"{PREFIX}-*.json"):
             if sidecar.stem not in kept:

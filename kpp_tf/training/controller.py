@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-import signal
-import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
-from kpp_tf import likelihoods
-from kpp_tf.data import ImageTable, evaluation_episodes
+from kpp_tf import files
+from kpp_tf.data import ImageTable, evaluation_episodes, partition
+from kpp_tf.errors import UserError
 from kpp_tf.training import strategies, workdirs
 from kpp_tf.training.checkpoints import Checkpointer
 from kpp_tf.training.progress import Clock, Progress
+from kpp_tf.training.run_log import COLUMNS, MetricsFile, RunLog
+from kpp_tf.training.stopping import Stopped, StopSignals
 from kpp_tf.training.summaries import Summaries
 from kpp_tf.training.train_step import METRICS
 from kpp_tf.training.trainer import Trainer
-
-COLUMNS = ("images_per_second", "bound", "bits_per_dim", *METRICS)
 
 # What TensorFlow raises where a peer went away in the middle of a sum over workers.
 LOST = (
@@ -37,12 +37,12 @@ class Diverged(RuntimeError):
     """A term of the objective or the gradient is no finite number."""
 
 
-class Stopped(Exception):
-    """The run was asked to stop, and has saved a checkpoint."""
-
-
 class WorkerLost(RuntimeError):
     """Another worker went away; the run cannot go on without it."""
+
+
+class Unwritten(UserError):
+    """The run ended because a file could not be written, as on a full disk."""
 
 
 @dataclasses.dataclass
@@ -66,7 +66,7 @@ class Controller:
 
     Args:
       trainer: the trainer.
-      workdir: the run's folder, of `workdirs.open_workdir`.
+      workdir: the run's folder, of `workdirs.opened`.
       test: the split that is evaluated at the end, and shown in TensorBoard.
       validation: the split that chooses the best checkpoint, or None.
       options: see `Options`.
@@ -74,6 +74,7 @@ class Controller:
     Raises:
       ArchitectureError: if its checkpoint is of another architecture.
       DamagedError: if all its checkpoints are damaged.
+      UserError: if the run could not be evaluated at its end.
     """
 
     def __init__(
@@ -90,6 +91,9 @@ class Controller:
         self.test, self.validation = test, validation
         self.options = options or Options()
         self.chief = strategies.is_chief(trainer.strategy)
+        for table in filter(None, (test, validation)):
+            partition(table, self.config.data, self.config.eval.seed)
+        self.changes = workdirs.check(workdir, self.config)
         self.checkpoints = Checkpointer(
             self.workdir,
             trainer.model,
@@ -99,14 +103,15 @@ class Controller:
         )
         restored = self.checkpoints.restore()
         self.saved_step = None if restored is None else restored[0]
+        self._config_written = False
         trainer.move_to(*(restored or (0, 0)))
         earlier = self.checkpoints.restored_results
         self._seconds_before = earlier.get("seconds", 0.0)
         self._images_per_second = earlier.get("images_per_second", 0.0)
-        best = self.checkpoints.best_results()
+        best = self.checkpoints.best_results() if restored else {}
         self.best_bound = best.get("bound", np.inf)
         self._rollbacks_left = self.options.rollbacks
-        self._stop_wished = threading.Event()
+        self._signals = StopSignals()
 
     def run(self) -> dict[str, float]:
         """Trains to the config's last step, then evaluates the test split.
@@ -116,27 +121,27 @@ class Controller:
           `seconds` of the whole run, over all its resumptions.
 
         Raises:
-          Stopped: after SIGTERM to any worker, once a checkpoint is saved.
+          Stopped: after SIGTERM or Ctrl-C to any worker, once a checkpoint is saved.
           Diverged: when a term is no finite number and no roll-back is left.
+          Unwritten: when a file could not be written.
           WorkerLost: when another worker went away.
         """
         trainer, steps = self.trainer, self.config.train.steps
         self._began = time.monotonic()
         self.progress = Progress(steps, trainer.step, self.chief)
         self._say_start()
-        self._open_logs()
-        before = signal.signal(signal.SIGTERM, lambda *_: self._stop_wished.set())
+        self._open_log()
         try:
-            with self.progress:
+            with self._signals, self.progress:
                 self._loop(steps)
+                self._signals.stop_at_once(f"Stopped; step {steps} is saved.")
                 self.progress.say(f"Evaluating on {self.test.name}/{self.test.split}.")
                 results = trainer.evaluate(self.test)
         except LOST as error:
             if strategies.num_workers(trainer.strategy) == 1:
                 raise
             raise WorkerLost(self._lost_message(error)) from error
-        finally:
-            signal.signal(signal.SIGTERM, before)
+        self._write_config()
         return {**results, **self._speed()}
 
     def _loop(self, steps):
@@ -157,16 +162,20 @@ class Controller:
                 pending = []
                 clock.restart(step)
             with clock.paused():
-                if self._due(train.summary_every) and self.summaries:
-                    self.summaries.pictures(step)
+                if self.log.summaries and train.summary_every:
+                    if self._due(train.summary_every):
+                        with self._writing(f"The pictures of step {step}"):
+                            self.log.summaries.pictures(step)
                 if stop or self._due(train.checkpoint_every):
                     self._save(validate=not stop)
-            if stop and step < steps:
-                raise Stopped(f"Stopped after step {step}, which is saved.")
+            if stop:
+                message = f"Stopped after step {step}, which is saved."
+                raise Stopped(message, self._signals.number)
 
     def _due(self, every):
+        """Whether to do now what is done every so many steps and at the end."""
         step = self.trainer.step
-        return step % every == 0 or step == self.config.train.steps
+        return step == self.config.train.steps or (every > 0 and step % every == 0)
 
     def _steps_to_next_event(self):
         train, step = self.config.train, self.trainer.step
@@ -176,11 +185,12 @@ class Controller:
             train.checkpoint_every,
             train.summary_every,
         )
-        return min(train.steps - step, *(every - step % every for every in events))
+        steps = [every - step % every for every in events if every]
+        return min(train.steps - step, *steps)
 
     def _profiled(self, train: Callable, count: int):
         at = self.options.profile_at
-        stop = self._stop_wished.is_set()
+        stop = self._signals.number is not None
         if not (at and self.chief and self.trainer.step >= at):
             return train(count, stop)
         self.options.profile_at = 0
@@ -190,32 +200,24 @@ class Controller:
         self.progress.say(f"Profiled {count} steps into {folder}.")
         return result
 
-    def _open_logs(self):
-        self.metrics, self.summaries = None, None
+    def _open_log(self):
+        self.log = RunLog(self.progress, int(np.prod(self.config.data.image_shape)))
         if not self.chief:
             return
-        self.metrics = workdirs.MetricsFile(self.workdir, COLUMNS, self.trainer.step)
+        step = self.trainer.step
+        self.log.metrics = MetricsFile(self.workdir, COLUMNS, step)
         if self.options.summaries:
             episodes = evaluation_episodes(
                 self.test, self.config.data, episodes_per_batch=4, seed=0
             )
-            self.summaries = Summaries(
+            self.log.summaries = Summaries(
                 self.workdir, self.config, self.trainer.model, next(iter(episodes))
             )
 
     def _log(self, step, rows, images_per_second):
-        values = rows.mean(axis=0, dtype=np.float64)
-        metrics = dict(zip(METRICS, values, strict=True))
-        metrics["bound"] = _bound(metrics)
-        dims = int(np.prod(self.config.data.image_shape))
-        metrics["bits_per_dim"] = likelihoods.bits_per_dim(metrics["bound"], dims)
-        metrics["images_per_second"] = images_per_second
         self._images_per_second = images_per_second or self._images_per_second
-        self.progress.write(step, metrics)
-        if self.metrics:
-            self.metrics.write(step, metrics)
-        if self.summaries:
-            self.summaries.scalars(step, metrics)
+        with self._writing(f"The metrics of step {step}"):
+            self.log.write(step, rows, images_per_second)
 
     def _save(self, validate):
         trainer = self.trainer
@@ -227,14 +229,36 @@ class Controller:
                 f"step {step:,}: bound {results['bound']:.2f} nats/image on "
                 f"{self.validation.split}"
             )
-            if self.summaries:
-                self.summaries.scalars(step, {"validation/bound": results["bound"]})
+            if self.log.summaries:
+                with self._writing(f"The validation of step {step}"):
+                    scalars = {"validation/bound": results["bound"]}
+                    self.log.summaries.scalars(step, scalars)
         if self.chief:
-            self.checkpoints.save(step, skipped, results)
-            if results.get("bound", np.inf) < self.best_bound:
-                self.checkpoints.save_best(step, skipped, results)
+            with self._writing(f"The checkpoint of step {step}"):
+                self._write_config()
+                self.checkpoints.save(step, skipped, results)
+                if results.get("bound", np.inf) < self.best_bound:
+                    self.checkpoints.save_best(step, skipped, results)
         self.best_bound = min(self.best_bound, results.get("bound", np.inf))
         self.saved_step = step
+
+    def _write_config(self):
+        if self.chief and not self._config_written:
+            workdirs.write_config(self.workdir, self.config, self.saved_step or 0)
+            self._config_written = True
+
+    @contextlib.contextmanager
+    def _writing(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, tf.errors.OpError) as error:
+            whole = f"Nothing is saved in {self.workdir}"
+            if self.saved_step is not None:
+                whole = f"Whole in {self.workdir} is all up to step {self.saved_step}"
+            raise Unwritten(
+                f"{what} could not be written: {_reason(error)}. {whole}; put that "
+                "right, and the same command goes on from there."
+            ) from error
 
     def _diverged(self, rows) -> bool:
         """Rolls back and returns True; or returns False if it is not divergence."""
@@ -256,7 +280,16 @@ class Controller:
             f"Last good checkpoint: {last}."
         )
         if self.saved_step is None or not self._rollbacks_left:
-            raise Diverged(message)
+            if self.chief and self.saved_step is not None:
+                files.write_json(
+                    self.workdir / workdirs.DIVERGED, {"step": step, "terms": terms}
+                )
+            train = self.config.train
+            raise Diverged(
+                f"{message} Try a lower config.train.learning_rate (now "
+                f"{train.learning_rate:g}) or config.train.clip_norm (now "
+                f"{train.clip_norm:g}; 0: no clipping); the same --workdir takes them."
+            )
         self._rollbacks_left -= 1
         restored, skipped = self.checkpoints.restore()
         passed = step - restored + 1
@@ -288,8 +321,13 @@ class Controller:
             f"{self.config.data.name}, {trainer.strategy.num_replicas_in_sync} "
             f"replica(s), in {self.workdir}"
         )
+        for name, (before, now) in self.changes.items():
+            self.progress.say(f"From here on config.{name} is {now}, before {before}.")
 
 
-def _bound(metrics: Mapping[str, float]) -> float:
-    kl = metrics["kl_latents"] + metrics["kl_keys"] + metrics["kl_memory"]
-    return kl - metrics["log_likelihood"]
+def _reason(error: OSError | tf.errors.OpError) -> str:
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
+    # "{{node}} FILE; REASON [Op:NAME]", and perhaps more lines.
+    line = error.message.partition("\n")[0].partition(" [Op:")[0]
+    return line.rpartition(";")[2].strip()

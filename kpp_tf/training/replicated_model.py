@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
+from kpp_tf.errors import UserError
 from kpp_tf.models import Elbo, Memory, MemoryModel
 
 
@@ -57,7 +58,7 @@ class ReplicatedModel:
             return function(*batch)
         rows, rest = divmod(batch[0].shape[0], replicas)
         if rest:
-            raise ValueError(
+            raise UserError(
                 "config.eval.episodes_per_batch must be a multiple of the number of "
                 f"replicas. Received: a batch of {batch[0].shape[0]} episodes for "
                 f"{replicas} replicas"

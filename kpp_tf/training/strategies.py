@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable
 
 import tensorflow as tf
+
+from kpp_tf.errors import UserError
+from kpp_tf.training import cluster
 
 NAMES = ("one", "mirrored", "multi_worker", "tpu")
 
@@ -27,31 +29,39 @@ def make_strategy(
       The strategy; for "one" TensorFlow's default strategy.
 
     Raises:
-      ValueError: if the machine or the environment lacks what the strategy needs.
+      UserError: if the machine or the environment lacks what the strategy needs, or
+        TF_CONFIG names workers that it would leave alone.
     """
     if name not in NAMES:
-        raise ValueError(f"--strategy must be one of {NAMES}. Received: {name!r}")
+        raise UserError(f"--strategy must be one of {NAMES}. Received: {name!r}")
+    if num_cpus < 0:
+        raise UserError(f"--num_cpus must be 0 or more. Received: {num_cpus}")
     if num_cpus and name != "mirrored":
-        raise ValueError(
+        raise UserError(
             f"--num_cpus goes with --strategy=mirrored. Received: --strategy={name}"
         )
-    if name == "one":
-        return tf.distribute.get_strategy()
-    if name == "mirrored":
-        return _mirrored(num_cpus)
+    if name == "tpu":
+        resolver = tf.distribute.cluster_resolver.TPUClusterResolver(tpu=tpu)
+        tf.config.experimental_connect_to_cluster(resolver)
+        tf.tpu.experimental.initialize_tpu_system(resolver)
+        return tf.distribute.TPUStrategy(resolver)
+    workers = cluster.read()
     if name == "multi_worker":
-        return _multi_worker()
-    resolver = tf.distribute.cluster_resolver.TPUClusterResolver(tpu=tpu)
-    tf.config.experimental_connect_to_cluster(resolver)
-    tf.tpu.experimental.initialize_tpu_system(resolver)
-    return tf.distribute.TPUStrategy(resolver)
+        return _multi_worker(workers)
+    if workers and workers.trainers > 1 and workers.role != "evaluator":
+        raise UserError(
+            f"TF_CONFIG names {workers.trainers} processes that train together, and "
+            f"each of them would do everything: give --strategy=multi_worker, or unset "
+            f"TF_CONFIG. Received: --strategy={name}"
+        )
+    return tf.distribute.get_strategy() if name == "one" else _mirrored(num_cpus)
 
 
 def _mirrored(num_cpus):
     if not num_cpus:
         gpus = tf.config.list_logical_devices("GPU")
         if not gpus:
-            raise ValueError(
+            raise UserError(
                 "--strategy=mirrored found no GPU; --num_cpus=N makes N logical CPU "
                 "devices instead. Received: --num_cpus=0"
             )
@@ -62,26 +72,23 @@ def _mirrored(num_cpus):
     return tf.distribute.MirroredStrategy([f"CPU:{k}" for k in range(num_cpus)])
 
 
-def _multi_worker():
-    text = os.environ.get("TF_CONFIG", "")
-    example = (
-        '{"cluster": {"worker": ["host:port", ...]}, '
-        '"task": {"type": "worker", "index": 0}}'
-    )
-    try:
-        config = json.loads(text)
-        task = config["task"]
-        config["cluster"][task["type"]][task["index"]]
-    except (ValueError, KeyError, IndexError, TypeError) as error:
-        raise ValueError(
+def _multi_worker(workers):
+    if workers is None:
+        raise UserError(
             "--strategy=multi_worker reads the workers from the environment variable "
-            f"TF_CONFIG, such as {example}; tools/launch_workers.py sets it for "
-            f"workers on this machine. Received: TF_CONFIG={text!r}"
-        ) from error
+            f"TF_CONFIG, such as {cluster.EXAMPLE}; tools/launch_workers.py sets it "
+            "for workers on this machine. Received: no TF_CONFIG"
+        )
+    if workers.role == "evaluator":
+        raise UserError(
+            "An evaluator does not train: start tools/evaluate.py --watch with "
+            "--strategy=one there. Received: TF_CONFIG: task.type='evaluator' with "
+            "--strategy=multi_worker"
+        )
     return tf.distribute.MultiWorkerMirroredStrategy()
 
 
-def _cluster(strategy) -> dict[str, list[str]]:
+def _addresses(strategy) -> dict[str, list[str]]:
     """Addresses by task type; empty with one process."""
     if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
         return {}
@@ -90,18 +97,18 @@ def _cluster(strategy) -> dict[str, list[str]]:
 
 def is_chief(strategy: tf.distribute.Strategy) -> bool:
     """Whether this process writes the run's files: the chief, else worker 0."""
-    cluster = _cluster(strategy)
-    if not cluster:
+    addresses = _addresses(strategy)
+    if not addresses:
         return True
     resolver = strategy.cluster_resolver
-    first = "chief" if "chief" in cluster else "worker"
+    first = "chief" if "chief" in addresses else "worker"
     return resolver.task_type == first and resolver.task_id == 0
 
 
 def num_workers(strategy: tf.distribute.Strategy) -> int:
     """Processes that train together."""
-    cluster = _cluster(strategy)
-    return max(1, sum(len(cluster.get(kind, [])) for kind in ("chief", "worker")))
+    addresses = _addresses(strategy)
+    return max(1, sum(len(addresses.get(kind, [])) for kind in ("chief", "worker")))
 
 
 def wait_for_all(strategy: tf.distribute.Strategy) -> None:
@@ -141,20 +148,12 @@ def distribute_episodes(
       strategy: the strategy.
       shard_of: function of (shard, num_shards) to a dataset of `Episodes`: a worker's
         part of every global batch.
-      episodes_per_batch: B, the global batch.
+      episodes_per_batch: B, the global batch, a multiple of the number of replicas.
 
     Returns:
       A dataset of `Episodes`; under a strategy its elements are per replica.
-
-    Raises:
-      ValueError: if B is not a multiple of the number of replicas.
     """
     replicas = strategy.num_replicas_in_sync
-    if episodes_per_batch % replicas:
-        raise ValueError(
-            "episodes_per_batch must be a multiple of the number of replicas. "
-            f"Received: episodes_per_batch={episodes_per_batch}, replicas={replicas}"
-        )
     if replicas == 1:
         return shard_of(0, 1)
 

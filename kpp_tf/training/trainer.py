@@ -12,10 +12,12 @@ import numpy as np
 import tensorflow as tf
 from ml_collections import ConfigDict
 
+from kpp_tf import validation
 from kpp_tf.data import ImageTable, evaluation_episodes, training_episodes
+from kpp_tf.errors import UserError
 from kpp_tf.evaluation import bounds
 from kpp_tf.models import build_model
-from kpp_tf.training import strategies
+from kpp_tf.training import precision, strategies
 from kpp_tf.training.optimizers import make_optimizer
 from kpp_tf.training.replicated_model import ReplicatedModel
 from kpp_tf.training.train_step import METRICS, make_train_step
@@ -29,6 +31,10 @@ class Trainer:
       config: the run's config.
       table: the training split.
       strategy: of `make_strategy`; None for one device.
+
+    Raises:
+      UserError: if the config has a field outside its range, or batches that the
+        replicas cannot share.
 
     Attributes:
       model, optimizer, average: what is trained (`average` is None without EMA).
@@ -47,8 +53,11 @@ class Trainer:
         self.strategy = strategy or tf.distribute.get_strategy()
         self.step, self.skipped = 0, 0
         train = config.train
+        validation.check(config)
+        self._check_batches()
         with self.strategy.scope():
-            self.model = build_model(config)
+            with precision.policy(train.precision):
+                self.model = build_model(config)
             self.optimizer = make_optimizer(train, self.model.trainable_variables)
             self.average = None
             if train.ema_decay:
@@ -63,6 +72,16 @@ class Trainer:
         self._train_loop = tf.function(self._make_train_loop())
         self._replicated = ReplicatedModel(self.model, self.strategy)
         self._iterator = None
+
+    def _check_batches(self):
+        replicas = self.strategy.num_replicas_in_sync
+        for part in ("data", "eval"):
+            batch = self.config[part].episodes_per_batch
+            if batch % replicas:
+                raise UserError(
+                    f"config.{part}.episodes_per_batch must be a multiple of the "
+                    f"number of replicas. Received: {batch} for {replicas} replicas"
+                )
 
     @property
     def images_per_step(self) -> int:

@@ -1,11 +1,11 @@
-"""The folder of a run: its config, its metrics, its summary."""
+"""The folder of a run: whom it admits, its config, its summary."""
 
 from __future__ import annotations
 
-import csv
+import contextlib
 import json
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +15,16 @@ from kpp_tf import files, provenance
 from kpp_tf.config import FILE
 from kpp_tf.errors import UserError
 from kpp_tf.models import Elbo, MemoryModel
+from kpp_tf.training import checkpoints, lock
+from kpp_tf.validation import flatten
 
-METRICS, SUMMARY = "metrics.csv", "summary.json"
+SUMMARY, CHANGES, DIVERGED = "summary.json", "config_changes.json", "diverged.json"
 
 # A run may go on with other values of these: none changes a step that was made, but
 # for `train.steps`, which the schedule of the steps to come depends on.
 FREE = (
     "eval.",
     "data.test_split",
-    "data.validation_split",
     "train.steps",
     "train.steps_per_loop",
     "train.checkpoint_every",
@@ -32,37 +33,123 @@ FREE = (
     "train.summary_every",
     "train.jit_compile",
 )
+# After divergence it may go on with other values of these, too.
+REMEDIES = ("train.learning_rate", "train.final_learning_rate", "train.clip_norm")
+
+# By field: what it was, and what it is.
+Changes = dict[str, tuple[Any, Any]]
 
 
 class WorkdirError(UserError):
     """The work directory cannot serve this run."""
 
 
-def open_workdir(workdir: str | Path, config: ml_collections.ConfigDict) -> Path:
-    """Creates or reopens a run's folder, and writes the config into it.
+def check(workdir: str | Path, config: ml_collections.ConfigDict) -> Changes:
+    """Compares a config with that of the run in a folder. Writes nothing.
+
+    A folder without a checkpoint holds no run.
+
+    Args:
+      workdir: the folder, which need not exist.
+      config: of the run that is to start or go on there.
+
+    Returns:
+      The fields with another value than before, where the run may go on with it.
+
+    Raises:
+      WorkdirError: if the folder holds a run of another config, or one that has made
+        more steps than the config asks for.
+    """
+    folder = Path(workdir)
+    newest = checkpoints.newest_checkpoint(folder)
+    if newest is None or not (folder / FILE).exists():
+        return {}
+    saved = flatten(files.read_json(folder / FILE))
+    given = flatten(json.loads(json.dumps(config.to_dict())))
+    # A field that the folder's config does not know is newer than the run.
+    changes = {
+        name: (saved[name], given.get(name))
+        for name in sorted(saved)
+        if saved[name] != given.get(name)
+    }
+    free = FREE + REMEDIES * (folder / DIVERGED).exists()
+    refused = {n: change for n, change in changes.items() if not n.startswith(free)}
+    if refused:
+        lines = [
+            f"  {name}: {before!r} there, {now!r} given"
+            for name, (before, now) in refused.items()
+        ]
+        raise WorkdirError(
+            "The work directory holds a run of another config; choose another, or "
+            f"give the same config to go on. Received: --workdir={workdir}, where "
+            "these differ:\n" + "\n".join(lines)
+        )
+    step = checkpoints.checkpoint_step(newest)
+    if step > config.train.steps:
+        raise WorkdirError(
+            f"The run in {workdir} has made {step} steps: ask for as many or more, or "
+            f"choose another folder. Received: config.train.steps={config.train.steps}"
+        )
+    return changes
+
+
+@contextlib.contextmanager
+def opened(workdir: str | Path, writes: bool = True) -> Iterator[Path]:
+    """Creates or reopens a run's folder, and locks it for the block.
+
+    A folder that is still empty at the end goes away.
 
     Args:
       workdir: the folder.
-      config: of the run.
-
-    Returns:
-      The folder.
+      writes: whether this process writes; others only get the path.
 
     Raises:
-      WorkdirError: if it cannot be written, or holds a run of another config.
+      WorkdirError: if it cannot be written.
+      UserError: if another run is writing to it.
     """
     folder = Path(workdir)
+    if not writes:
+        yield folder
+        return
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        if (folder / FILE).exists():
-            _check_same(folder, config)
-        files.write_json(folder / FILE, config.to_dict())
+        held = lock.Lock(folder)
     except OSError as error:
         raise WorkdirError(
             f"The work directory cannot be written: {error.strerror}. "
             f"Received: --workdir={workdir}"
         ) from error
-    return folder
+    try:
+        yield folder
+    finally:
+        held.release()
+        with contextlib.suppress(OSError):
+            folder.rmdir()
+
+
+def write_config(folder: Path, config: ml_collections.ConfigDict, step: int) -> None:
+    """Writes the config; to be called before the first checkpoint after `step`.
+
+    What changed since the checkpoint of `step` is added to `config_changes.json`, and
+    the summary of fewer steps goes away.
+
+    Args:
+      folder: of the run.
+      config: of the steps after `step`.
+      step: that the run went on from.
+    """
+    changes = check(folder, config)
+    if changes:
+        path = folder / CHANGES
+        earlier = files.read_json(path)["changes"] if path.exists() else []
+        files.write_json(
+            path, {"changes": [*earlier, {"after_step": step, "fields": changes}]}
+        )
+    elif step == 0:
+        (folder / CHANGES).unlink(missing_ok=True)
+    files.write_json(folder / FILE, config.to_dict())
+    for outdated in (SUMMARY, DIVERGED):
+        (folder / outdated).unlink(missing_ok=True)
 
 
 def write_summary(
@@ -77,7 +164,7 @@ def write_summary(
 
     Args:
       workdir: the run's folder.
-      config: of the run.
+      config: of the run, all of whose steps are made.
       model: that was trained.
       results: of `Controller.run`.
       device: see `strategies.device_name`.
@@ -107,66 +194,3 @@ def write_summary(
     }
     files.write_json(Path(workdir) / SUMMARY, summary)
     return summary
-
-
-class MetricsFile:
-    """`metrics.csv`: a row of numbers every `log_every` steps.
-
-    Args:
-      folder: of the run.
-      names: columns after `step`.
-      step: the run goes on here; later rows, of steps that are made again, go away.
-    """
-
-    def __init__(self, folder: Path, names: Sequence[str], step: int):
-        self.path = folder / METRICS
-        self.names = ("step", *names)
-        rows = []
-        if self.path.exists():
-            with self.path.open(newline="") as stream:
-                for row in csv.DictReader(stream):
-                    # A row that a kill cut short has None in its last columns.
-                    if None not in row.values() and int(row["step"]) <= step:
-                        rows.append(row)
-        with (
-            files.replacing(self.path) as temporary,
-            temporary.open("w", newline="") as stream,
-        ):
-            writer = csv.DictWriter(
-                stream, self.names, restval="", extrasaction="ignore"
-            )
-            writer.writeheader()
-            writer.writerows(rows)
-
-    def write(self, step: int, values: Mapping[str, float]) -> None:
-        """Appends a row."""
-        with self.path.open("a", newline="") as stream:
-            row = [step, *(f"{values[name]:.6g}" for name in self.names[1:])]
-            csv.writer(stream).writerow(row)
-
-
-def _check_same(folder: Path, config: ml_collections.ConfigDict) -> None:
-    saved = _flat(files.read_json(folder / FILE))
-    given = _flat(json.loads(json.dumps(config.to_dict())))
-    lines = []
-    # A field that the folder's config does not know is newer than the run.
-    for name in sorted(saved):
-        if name.startswith(FREE) or saved[name] == given.get(name):
-            continue
-        lines.append(f"  {name}: {saved[name]!r} there, {given.get(name)!r} given")
-    if lines:
-        raise WorkdirError(
-            "The work directory holds a run of another config; choose another, or "
-            f"give the same config to go on. Received: --workdir={folder}, where these "
-            "differ:\n" + "\n".join(lines)
-        )
-
-
-def _flat(config: Mapping, prefix: str = "") -> dict[str, Any]:
-    flat = {}
-    for name, value in config.items():
-        if isinstance(value, Mapping):
-            flat.update(_flat(value, f"{prefix}{name}."))
-        else:
-            flat[prefix + name] = value
-    return flat

@@ -49,6 +49,10 @@ def test_a_run_stops_on_sigterm_goes_on_and_ends(tmp_path):
     for line in process.stderr:
         if line.startswith("step 10/"):
             break
+    second = _start(tmp_path / "run", 100_000)
+    _, text = second.communicate()
+    assert second.returncode == 1
+    assert f"run writes to the work directory: process {process.pid} on" in text
     process.terminate()
     _, rest = process.communicate()
     assert process.returncode == 143, rest
@@ -69,3 +73,11 @@ def test_a_run_stops_on_sigterm_goes_on_and_ends(tmp_path):
     _, text = process.communicate()
     assert process.returncode == 1
     assert "seed: 0 there, 5 given" in text and "Traceback" not in text
+
+
+def test_a_refused_command_leaves_nothing(tmp_path):
+    run = tmp_path / "run"
+    process = _start(run, 10, "--config.model.name=kanerva_minus")
+    _, text = process.communicate()
+    assert process.returncode == 1, text
+    assert not run.exists()

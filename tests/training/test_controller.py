@@ -1,8 +1,10 @@
 """Resuming, damage, divergence, stopping, and what a run leaves behind."""
 
+import contextlib
 import csv
 import json
 import os
+import resource
 import signal
 
 import numpy as np
@@ -11,7 +13,8 @@ import tensorflow as tf
 
 from kpp_tf.training import checkpoints, workdirs
 from kpp_tf.training.checkpoint_watch import watch
-from kpp_tf.training.controller import Controller, Diverged, Options, Stopped
+from kpp_tf.training.controller import Controller, Diverged, Options, Unwritten
+from kpp_tf.training.stopping import Stopped
 from kpp_tf.training.trainer import Trainer
 from tests.training import tiny
 
@@ -38,27 +41,27 @@ def _controller(trainer, workdir, fresh=True, **arguments):
     if fresh:
         for variable, value in zip(_variables(trainer), trainer.initial, strict=True):
             variable.assign(value)
-    workdir = workdirs.open_workdir(workdir, trainer.config)
     arguments = {"options": QUIET, **arguments}
     return Controller(trainer, workdir, tiny.table(9, "test"), **arguments)
 
 
-def _stop_after(controller, step):
-    """Sends SIGTERM to this process once `step` is reached."""
+def _stop_after(controller, step, number=signal.SIGTERM):
+    """Sends a signal to this process once `step` is reached."""
     train = controller.trainer.train
 
     def wrapped(count, stop):
         result = train(count, stop)
         if controller.trainer.step == step:
-            os.kill(os.getpid(), signal.SIGTERM)
+            os.kill(os.getpid(), number)
         return result
 
     controller.trainer.train = wrapped
     try:
-        with pytest.raises(Stopped):
+        with pytest.raises(Stopped) as stopped:
             controller.run()
     finally:
         del controller.trainer.train
+    return stopped.value
 
 
 def _arrays(workdir):
@@ -76,8 +79,16 @@ def whole(trainer, tmp_path_factory):
     return workdir, results
 
 
-def test_sigterm_saves_and_the_rest_is_bit_equal(trainer, whole, tmp_path):
-    _stop_after(_controller(trainer, tmp_path), 3)
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)]
+)
+def test_a_signal_saves_and_the_rest_is_bit_equal(
+    trainer, whole, tmp_path, number, code
+):
+    before = signal.getsignal(number)
+    stopped = _stop_after(_controller(trainer, tmp_path), 3, number)
+    assert stopped.exit_code == code
+    assert signal.getsignal(number) is before
     # The loop that was running when the signal came is completed, then all is saved.
     assert checkpoints.newest_checkpoint(tmp_path).name == "ckpt-6"
     results = _controller(trainer, tmp_path).run()
@@ -213,7 +224,85 @@ def test_divergence_stops_with_step_term_and_checkpoint(trainer, tmp_path):
     text = str(error.value)
     assert "Diverged at step 9: not a finite number: log_likelihood" in text
     assert "Last good checkpoint: step 6." in text
+    assert "lower config.train.learning_rate (now 0.002)" in text
+    assert "config.train.clip_norm (now 1;" in text
     assert checkpoints.newest_checkpoint(tmp_path).name == "ckpt-6"
+    gentler = tiny.config(ema_decay=0.9, learning_rate=1e-4, clip_norm=0.1)
+    assert len(workdirs.check(tmp_path, gentler)) == 2
+
+
+def test_divergence_before_any_checkpoint_binds_nobody(trainer, tmp_path):
+    controller = _controller(trainer, tmp_path)
+    _poison(trainer, 0)
+    try:
+        with pytest.raises(Diverged, match="Last good checkpoint: none"):
+            controller.run()
+    finally:
+        del trainer.train
+    assert workdirs.check(tmp_path, tiny.config(learning_rate=1e-4)) == {}
+
+
+@contextlib.contextmanager
+def _full_disk(size):
+    """No file of this process grows beyond `size` bytes."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+def test_a_full_disk_ends_the_run_with_what_is_whole(trainer, whole, tmp_path):
+    _stop_after(_controller(trainer, tmp_path), 3)
+    controller = _controller(trainer, tmp_path, fresh=False)
+    with _full_disk(4096), pytest.raises(Unwritten) as error:
+        controller.run()
+    text = str(error.value)
+    assert "The checkpoint of step 12 could not be written: File too large." in text
+    assert f"Whole in {tmp_path} is all up to step 6;" in text
+    left = {
+        path.name.partition(".")[0] for path in (tmp_path / "checkpoints").iterdir()
+    }
+    assert left == {"checkpoint", "ckpt-6"}
+    _controller(trainer, tmp_path).run()
+    for key, value in _arrays(tmp_path).items():
+        np.testing.assert_array_equal(value, _arrays(whole[0])[key], err_msg=key)
+
+
+def test_a_signal_during_the_last_evaluation_ends_it(trainer, tmp_path, monkeypatch):
+    controller = _controller(trainer, tmp_path)
+
+    def interrupted(table):
+        os.kill(os.getpid(), signal.SIGINT)
+        return {}
+
+    monkeypatch.setattr(trainer, "evaluate", interrupted)
+    with pytest.raises(Stopped, match="step 12 is saved"):
+        controller.run()
+
+
+def test_zero_means_only_at_the_end(trainer, tmp_path, monkeypatch):
+    config = trainer.config.copy_and_resolve_references()
+    monkeypatch.setattr(trainer, "config", config)
+    for field in ("log_every", "checkpoint_every", "summary_every"):
+        config.train[field] = 0
+    _controller(trainer, tmp_path).run()
+    assert {path.stem for path in (tmp_path / "checkpoints").glob("*.json")} == {
+        "ckpt-12"
+    }
+    with (tmp_path / "metrics.csv").open() as stream:
+        assert [row["step"] for row in csv.DictReader(stream)] == ["12"]
+
+
+def test_a_split_that_cannot_be_evaluated_is_refused_at_the_start(trainer, tmp_path):
+    trainer.config.data.grouping = "class"  # these images have no labels
+    try:
+        with pytest.raises(ValueError, match="class"):
+            Controller(trainer, tmp_path, tiny.table(9, "test"), options=QUIET)
+    finally:
+        trainer.config.data.grouping = "uniform"
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_roll_back_passes_over_the_bad_batches(trainer, tmp_path):

@@ -104,21 +104,6 @@ def test_a_run_shorter_than_its_warm_up_only_rises():
     np.testing.assert_allclose(rates, [0.1, 0.175, 0.25], rtol=1e-6)
 
 
-@pytest.mark.parametrize(
-    ("overrides", "message"),
-    [
-        ({"optimizer": "sgd"}, "must be one of .*Received: 'sgd'"),
-        ({"precision": "float8"}, "must be one of .*Received: 'float8'"),
-        ({"optimizer": "adam", "weight_decay": 0.1}, "adam has no weight decay"),
-    ],
-)
-def test_bad_settings_are_named(overrides, message):
-    settings = _settings("adamw")
-    settings.update(overrides)
-    with pytest.raises(ValueError, match=message):
-        optimizers.make_optimizer(settings, [])
-
-
 def test_float16_gets_loss_scaling():
     variable = keras.Variable(np.ones((2, 2)), dtype="float32", name="kernel")
     settings = _settings("adam", precision="mixed_float16")

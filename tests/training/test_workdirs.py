@@ -1,45 +1,109 @@
-"""Config, metrics and summary files of a run."""
+"""Whom a run's folder admits, and what its files say of the weights beside them."""
 
-import csv
 import json
 import os
 
+import numpy as np
 import pytest
+import tensorflow as tf
 
+from kpp_tf import config as configs
 from kpp_tf import provenance
-from kpp_tf.config import read
-from kpp_tf.errors import UserError
-from kpp_tf.training import workdirs
+from kpp_tf.training import checkpoints, workdirs
 from tests.training import tiny
 
 
-def test_a_run_may_go_on_longer_but_not_otherwise(tmp_path):
-    workdirs.open_workdir(tmp_path / "run", tiny.config())
-    workdirs.open_workdir(tmp_path / "run", tiny.config(steps=99, log_every=1))
-    other = tiny.config(learning_rate=0.5)
+def _save(folder, step):
+    """A checkpoint of `step`, as far as the folder's checks read it."""
+    weights = tf.train.Checkpoint(w=tf.Variable(np.zeros(2, np.float32)))
+    weights.write(str(folder / checkpoints.FOLDER / f"ckpt-{step}"))
+
+
+@pytest.fixture
+def run(tmp_path):
+    """A folder with the checkpoint of step 40 of a run of 40 steps."""
+    with workdirs.opened(tmp_path / "run") as folder:
+        workdirs.write_config(folder, tiny.config(steps=40), 0)
+        _save(folder, 40)
+    return folder
+
+
+def test_another_config_is_refused(run):
+    other = tiny.config(steps=40, learning_rate=0.5)
     other.model.memory_size = 3
     with pytest.raises(workdirs.WorkdirError) as error:
-        workdirs.open_workdir(tmp_path / "run", other)
+        workdirs.check(run, other)
     text = str(error.value)
     assert "model.memory_size: 2 there, 3 given" in text
     assert "train.learning_rate: 0.002 there, 0.5 given" in text
-    assert "train.steps" not in text
-    assert read(tmp_path / "run").train.steps == 99
 
 
-def test_a_field_that_is_newer_than_the_run_is_no_difference(tmp_path):
-    config = tiny.config()
-    workdirs.open_workdir(tmp_path, config)
-    saved = json.loads((tmp_path / "config.json").read_text())
+def test_fewer_steps_than_were_made_are_refused(run):
+    with pytest.raises(workdirs.WorkdirError, match=r"has made 40 .*Received: .*=20"):
+        workdirs.check(run, tiny.config(steps=20))
+    assert configs.read(run).train.steps == 40
+
+
+def test_more_steps_are_recorded_as_a_change_before_the_next_checkpoint(run):
+    (run / "summary.json").write_text("{}")
+    longer = tiny.config(steps=99, log_every=1)
+    changes = workdirs.check(run, longer)
+    assert changes == {"train.log_every": (6, 1), "train.steps": (40, 99)}
+    assert configs.read(run).train.steps == 40
+    workdirs.write_config(run, longer, 40)
+    assert configs.read(run).train.steps == 99
+    assert not (run / "summary.json").exists()  # it was of step 40
+    _save(run, 99)
+    workdirs.write_config(run, tiny.config(steps=120, log_every=1), 99)
+    record = json.loads((run / "config_changes.json").read_text())["changes"]
+    assert [entry["after_step"] for entry in record] == [40, 99]
+    assert record[0]["fields"]["train.steps"] == [40, 99]
+    assert record[1]["fields"] == {"train.steps": [99, 120]}
+
+
+def test_a_folder_without_a_checkpoint_binds_nobody(tmp_path):
+    with workdirs.opened(tmp_path / "run") as folder:
+        workdirs.write_config(folder, tiny.config(), 0)
+    other = tiny.config(learning_rate=0.5, steps=1)
+    assert workdirs.check(folder, other) == {}
+    workdirs.write_config(folder, other, 0)
+    assert configs.read(folder).train.learning_rate == 0.5
+    assert not (folder / "config_changes.json").exists()
+
+
+def test_a_folder_that_was_for_nothing_goes_away(tmp_path):
+    with pytest.raises(RuntimeError), workdirs.opened(tmp_path / "a" / "run"):
+        raise RuntimeError
+    assert not (tmp_path / "a" / "run").exists()
+
+
+def test_divergence_lets_the_rate_and_the_clipping_change(run):
+    remedy = tiny.config(steps=40, learning_rate=1e-4, clip_norm=0.1)
+    with pytest.raises(workdirs.WorkdirError, match="clip_norm"):
+        workdirs.check(run, remedy)
+    (run / workdirs.DIVERGED).write_text("{}")
+    assert set(workdirs.check(run, remedy)) == {
+        "train.learning_rate",
+        "train.clip_norm",
+    }
+    remedy.model.memory_depth = 5
+    with pytest.raises(workdirs.WorkdirError, match="memory_depth"):
+        workdirs.check(run, remedy)
+    workdirs.write_config(run, tiny.config(steps=40, clip_norm=0.1), 40)
+    with pytest.raises(workdirs.WorkdirError, match="learning_rate"):
+        workdirs.check(run, tiny.config(steps=40, clip_norm=0.1, learning_rate=1e-4))
+
+
+def test_a_field_that_is_newer_than_the_run_is_no_difference(run):
+    saved = json.loads((run / "config.json").read_text())
     del saved["train"]["free_bits"]
-    (tmp_path / "config.json").write_text(json.dumps(saved))
-    workdirs.open_workdir(tmp_path, config)
+    (run / "config.json").write_text(json.dumps(saved))
+    assert workdirs.check(run, tiny.config(steps=40)) == {}
 
 
-def test_config_comes_back(tmp_path):
-    config = tiny.config()
-    workdirs.open_workdir(tmp_path, config)
-    again = read(tmp_path)
+def test_config_comes_back(run):
+    config = tiny.config(steps=40)
+    again = configs.read(run)
     assert provenance.config_hash(again) == provenance.config_hash(config)
     assert again.model.encoder.widths == [8]
     config.seed = 1
@@ -48,32 +112,10 @@ def test_config_comes_back(tmp_path):
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(workdirs.WorkdirError, match=r"Received: --workdir=.*file/run"):
-        workdirs.open_workdir(tmp_path / "file" / "run", tiny.config())
+    refused = pytest.raises(workdirs.WorkdirError, match=r"Received: --workdir=.*/run")
+    with refused, workdirs.opened(tmp_path / "file" / "run"):
+        pass
     if os.geteuid():  # root may write everywhere
         (tmp_path / "closed").mkdir(mode=0o500)
-        with pytest.raises(workdirs.WorkdirError, match="cannot be written"):
-            workdirs.open_workdir(tmp_path / "closed", tiny.config())
-
-
-def test_a_folder_without_a_run_is_named(tmp_path):
-    with pytest.raises(UserError, match="no folder of a training run"):
-        read(tmp_path)
-
-
-def test_metrics_drop_rows_of_steps_that_are_made_again(tmp_path):
-    metrics = workdirs.MetricsFile(tmp_path, ("a", "b"), 0)
-    for step in (5, 10, 15):
-        metrics.write(step, {"a": step / 2, "b": 1e-9, "unused": 3})
-    with metrics.path.open("a") as stream:
-        stream.write("20,1")  # a kill cut this row short
-    workdirs.MetricsFile(tmp_path, ("a", "b"), 10).write(15, {"a": 0.25, "b": 2})
-    with metrics.path.open(newline="") as stream:
-        rows = list(csv.reader(stream))
-    assert rows == [
-        ["step", "a", "b"],
-        ["5", "2.5", "1e-09"],
-        ["10", "5", "1e-09"],
-        ["15", "0.25", "2"],
-    ]
-    assert sorted(os.listdir(tmp_path)) == ["metrics.csv"]
+        with refused, workdirs.opened(tmp_path / "closed" / "run"):
+            pass

@@ -1,0 +1,92 @@
+"""What a run tells of its steps: to the terminal, metrics.csv and TensorBoard."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from kpp_tf import files, likelihoods
+from kpp_tf.training.progress import Progress
+from kpp_tf.training.summaries import Summaries
+from kpp_tf.training.train_step import METRICS
+
+FILE = "metrics.csv"
+COLUMNS = ("images_per_second", "bound", "bits_per_dim", *METRICS)
+
+
+class RunLog:
+    """Averages the metrics of steps, and writes them everywhere.
+
+    Args:
+      progress: the terminal.
+      pixels: numbers of an image, H W C.
+      metrics: the table on disk, or None in processes that write no files.
+      summaries: TensorBoard's, or None.
+    """
+
+    def __init__(
+        self,
+        progress: Progress,
+        pixels: int,
+        metrics: MetricsFile | None = None,
+        summaries: Summaries | None = None,
+    ):
+        self.progress = progress
+        self.pixels = pixels
+        self.metrics = metrics
+        self.summaries = summaries
+
+    def write(self, step: int, rows: np.ndarray, images_per_second: float) -> None:
+        """Writes the means of `rows`, float32 [steps, len(METRICS)]."""
+        values = rows.mean(axis=0, dtype=np.float64)
+        metrics = dict(zip(METRICS, values, strict=True))
+        kl = metrics["kl_latents"] + metrics["kl_keys"] + metrics["kl_memory"]
+        metrics["bound"] = kl - metrics["log_likelihood"]
+        metrics["bits_per_dim"] = likelihoods.bits_per_dim(
+            metrics["bound"], self.pixels
+        )
+        metrics["images_per_second"] = images_per_second
+        self.progress.write(step, metrics)
+        if self.metrics:
+            self.metrics.write(step, metrics)
+        if self.summaries:
+            self.summaries.scalars(step, metrics)
+
+
+class MetricsFile:
+    """`metrics.csv`: a row of numbers every `log_every` steps.
+
+    Args:
+      folder: of the run.
+      names: columns after `step`.
+      step: the run goes on here; later rows, of steps that are made again, go away.
+    """
+
+    def __init__(self, folder: Path, names: Sequence[str], step: int):
+        self.path = folder / FILE
+        self.names = ("step", *names)
+        rows = []
+        if self.path.exists():
+            with self.path.open(newline="") as stream:
+                for row in csv.DictReader(stream):
+                    # A row that a kill cut short has None in its last columns.
+                    if None not in row.values() and int(row["step"]) <= step:
+                        rows.append(row)
+        with (
+            files.replacing(self.path) as temporary,
+            temporary.open("w", newline="") as stream,
+        ):
+            writer = csv.DictWriter(
+                stream, self.names, restval="", extrasaction="ignore"
+            )
+            writer.writeheader()
+            writer.writerows(rows)
+
+    def write(self, step: int, values: Mapping[str, float]) -> None:
+        """Appends a row."""
+        with self.path.open("a", newline="") as stream:
+            row = [step, *(f"{values[name]:.6g}" for name in self.names[1:])]
+            csv.writer(stream).writerow(row)

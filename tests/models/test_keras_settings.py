@@ -1,0 +1,53 @@
+"""Settings of Keras that would make models compute something else."""
+
+import json
+import os
+import subprocess
+import sys
+
+import keras
+import pytest
+
+from kpp_tf.errors import UserError
+from kpp_tf.models import build_model
+from tests.training import tiny
+
+
+@pytest.fixture
+def restored():
+    kept = (
+        keras.config.image_data_format(),
+        keras.config.floatx(),
+        keras.config.dtype_policy(),
+    )
+    yield
+    keras.config.set_image_data_format(kept[0])
+    keras.config.set_floatx(kept[1])
+    keras.config.set_dtype_policy(kept[2])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda: keras.config.set_image_data_format("channels_first"), "channels_last"),
+        (lambda: keras.config.set_floatx("float16"), "floatx.*Received: .*'float16'"),
+        (lambda: keras.config.set_dtype_policy("float16"), "policy.*'float16'"),
+        (lambda: keras.config.set_dtype_policy("bfloat16"), "policy.*'bfloat16'"),
+    ],
+)
+def test_a_model_is_refused(restored, change, message):
+    change()
+    with pytest.raises(UserError, match=message):
+        build_model(tiny.config())
+
+
+def test_the_backend_of_a_users_file_does_not_count(tmp_path):
+    (tmp_path / "keras.json").write_text(json.dumps({"backend": "numpy"}))
+    environment = {k: v for k, v in os.environ.items() if k != "KERAS_BACKEND"}
+    done = subprocess.run(
+        [sys.executable, "-c", "import kpp_tf, keras; print(keras.config.backend())"],
+        env={**environment, "KERAS_HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout.split() == ["tensorflow"], done.stderr
