@@ -42,6 +42,7 @@ RULES: Mapping[str, Rule] = {
     ),
     "data.episode_length": _from(1),
     "data.episodes_per_batch": _from(1),
+    "data.split_seed": _SEED,
     "train.steps": _from(1),
     "train.optimizer": _one_of(OPTIMIZERS),
     "train.learning_rate": _ABOVE_0,

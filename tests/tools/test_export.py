@@ -22,7 +22,8 @@ def workdir(tmp_path_factory):
     config = tiny_config()
     config.data.image_shape = (28, 28, 1)  # the glyphs'
     config.eval.episodes_per_batch = 2
-    folder = workdirs.open_workdir(tmp_path_factory.mktemp("run"), config)
+    folder = tmp_path_factory.mktemp("run")
+    workdirs.write_config(folder, config, 0)
     model = build_model(config)
     optimizer = keras.optimizers.Adam()
     optimizer.build(model.trainable_variables)
