@@ -6,6 +6,7 @@ import tensorflow as tf
 from scipy import stats
 
 from kpp_tf import noise
+from kpp_tf.errors import UserError
 
 SHAPE = (5, 3)
 DRAWS = {"normal": noise.normal, "uniform": noise.uniform}
@@ -23,6 +24,30 @@ def test_rows_have_their_own_seeds():
     # A row's seed depends on its number, not on how many rows there are.
     np.testing.assert_array_equal(seeds[:7], noise.row_seeds([3, 4], 7))
     assert np.all(np.any(seeds != noise.row_seeds([3, 5], 50).numpy(), axis=1))
+
+
+@pytest.mark.parametrize(
+    ("seeds", "received"),
+    [
+        ([1, 2], r"int32 \(2,\)"),
+        ([[1, 2, 3]], r"int32 \(1, 3\)"),
+        (5, r"int32 \(\)"),
+        ([[1.0, 2.0]], "float32"),
+    ],
+)
+def test_what_is_no_seed_a_row_is_refused(draw, seeds, received):
+    for use in (
+        lambda: draw(seeds, SHAPE, 1),
+        lambda: noise.fold_in(seeds, 1),
+        lambda: noise.checked(seeds, 1),
+    ):
+        with pytest.raises(UserError, match=rf"row_seeds.*Received: {received}"):
+            use()
+
+
+def test_seeds_for_another_batch_are_refused():
+    with pytest.raises(UserError, match=r"int32 \[3, 2\].*Received: int32 \(2, 2\)"):
+        noise.checked(noise.row_seeds([0, 1], 2), 3)
 
 
 def test_normal_is_standard_normal():
