@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 import tensorflow as tf
 
 from kpp_tf.data.table import ImageTable
+from kpp_tf.errors import UserError
 
 MAX_NUDGE, MAX_SHIFT = 1, 2  # Pixels.
 MAX_NOISE = 0.02  # Share of pixels.
@@ -116,26 +117,26 @@ def parse(augment: str | Sequence[str], table: ImageTable) -> Augmentation | Non
       The augmentation, or None for "none".
 
     Raises:
-      ValueError: if a name is unknown or does not suit the images.
+      UserError: if a name is unknown or does not suit the images.
     """
     names = augment.split("+") if isinstance(augment, str) else list(augment)
     if names in (["none"], []):
         return None
     unknown = [name for name in names if name not in _AUGMENTATIONS]
     if unknown:
-        raise ValueError(
+        raise UserError(
             f"config.data.augment knows 'none' and {sorted(_AUGMENTATIONS)}, joined "
             f"by '+'. Received: {augment!r}"
         )
     height, width, _ = table.image_shape
     if {"flip", "class_flip"} & set(names) and height != width:
-        raise ValueError(
+        raise UserError(
             "The augmentations 'flip' and 'class_flip' transpose, which needs square "
             "images. "
             f"Received: images of {height} x {width} in {table.name!r}"
         )
     if "noise" in names and table.levels != 2:
-        raise ValueError(
+        raise UserError(
             "The augmentation 'noise' inverts pixels of binary images. "
             f"Received: {table.levels} levels in {table.name!r}"
         )

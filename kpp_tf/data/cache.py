@@ -6,7 +6,7 @@ import hashlib
 import os
 import pathlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 
@@ -23,12 +23,9 @@ def memory_mapped(
 ) -> np.memmap:
     """The array `fill` writes, from its file if it was written before.
 
-    A file is written under a temporary name and renamed when complete, so one that is
-    there is whole.
-
     Args:
-      folder: where the file goes, unless the environment's KPP_CACHE_DIR names a
-        folder for all caches.
+      folder: of the data; the file goes into `kpp_tf_cache` in it, unless the
+        environment's KPP_CACHE_DIR names a folder for all caches.
       name: of the split, for people: "celeb_a_64_train".
       version: whatever the contents depend on; a change makes another file.
       shape: of the array.
@@ -40,9 +37,10 @@ def memory_mapped(
     Raises:
       UserError: if the folder cannot be written; says what to set.
     """
-    folder = pathlib.Path(os.environ.get("KPP_CACHE_DIR") or folder).expanduser()
+    chosen = os.environ.get("KPP_CACHE_DIR") or folder / "kpp_tf_cache"
     key = hashlib.sha256(f"{version} {shape}".encode()).hexdigest()[:16]
-    path = folder / f"{re.sub('[^A-Za-z0-9_]+', '-', name)}-{key}.npy"
+    file_name = f"{re.sub('[^A-Za-z0-9_]+', '-', name)}-{key}.npy"
+    path = pathlib.Path(chosen).expanduser() / file_name
     if not path.exists():
         try:
             with files.replacing(path) as temporary:
@@ -51,8 +49,15 @@ def memory_mapped(
                 array.flush()
         except OSError as error:
             raise UserError(
-                f"The decoded images of {name} cannot be kept in {folder} ({error}). "
+                f"The decoded images of {name} cannot be kept in {path.parent}. "
                 "Set the environment's KPP_CACHE_DIR to a folder that can be written, "
-                f"with {np.prod(shape, dtype=np.int64) / 2**30:.1f} GiB to spare."
+                f"with {np.prod(shape, dtype=np.int64) / 2**30:.1f} GiB to spare. "
+                f"Received: {error}"
             ) from error
     return np.load(path, mmap_mode="r", allow_pickle=False)
+
+
+def version_of(paths: Iterable[pathlib.Path]) -> str:
+    """What tells these files from others, and from what they were before a change."""
+    stats = [(path.name, path.stat()) for path in paths]
+    return str([(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats])

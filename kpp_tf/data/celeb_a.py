@@ -6,10 +6,9 @@ are averaged over the area of each of 64x64 pixels.
 
 from __future__ import annotations
 
-import numpy as np
 import tensorflow as tf
 
-from kpp_tf.data import cache, prepared
+from kpp_tf.data import prepared
 from kpp_tf.data.table import ImageTable
 
 SIZE = 64
@@ -27,23 +26,13 @@ def load(split: str, data_dir: str | None) -> ImageTable:
       A table of images [N, 64, 64, 3], memory-mapped, without labels.
     """
     folder = prepared.find("celeb_a", data_dir)
-    count = prepared.count(folder, split)
-
-    def fill(array: np.ndarray) -> None:
-        prepared.read(
-            folder,
-            split,
-            ("image",),
-            transform=_shrink,
-            into=lambda _: {"image": array},
-        )
-
-    images = cache.memory_mapped(
-        folder / "kpp_tf_cache",
-        f"celeb_a_{SIZE}_{split}",
-        prepared.fingerprint(folder),
-        (count, SIZE, SIZE, 3),
-        fill,
+    images = prepared.read_on_disk(
+        folder,
+        split,
+        "image",
+        (SIZE, SIZE, 3),
+        name=f"celeb_a_{SIZE}",
+        transform=_shrink,
     )
     return ImageTable(images, labels=None, levels=256, name="celeb_a", split=split)
 

@@ -13,8 +13,6 @@ and whether a pen touches a pixel is decided in integers.
 
 from __future__ import annotations
 
-import functools
-
 import numpy as np
 
 from kpp_tf.data.table import ImageTable
@@ -33,7 +31,7 @@ _REACH = 2  # The pen reaches at most so many pixels from the pixel it is in.
 
 
 def load(split: str) -> ImageTable:
-    """Draws a split, or returns it from memory if it was drawn before.
+    """Draws a split; the largest takes two seconds.
 
     Args:
       split: "train", "validation", "test", or several joined by "+".
@@ -65,7 +63,6 @@ def load(split: str) -> ImageTable:
     )
 
 
-@functools.lru_cache(maxsize=len(CHARACTERS))
 def _draw_split(split: str) -> np.ndarray:
     first, count = CHARACTERS[split]
     # In portions, so that a portion's points stay in the processor's cache.

@@ -30,12 +30,13 @@ import numpy as np
 import tensorflow as tf
 
 from kpp_tf.data import cache, prepared
+from kpp_tf.data.collection import SPLITS
+from kpp_tf.data.table import ImageTable
 from kpp_tf.errors import UserError
 
 BUCKET = "gs://gqn-dataset/mazes"
 CAMERA_NUMBERS = 5
 HELD_OUT_EVERY = 20
-SPLITS = ("train", "validation", "test")
 
 # TensorFlow quotes a record that it cannot parse, and fails where that is no text.
 _READ_ERRORS = (tf.errors.OpError, UnicodeDecodeError)
@@ -157,9 +158,7 @@ def find_files(split: str, data_dir: str | None = None) -> list[pathlib.Path]:
     return found
 
 
-def load_gqn_mazes(
-    split: str, size: int = 64, data_dir: str | None = None
-) -> tuple[np.ndarray, np.ndarray]:
+def load(split: str, data_dir: str | None, size: int = 64) -> ImageTable:
     """Reads the frames of a split in order: walk by walk, frame by frame.
 
     They are decoded the first time and kept in a file. Each of GQN's files is 30,000
@@ -167,12 +166,11 @@ def load_gqn_mazes(
 
     Args:
       split: "train", "validation" or "test", or several joined by "+".
-      size: Pixels a side.
       data_dir: Folder of data sets; see `prepared.data_root`.
+      size: Pixels a side.
 
     Returns:
-      frames: uint8 [N, size, size, 3], memory-mapped.
-      episodes: int64 [N], the number of each frame's walk.
+      Frames [N, size, size, 3], memory-mapped, labelled by their walk.
 
     Raises:
       UserError: If the files are not there; says what to copy and where to. If a file
@@ -193,15 +191,15 @@ def load_gqn_mazes(
                 array[done : done + len(walk.frames)] = walk.frames
                 done += len(walk.frames)
 
-    stats = [(path.name, path.stat()) for path in paths]
     frames = cache.memory_mapped(
-        _manual_dir(data_dir) / "kpp_tf_cache",
+        _manual_dir(data_dir),
         f"gqn_mazes_{size}_{split}",
-        str([(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats]),
+        cache.version_of(paths),
         (int(counts.sum()), size, size, 3),
         fill,
     )
-    return frames, np.repeat(np.arange(len(counts)), counts)
+    walks = np.repeat(np.arange(len(counts)), counts)
+    return ImageTable(frames, walks, levels=256, name="gqn_mazes", split=split)
 
 
 def _walk_lengths(path: pathlib.Path) -> list[int]:

@@ -19,8 +19,6 @@ from __future__ import annotations
 
 import pathlib
 import zipfile
-from collections.abc import Callable
-from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -74,22 +72,6 @@ def load(split: str, data_dir: str | None) -> ImageTable:
     )
 
 
-class _Release(NamedTuple):
-    """A part of a release as it lies on disk.
-
-    Attributes:
-      count: number of images.
-      version: what tells these files from others.
-      folder: where decoded images may be kept.
-      fill: decodes into a uint8 array [count, 32, 32, 3].
-    """
-
-    count: int
-    version: str
-    folder: pathlib.Path
-    fill: Callable[[np.ndarray], None]
-
-
 def _part(part: str, data_dir: str | None) -> np.ndarray:
     """All images of the release's "train" or "validation" part."""
     root = prepared.data_root(data_dir)
@@ -97,45 +79,26 @@ def _part(part: str, data_dir: str | None) -> np.ndarray:
     pngs = sorted((manual / _PNG_FOLDERS[part]).glob("*.png"))
     npzs = sorted(manual.glob(_NPZ_FILES[part]), key=_batch_number)
     if (root / _TFDS_NAME).is_dir() or not (pngs or npzs):
-        release = _prepared(part, data_dir, manual)
-    elif pngs:
-        release = _Release(
-            len(pngs), _version(pngs), manual, lambda array: _read_pngs(pngs, array)
+        folder = prepared.find(
+            _TFDS_NAME,
+            data_dir,
+            how_to_get=(
+                "The address that TFDS downloads it from is reported broken. Unpack "
+                "train_32x32.tar and valid_32x32.tar, or put the .npz files of "
+                f"image-net.org's 32x32 release, into {manual}."
+            ),
         )
-    else:
-        count = sum(_npz_count(path) for path in npzs)
-        release = _Release(
-            count, _version(npzs), manual, lambda array: _read_npzs(npzs, array)
+        return prepared.read_on_disk(
+            folder, part, "image", (SIZE, SIZE, 3), name="imagenet32"
         )
+    read = _read_pngs if pngs else _read_npzs
     return cache.memory_mapped(
-        release.folder / "kpp_tf_cache",
+        manual,
         f"imagenet32_{part}",
-        release.version,
-        (release.count, SIZE, SIZE, 3),
-        release.fill,
+        cache.version_of(pngs or npzs),
+        (len(pngs) or sum(map(_npz_count, npzs)), SIZE, SIZE, 3),
+        lambda array: read(pngs or npzs, array),
     )
-
-
-def _prepared(part: str, data_dir: str | None, manual: pathlib.Path) -> _Release:
-    folder = prepared.find(
-        _TFDS_NAME,
-        data_dir,
-        how_to_get=(
-            "The address that TFDS downloads it from is reported broken. Unpack "
-            "train_32x32.tar and valid_32x32.tar, or put the .npz files of "
-            f"image-net.org's 32x32 release, into {manual}."
-        ),
-    )
-
-    def fill(array):
-        prepared.read(folder, part, ("image",), into=lambda _: {"image": array})
-
-    count = prepared.count(folder, part)
-    return _Release(count, prepared.fingerprint(folder), folder, fill)
-
-
-def _version(paths: list[pathlib.Path]) -> str:
-    return "\n".join(f"{path.name} {path.stat().st_size}" for path in paths)
 
 
 def _read_pngs(paths: list[pathlib.Path], array: np.ndarray) -> None:

@@ -15,6 +15,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
+from kpp_tf.data import cache
 from kpp_tf.errors import UserError
 
 
@@ -93,16 +94,6 @@ def open_folder(folder: pathlib.Path) -> tfds.core.DatasetBuilder:
                     "Remove the folder and prepare the data again."
                 )
     return builder
-
-
-def count(folder: pathlib.Path, split: str) -> int:
-    """Number of examples of a split (in TFDS's language) of a prepared folder."""
-    return _split_size(open_folder(folder), folder, split)
-
-
-def fingerprint(folder: pathlib.Path) -> str:
-    """What tells a prepared folder's contents from another's: its metadata."""
-    return (folder / "dataset_info.json").read_text()
 
 
 def _split_size(
@@ -186,6 +177,48 @@ def read(
             "Remove the folder it is in and prepare the data again."
         ) from error
     return arrays
+
+
+def read_on_disk(
+    folder: pathlib.Path,
+    split: str,
+    key: str,
+    shape: tuple[int, ...],
+    *,
+    name: str,
+    transform: Callable[[dict[str, tf.Tensor]], dict[str, tf.Tensor]] | None = None,
+    batch_size: int = 512,
+) -> np.memmap:
+    """Decodes one feature of a split once, and keeps it on disk beside the data.
+
+    Args:
+      folder: what `find` returned.
+      split: in TFDS's language.
+      key: the feature.
+      shape: of an example, after `transform`.
+      name: of the file, for people.
+      transform: see `read`.
+      batch_size: see `read`.
+
+    Returns:
+      uint8 [N, *shape], memory-mapped.
+
+    Raises:
+      UserError: see `read` and `cache.memory_mapped`.
+    """
+    size = _split_size(open_folder(folder), folder, split)
+    about = (folder / about for about in ("dataset_info.json", "metadata.json"))
+
+    def fill(array):
+        read(folder, split, (key,), transform, lambda _: {key: array}, batch_size)
+
+    return cache.memory_mapped(
+        folder,
+        f"{name}_{split}",
+        "".join(path.read_text() for path in about if path.exists()),
+        (size, *shape),
+        fill,
+    )
 
 
 def _damaged_file(builder: tfds.core.DatasetBuilder) -> str:

@@ -20,7 +20,7 @@ from kpp_tf.data import (
 )
 from kpp_tf.data.burda_omniglot.load import load as load_burda_omniglot
 from kpp_tf.data.collection import SPLITS
-from kpp_tf.data.mazes.load import load_mazes
+from kpp_tf.data.mazes.load import load as load_mazes
 from kpp_tf.data.table import ImageTable
 from kpp_tf.errors import UserError
 
@@ -28,18 +28,14 @@ from kpp_tf.errors import UserError
 _FIXED_THRESHOLD = 128
 
 
-def _load_walks(
-    data_config: ConfigDict, split: str, data_dir: str | None
-) -> ImageTable:
-    """Frames of mazes, labelled with the number of their walk."""
-    load = {"mazes": load_mazes, "gqn_mazes": gqn_mazes.load_gqn_mazes}
-    name = data_config.name
-    frames, walks = load[name](split, int(data_config.image_shape[0]), data_dir)
-    return ImageTable(images=frames, labels=walks, levels=256, name=name, split=split)
-
-
 def _by_split(load: Callable[[str, str | None], ImageTable]):
     return lambda data_config, split, data_dir: load(split, data_dir)
+
+
+def _by_size(load: Callable[[str, str | None, int], ImageTable]):
+    return lambda data_config, split, data_dir: load(
+        split, data_dir, int(data_config.image_shape[0])
+    )
 
 
 _LOADERS: dict[str, Callable[[ConfigDict, str, str | None], ImageTable]] = {
@@ -49,7 +45,8 @@ _LOADERS: dict[str, Callable[[ConfigDict, str, str | None], ImageTable]] = {
     "celeb_a": _by_split(celeb_a.load),
     "imagenet32": _by_split(imagenet32.load),
     **dict.fromkeys(prepared_images.KNOWN, prepared_images.load),
-    **dict.fromkeys(("mazes", "gqn_mazes"), _load_walks),
+    "mazes": _by_size(load_mazes),
+    "gqn_mazes": _by_size(gqn_mazes.load),
 }
 DATA_SETS = tuple(sorted(_LOADERS))
 
@@ -87,8 +84,8 @@ def load_images(
       The table.
 
     Raises:
-      UserError: if the config is wrong or a file damaged; if the data is not there:
-        says how to get it.
+      UserError: if the config is wrong, a file damaged or the data not there; says how
+        to get it.
     """
     name = data_config.name
     load = _loader(name, data_dir)

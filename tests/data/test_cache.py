@@ -1,3 +1,5 @@
+import os
+
 import numpy as np
 import pytest
 
@@ -21,17 +23,14 @@ def _refuse(array):
 
 def test_is_written_once_and_read_from_disk(tmp_path, monkeypatch):
     monkeypatch.delenv("KPP_CACHE_DIR", raising=False)
-    first = cache.memory_mapped(
-        tmp_path / "c", "celeb_a train[:5]", "1", SHAPE, _fill(7)
-    )
-    again = cache.memory_mapped(
-        tmp_path / "c", "celeb_a train[:5]", "1", SHAPE, _refuse
-    )
+    name = "celeb_a train[:5]"
+    first = cache.memory_mapped(tmp_path, name, "1", SHAPE, _fill(7))
+    again = cache.memory_mapped(tmp_path, name, "1", SHAPE, _refuse)
     assert isinstance(again, np.memmap)
     assert not again.flags.writeable
     np.testing.assert_array_equal(first, np.full(SHAPE, 7, np.uint8))
     np.testing.assert_array_equal(again, first)
-    (file,) = (tmp_path / "c").iterdir()
+    (file,) = (tmp_path / "kpp_tf_cache").iterdir()
     assert file.name.startswith("celeb_a-train-5-")
 
 
@@ -63,3 +62,14 @@ def test_a_folder_that_cannot_be_written_says_what_to_set(tmp_path, monkeypatch)
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="KPP_CACHE_DIR"):
         cache.memory_mapped(tmp_path / "file", "a", "1", SHAPE, _fill(1))
+
+
+def test_files_have_another_version_when_they_change(tmp_path):
+    path = tmp_path / "a.png"
+    path.write_bytes(b"one")
+    os.utime(path, ns=(0, 1))
+    before = cache.version_of([path])
+    assert cache.version_of([path]) == before
+    path.write_bytes(b"two")
+    os.utime(path, ns=(0, 2))
+    assert cache.version_of([path]) != before

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 
-from kpp_tf import config as config_lib
 from kpp_tf import data
 from kpp_tf.data.mazes import episode, load
 from kpp_tf.data.mazes.mazes_dataset_builder import Builder
 from kpp_tf.errors import UserError
+from tests.data.tiny_data import data_config
 
 ROOT = Path(__file__).resolve().parents[2]
 EPISODES = {"train": 2, "validation": 1, "test": 1}
@@ -45,19 +45,17 @@ def test_prepared_examples_are_the_episodes_bit_for_bit(written):
 
 
 def test_load_mazes_streams_frames_in_order(written):
-    frames, episodes = load.load_mazes("train", 32, str(written))
-    assert frames.shape == (600, 32, 32, 3) and frames.dtype == np.uint8
-    np.testing.assert_array_equal(episodes, [0] * 300 + [1] * 300)
-    assert episodes.dtype == np.int64
+    table = load.load("train", str(written), 32)
+    np.testing.assert_array_equal(table.labels, [0] * 300 + [1] * 300)
     for index in range(2):
         want = episode.make_episode(episode.maze_seed(0, "train", index), 32)
-        np.testing.assert_array_equal(frames[episodes == index], want.frames)
+        np.testing.assert_array_equal(table.images[table.labels == index], want.frames)
 
 
 def test_frames_are_decoded_once_but_never_those_of_another_data_set(written, tmp_path):
-    load.load_mazes("test", 32, str(written))
+    load.load("test", str(written), 32)
     before = {p: p.stat().st_mtime_ns for p in _folder(written).rglob("*.npy")}
-    first, _ = load.load_mazes("test", 32, str(written))
+    first = load.load("test", str(written), 32).images
     assert before == {p: p.stat().st_mtime_ns for p in _folder(written).rglob("*.npy")}
     assert isinstance(first, np.memmap) and not first.flags.writeable
 
@@ -66,14 +64,13 @@ def test_frames_are_decoded_once_but_never_those_of_another_data_set(written, tm
     shutil.copytree(
         _folder(written) / "kpp_tf_cache", _folder(tmp_path) / "kpp_tf_cache"
     )
-    other, _ = load.load_mazes("test", 32, str(tmp_path))
+    other = load.load("test", str(tmp_path), 32).images
     want = episode.make_episode(episode.maze_seed(1, "test", 0), 32)
     np.testing.assert_array_equal(other, want.frames)
 
 
 def test_mazes_are_a_data_set_of_the_config(written):
-    config = config_lib.default().data
-    config.name, config.image_shape = "mazes", (32, 32, 3)
+    config = data_config("mazes", (32, 32, 3))
     table = data.load_images(config, "train+validation", str(written))
     assert table.images.shape == (900, 32, 32, 3) and table.levels == 256
     np.testing.assert_array_equal(np.bincount(table.labels), [300] * 3)
@@ -81,12 +78,12 @@ def test_mazes_are_a_data_set_of_the_config(written):
 
 def test_missing_data_says_what_to_run(tmp_path):
     with pytest.raises(UserError, match=r"make_mazes\.py --size=64"):
-        load.load_mazes("train", 64, str(tmp_path))
+        load.load("train", str(tmp_path), 64)
 
 
 def test_unknown_size(tmp_path):
     with pytest.raises(ValueError, match="Received: 48"):
-        load.load_mazes("train", 48, str(tmp_path))
+        load.load("train", str(tmp_path), 48)
 
 
 def test_a_half_written_folder_is_not_taken_for_a_whole_one(tmp_path, monkeypatch):
@@ -110,7 +107,7 @@ def test_a_half_written_folder_is_not_taken_for_a_whole_one(tmp_path, monkeypatc
     left.mkdir(parents=True)
     (left / "mazes-train.tfrecord-00000-of-00001").write_bytes(b"half")
     with pytest.raises(UserError, match="make_mazes"):
-        load.load_mazes("train", 32, str(tmp_path))
+        load.load("train", str(tmp_path), 32)
 
 
 @pytest.mark.parametrize(
