@@ -3,7 +3,7 @@
 import pytest
 
 from kpp_tf import config as configs
-from kpp_tf.layers import DenseDecoder, ImageDecoder, TSMResNet, make_decoder
+from kpp_tf.layers import ConvolutionalDecoder, DenseDecoder, TSMResNet, make_decoder
 
 
 def test_a_typing_mistake_is_refused():
@@ -34,7 +34,9 @@ def test_memory_is_within_the_published_budget():
 
 def test_networks_of_the_config_are_arguments_of_the_layers():
     TSMResNet(**configs.encoder())
-    assert isinstance(make_decoder((28, 28, 1), 1, **configs.decoder()), ImageDecoder)
+    assert isinstance(
+        make_decoder((28, 28, 1), 1, **configs.decoder()), ConvolutionalDecoder
+    )
 
 
 def test_dense_networks_are_had_by_a_call():

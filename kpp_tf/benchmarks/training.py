@@ -12,12 +12,9 @@ from kpp_tf.benchmarks.speed import count_flops, matmul_rate, seconds_per_call
 from kpp_tf.data import ImageTable, training_episodes
 from kpp_tf.layers.allocator import Allocator
 from kpp_tf.layers.block_reader import BlockReader
-from kpp_tf.layers.dynamic_kanerva_memory import (
-    DynamicKanervaMemory,
-    write_and_read_gradients,
-)
 from kpp_tf.layers.memory_writers import AllocatedWriter
 from kpp_tf.models import build_model
+from kpp_tf.models.kanerva_machines.dynamic_kanerva_memory import DynamicKanervaMemory
 from kpp_tf.training.optimizers import make_optimizer
 from kpp_tf.training.train_step import make_train_step
 from kpp_tf.training.trainer import Trainer
@@ -133,10 +130,18 @@ def memory_speed(rounds: int = 5) -> dict:
       By memory of 3,200 floats an episode (K++: 3,168): ms, forward and backward.
     """
     codes = tf.random.stateless_normal([32, 32, 100], [0, 1])
-    kanerva = DynamicKanervaMemory(32, 100)
-    dkm = tf.function(lambda: write_and_read_gradients(kanerva, codes))
+    kanerva = DynamicKanervaMemory(32, 100, "batch", write_passes=2)
     reader = BlockReader(6, sharpness=3.0)
     allocator, writer = Allocator(6), AllocatedWriter(reader, 88)
+
+    @tf.function
+    def dkm():
+        with tf.GradientTape() as tape:
+            tape.watch(codes)
+            memory = kanerva(codes)
+            read = kanerva.read(memory.mean, codes)
+            loss = tf.reduce_sum(read**2) + tf.reduce_sum(kanerva.kl_memory(memory))
+        return tape.gradient(loss, [codes, *kanerva.trainable_variables])
 
     @tf.function
     def blocks():

@@ -2,10 +2,10 @@
 
 from kpp_tf.layers.allocator import Allocator
 from kpp_tf.layers.block_reader import BlockReader, block_weights
-from kpp_tf.layers.decoder import ImageDecoder
-from kpp_tf.layers.decoders import make_decoder
+from kpp_tf.layers.convolutional_decoder import ConvolutionalDecoder
 from kpp_tf.layers.dense_decoder import DenseDecoder
 from kpp_tf.layers.gaussian_head import GaussianHead
+from kpp_tf.layers.make_decoder import make_decoder
 from kpp_tf.layers.memory_writers import AllocatedWriter, PooledWriter
 from kpp_tf.layers.residual_block import ResidualBlock
 from kpp_tf.layers.temporal_shift import TemporalShift
@@ -15,9 +15,9 @@ __all__ = [
     "AllocatedWriter",
     "Allocator",
     "BlockReader",
+    "ConvolutionalDecoder",
     "DenseDecoder",
     "GaussianHead",
-    "ImageDecoder",
     "PooledWriter",
     "ResidualBlock",
     "TSMResNet",

@@ -15,8 +15,8 @@ class DenseDecoder(keras.layers.Layer):
 
     Minutes of training on a CPU go further with this than with convolutions, where
     test images resemble the training images; docs/experiments.md says where they do
-    not. Its weights grow with the number of pixels; `ImageDecoder` is for larger
-    images.
+    not. Its weights grow with the number of pixels; `ConvolutionalDecoder` is for
+    larger images.
 
     Args:
       image_shape: (H, W, C) of the images.
@@ -29,8 +29,8 @@ class DenseDecoder(keras.layers.Layer):
         self,
         image_shape: Sequence[int],
         num_parameters: int,
-        hidden: int = 1024,
-        layers: int = 3,
+        hidden: int,
+        layers: int,
         **kwargs,
     ):
         super().__init__(**kwargs)

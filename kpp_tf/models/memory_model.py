@@ -1,7 +1,7 @@
 """The contract that every generative memory of this package fulfils."""
 
 import abc
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import keras
@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from kpp_tf import likelihoods
 from kpp_tf.errors import UserError
-from kpp_tf.layers.decoders import make_decoder
+from kpp_tf.layers.make_decoder import make_decoder
 from kpp_tf.layers.tsm_resnet import TSMResNet
 from kpp_tf.models import keras_settings
 
@@ -226,7 +226,7 @@ class MemoryModel(keras.Model, abc.ABC):
           [B, T, embedding_size].
         """
         frame_mask = mask if written is None else written
-        return self.encoder(self.check_episode(episode), frame_mask=frame_mask)
+        return any_length(self.encoder, self.check_episode(episode), frame_mask)
 
     def embed_and_write(
         self,
@@ -250,7 +250,7 @@ class MemoryModel(keras.Model, abc.ABC):
 
     def decode(self, code: tf.Tensor) -> tf.Tensor:
         """Likelihood parameters float32 [B, T, H, W, .] of codes [B, T, F]."""
-        return self.decoder(tf.cast(code, self.compute_dtype))
+        return any_length(self.decoder, tf.cast(code, self.compute_dtype))
 
     def picture(self, code: tf.Tensor) -> tf.Tensor:
         """Mean images float32 [B, T, H, W, C] in [0, 1] of codes [B, T, F]."""
@@ -327,6 +327,31 @@ class MemoryModel(keras.Model, abc.ABC):
             "encoder": self.encoder_config,
             "decoder": self.decoder_config,
         }
+
+
+def any_length(
+    function: Callable[..., tf.Tensor], frames: tf.Tensor, *masks: tf.Tensor | None
+) -> tf.Tensor:
+    """function(frames, *masks), also where T = 0.
+
+    A blank frame goes through it then and is dropped: TensorFlow's convolutions and
+    products give an empty batch other shapes than a full one (2.21, with oneDNN).
+
+    Args:
+      function: of frames and masks, its result [B, T, ...].
+      frames: [B, T, ...].
+      masks: [B, T] or None.
+    """
+    if frames.shape[1]:
+        return function(frames, *masks)
+    length = tf.shape(frames)[1]
+
+    def padded(tensor):
+        missing = [[0, 0], [0, tf.maximum(1 - length, 0)]]
+        return tf.pad(tensor, [*missing, *[[0, 0]] * (len(tensor.shape) - 2)])
+
+    masks = (mask if mask is None else padded(mask) for mask in masks)
+    return function(padded(frames), *masks)[:, :length]
 
 
 def _checked_frames(name, frames, episode):

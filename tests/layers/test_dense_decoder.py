@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from kpp_tf.layers import DenseDecoder, ImageDecoder, make_decoder
+from kpp_tf.layers import ConvolutionalDecoder, DenseDecoder, make_decoder
 from tests.layer_checks import check_layer, perturb, precision
 
 BATCH, LENGTH, FEATURES = 2, 3, 5
@@ -47,17 +47,17 @@ def test_is_what_its_equations_say(layers, code):
 
 def test_output_is_float32_in_mixed_precision(code):
     with precision("mixed_bfloat16"):
-        decoder = DenseDecoder((4, 4, 1), 1, hidden=8)
+        decoder = DenseDecoder((4, 4, 1), 1, hidden=8, layers=2)
     assert decoder(code).dtype == "float32"
 
 
 def test_a_decoder_is_chosen_by_name():
     dense = make_decoder((28, 28, 1), 2, kind="dense", hidden=16, layers=1)
     assert isinstance(dense, DenseDecoder) and dense.name == "decoder"
-    # Configs that were stored before there was a choice name none.
-    convolutional = make_decoder((28, 28, 1), 2, widths=(8,), blocks=(1,))
-    assert isinstance(convolutional, ImageDecoder)
+    sizes = {"widths": (8,), "blocks": (1,), "head_stride": 4, "hidden": 0}
+    convolutional = make_decoder((28, 28, 1), 2, **sizes)
+    assert isinstance(convolutional, ConvolutionalDecoder)
     with pytest.raises(ValueError, match="Received: 'wavelet'"):
         make_decoder((28, 28, 1), 2, kind="wavelet")
     with pytest.raises(ValueError, match="at least 1. Received: 0"):
-        DenseDecoder((28, 28, 1), 2, layers=0)
+        DenseDecoder((28, 28, 1), 2, hidden=16, layers=0)

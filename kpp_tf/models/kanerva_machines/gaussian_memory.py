@@ -6,8 +6,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from kpp_tf.layers import linear_gaussian
-from kpp_tf.layers.linear_gaussian import GaussianMemory
+from kpp_tf.models.kanerva_machines import linear_gaussian
+from kpp_tf.models.kanerva_machines.linear_gaussian import GaussianMemory
 
 MIN_SCALE = 1e-2
 

@@ -1,13 +1,15 @@
 """DNC as a generative memory: written step by step, read at keys from a prior."""
 
+import functools
+
 import keras
 import tensorflow as tf
 
 from kpp_tf import noise
-from kpp_tf.layers.differentiable_neural_computer import DifferentiableNeuralComputer
 from kpp_tf.layers.gaussian_head import GaussianHead
 from kpp_tf.models import gaussians
-from kpp_tf.models.memory_model import Elbo, MemoryModel
+from kpp_tf.models.dnc.memory import DifferentiableNeuralComputer
+from kpp_tf.models.memory_model import Elbo, MemoryModel, any_length
 
 
 @keras.saving.register_keras_serializable(package="kpp_tf")
@@ -125,7 +127,8 @@ class GenerativeDNC(MemoryModel):
 
     def _read(self, memory, keys):
         """Reads float32 [B, N, R * W] at keys [B, N, key_size]."""
-        return self.computer.read(memory, self.query_input(keys))
+        read = functools.partial(self.computer.read, memory)
+        return any_length(read, self.query_input(keys))
 
     def _likeliest(self, memory, keys):
         """Mean images at the mean of p(z|r)."""

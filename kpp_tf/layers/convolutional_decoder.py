@@ -10,7 +10,7 @@ from kpp_tf.layers.residual_block import ResidualBlock
 
 
 @keras.saving.register_keras_serializable(package="kpp_tf")
-class ImageDecoder(keras.layers.Layer):
+class ConvolutionalDecoder(keras.layers.Layer):
     """Dense start, residual blocks at low resolution, sub-pixel upsampling.
 
     Stage s works at 1 / (`head_stride` * 2^(stages - 1 - s)) of the image's resolution;
@@ -31,10 +31,10 @@ class ImageDecoder(keras.layers.Layer):
         self,
         image_shape: Sequence[int],
         num_parameters: int,
-        widths: Sequence[int] = (96,),
-        blocks: Sequence[int] = (2,),
-        head_stride: int = 4,
-        hidden: int = 512,
+        widths: Sequence[int],
+        blocks: Sequence[int],
+        head_stride: int,
+        hidden: int,
         **kwargs,
     ):
         super().__init__(**kwargs)

@@ -10,9 +10,9 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from kpp_tf.layers import linear_gaussian
-from kpp_tf.layers.gaussian_memory import GaussianMemoryLayer
-from kpp_tf.layers.linear_gaussian import GaussianMemory
+from kpp_tf.models.kanerva_machines import linear_gaussian
+from kpp_tf.models.kanerva_machines.gaussian_memory import GaussianMemoryLayer
+from kpp_tf.models.kanerva_machines.linear_gaussian import GaussianMemory
 
 WRITE_FORMS = ("batch", "sequential")
 
@@ -33,7 +33,7 @@ class DynamicKanervaMemory(GaussianMemoryLayer):
 
     * "sequential", as in [1]: code t is addressed in the mean of the memory that holds
       the codes before it, then written; the order of the frames matters.
-    * "batch" (default): all codes are addressed in the prior mean R0 and written as
+    * "batch": all codes are addressed in the prior mean R0 and written as
       one block; then addressed anew in the mean this gave, and the block is written to
       the prior again, `write_passes` times in all (coordinate ascent on weights and
       memory). The order of the frames does not matter, and there is one Cholesky
@@ -46,7 +46,7 @@ class DynamicKanervaMemory(GaussianMemoryLayer):
 
     Shapes, for B=2 episodes of T=5 codes, S=4 slots, D=3 columns:
 
-    >>> memory = DynamicKanervaMemory(slots=4, code_size=3)
+    >>> memory = DynamicKanervaMemory(4, 3, "batch", write_passes=2)
     >>> posterior = memory(tf.ones([2, 5, 3]))
     >>> posterior.mean.shape, posterior.covariance.shape
     (TensorShape([2, 4, 3]), TensorShape([2, 4, 4]))
@@ -67,10 +67,10 @@ class DynamicKanervaMemory(GaussianMemoryLayer):
 
     def __init__(
         self,
-        slots: int = 32,
-        code_size: int = 100,
-        write_form: str = "batch",
-        write_passes: int = 2,
+        slots: int,
+        code_size: int,
+        write_form: str,
+        write_passes: int,
         noise_scale: float = 1.0,
         prior_scale: float = 1.0,
         weight_scale: float = 0.3,
@@ -107,29 +107,20 @@ class DynamicKanervaMemory(GaussianMemoryLayer):
         """
         return linear_gaussian.least_squares_weights(matrix, codes, self.noise_variance)
 
-    def read(
-        self, matrix: tf.Tensor, codes: tf.Tensor, iterations: int = 1
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Reads at the addresses of given codes: w = address(M, z), then z = M^T w.
+    def read(self, matrix: tf.Tensor, codes: tf.Tensor) -> tf.Tensor:
+        """Reads at the addresses of given codes: w = address(M, z), then M^T w.
 
-        With more iterations what was read is the next cue. By itself that map is
-        linear: it projects on the rows of the memory and shrinks a little each time.
-        The attractor dynamics of [1] decode and encode in between, which a model does
-        with its `refine`.
+        The attractor dynamics of [1] decode and encode between reads, which a model
+        does with its `refine`.
 
         Args:
           matrix: M, float32 [B, S, D].
           codes: cues, float32 [B, T, D].
-          iterations: how often to address, at least 1.
 
         Returns:
-          Codes read, float32 [B, T, D], and the mean weights they were read with,
-          float32 [B, T, S].
+          Codes read, float32 [B, T, D].
         """
-        for _ in range(iterations):
-            weights = self.address(matrix, codes)
-            codes = tf.matmul(weights, matrix)
-        return codes, weights
+        return tf.matmul(self.address(matrix, codes), matrix)
 
     def write_sequential(
         self,
@@ -189,19 +180,6 @@ class DynamicKanervaMemory(GaussianMemoryLayer):
             memory = self.write_batch(weights, codes, frame_mask)
         return memory
 
-    def kl_weights(self, weights: tf.Tensor) -> tf.Tensor:
-        """KL[N(weights, sigma_w^2 I) || N(0, I)].
-
-        Args:
-          weights: means, float32 [..., S].
-
-        Returns:
-          float32 [...], nats.
-        """
-        variance = self.weight_scale**2
-        spread = self.slots * (variance - 1.0 - tf.math.log(variance))
-        return 0.5 * (tf.reduce_sum(weights**2, axis=-1) + spread)
-
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments."""
         return {
@@ -210,25 +188,3 @@ class DynamicKanervaMemory(GaussianMemoryLayer):
             "write_passes": self.write_passes,
             "weight_scale": self.initial_weight_scale,
         }
-
-
-def write_and_read_gradients(
-    layer: DynamicKanervaMemory, codes: tf.Tensor
-) -> list[tf.Tensor]:
-    """Write, read and both KLs, forward and backward: what a benchmark times.
-
-    Args:
-      layer: the memory.
-      codes: float32 [B, T, D].
-
-    Returns:
-      Gradients of (squared reading error + KLs) by the codes and the layer's weights.
-    """
-    with tf.GradientTape() as tape:
-        tape.watch(codes)
-        memory = layer(codes)
-        read, weights = layer.read(memory.mean, codes)
-        loss = tf.reduce_sum((read - codes) ** 2)
-        loss += tf.reduce_sum(layer.kl_weights(weights))
-        loss += tf.reduce_sum(layer.kl_memory(memory))
-    return tape.gradient(loss, [codes, *layer.trainable_variables])

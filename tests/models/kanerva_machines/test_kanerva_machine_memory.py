@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kpp_tf.layers.kanerva_machine_memory import KanervaMachineMemory
+from kpp_tf.models.kanerva_machines.kanerva_machine_memory import KanervaMachineMemory
 
 SLOTS, SIZE, KEY, FRAMES, BATCH = 8, 10, 4, 6, 2
 

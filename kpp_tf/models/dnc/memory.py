@@ -1,6 +1,6 @@
 """The memory of a differentiable neural computer (DNC), batched, with its controller.
 
-The layer joins the equations of `dnc_addressing` with an LSTM controller and steps
+The layer joins the equations of `addressing` with an LSTM controller and steps
 through an episode.
 
 References:
@@ -15,8 +15,8 @@ from typing import NamedTuple
 import keras
 import tensorflow as tf
 
-from kpp_tf.layers import dnc_addressing as addressing
-from kpp_tf.layers.dnc_addressing import ReadInterface
+from kpp_tf.models.dnc import addressing
+from kpp_tf.models.dnc.addressing import ReadInterface
 
 # Biases of the heads before training. All at zero, every write goes in part into every
 # slot and every read is nearly their mean. With these a fresh memory writes each frame
@@ -95,7 +95,7 @@ class DifferentiableNeuralComputer(keras.layers.Layer):
 
     Example (8 episodes of 32 embeddings of 256 numbers, 32 slots of 64):
 
-    >>> dnc = DifferentiableNeuralComputer(num_slots=32, slot_size=64)
+    >>> dnc = DifferentiableNeuralComputer(32, 64, 4, controller_size=256, read_steps=2)
     >>> written = dnc(embeddings, mask)              # [8, 32, 64] and [8, 32, 32]
     >>> reads = dnc.read(written, queries)           # [8, 32, 4 * 64]
 
@@ -109,11 +109,11 @@ class DifferentiableNeuralComputer(keras.layers.Layer):
 
     def __init__(
         self,
-        num_slots: int = 32,
-        slot_size: int = 64,
-        num_read_heads: int = 4,
-        controller_size: int = 256,
-        read_steps: int = 2,
+        num_slots: int,
+        slot_size: int,
+        num_read_heads: int,
+        controller_size: int,
+        read_steps: int,
         **kwargs,
     ):
         super().__init__(**kwargs)

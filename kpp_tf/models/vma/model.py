@@ -6,10 +6,10 @@ import keras
 import tensorflow as tf
 
 from kpp_tf import noise
-from kpp_tf.layers import variational_addressing as addressing
 from kpp_tf.layers.gaussian_head import GaussianHead
 from kpp_tf.models import gaussians
 from kpp_tf.models.memory_model import Elbo, MemoryModel
+from kpp_tf.models.vma import addressing
 
 
 class StoredItems(NamedTuple):

@@ -5,13 +5,14 @@ import tensorflow as tf
 
 from kpp_tf import noise
 from kpp_tf.layers.gaussian_head import GaussianHead
-from kpp_tf.layers.kanerva_machine_memory import KanervaMachineMemory
-from kpp_tf.models import gaussian_memories, gaussians
-from kpp_tf.models.memory_model import Elbo, MemoryModel
+from kpp_tf.models import gaussians
+from kpp_tf.models.kanerva_machines.gaussian_memory_model import GaussianMemoryModel
+from kpp_tf.models.kanerva_machines.kanerva_machine_memory import KanervaMachineMemory
+from kpp_tf.models.memory_model import Elbo
 
 
 @keras.saving.register_keras_serializable(package="kpp_tf")
-class KanervaMachine(MemoryModel):
+class KanervaMachine(GaussianMemoryModel):
     """The Kanerva Machine.
 
     Write:    e_t = f_enc(X)_t;  q(M|X) = p(M | keys, codes) by Bayes' rule, with the
@@ -23,20 +24,14 @@ class KanervaMachine(MemoryModel):
     Bound:    E_q { ln p(x|z) - KL[q(z|x, y, M) || p(z|y, M)] } - KL[q(y|x) || p(y)]
               <=  E_q(M|X) ln p(X|M).
 
-    `elbo` draws one M from q(M|X) an episode. As in the source, M conditions the
-    likelihood and its KL is not counted, so that the figure is of ln p(X|M), as that of
-    a deterministic memory is. With `memory_kl=True`, KL[q(M|X) || p(M)] is counted, in
-    equal shares for an episode's real images, and the bound is of ln p(X). Any q(M|X)
-    is admissible; the source draws the keys and codes that it writes, here they are
-    means, as a write takes no seed.
+    As in the source, M conditions the likelihood and its KL is not counted, unless
+    `memory_kl` asks for it. Any q(M|X) is admissible; the source draws the keys and
+    codes that it writes, here they are means, as a write takes no seed.
 
     What to expect: after 400 steps (256 images each, one seed, test split) 2.0 nats
     less than a VAE of the same networks on binarized MNIST, but 1.5 more on glyphs. The
     keys there cost 25 nats; the latents cost 28 fewer than the VAE's and the pixels 5
     more, so what a read tells is paid for in full by its address.
-
-    With `analytic=False` memory is read at its mean R, as images must be independent
-    given the memory for importance weights of each: a bound of ln p(X|R).
 
     Reference: Wu, Wayne, Graves, Lillicrap, "The Kanerva Machine: A Generative
     Distributed Memory", ICLR 2018, arXiv:1804.01756. The sizes here are ours.
@@ -47,8 +42,7 @@ class KanervaMachine(MemoryModel):
       key_size: of y.
       address_size: columns of the key table.
       prior_scale: see `KanervaMachineMemory`.
-      memory_kl: whether `elbo` counts the KL of the memory.
-      kwargs: see `MemoryModel`. A KM sees each image by itself: shift="none".
+      kwargs: see `GaussianMemoryModel`. A KM sees each image by itself: shift="none".
     """
 
     def __init__(
@@ -59,22 +53,16 @@ class KanervaMachine(MemoryModel):
         key_size: int,
         address_size: int,
         prior_scale: float,
-        memory_kl: bool,
         **kwargs,
     ):
-        super().__init__(**kwargs)
+        memory = KanervaMachineMemory(
+            slots, code_size, address_size, prior_scale=prior_scale, name="memory"
+        )
+        super().__init__(memory=memory, **kwargs)
         self.key_size = key_size
-        self.memory_kl = memory_kl
         self.code = keras.layers.Dense(code_size, name="code")
         self.key_head = GaussianHead(key_size, initial_stddev=0.1, name="key_head")
         self.correction = GaussianHead(code_size, name="correction")
-        self.memory = KanervaMachineMemory(
-            slots, code_size, address_size, prior_scale=prior_scale, name="memory"
-        )
-
-    @property
-    def memory_floats(self) -> int:
-        return self.memory.memory_floats
 
     def write_embeddings(self, embeddings, written):
         """The posterior q(M|X), a `GaussianMemory`."""
@@ -85,7 +73,7 @@ class KanervaMachine(MemoryModel):
     def elbo(self, episode, seeds, mask=None, written=None, memory=None, analytic=True):
         embeddings, memory = self.embed_and_write(episode, mask, written, memory)
         key_posterior = gaussians.diagonal(*self.key_head(embeddings))
-        matrix = gaussian_memories.draw(memory, seeds) if analytic else memory.mean
+        matrix = self.draw_memory(memory, seeds) if analytic else memory.mean
         keys = gaussians.draw(key_posterior, seeds, noise.Stream.KEYS)
         top_down = self.memory.read(matrix, keys)
         prior = self._latent_prior(top_down)
@@ -97,16 +85,12 @@ class KanervaMachine(MemoryModel):
         kl_latents = gaussians.kl(posterior, prior, latents, analytic)
         key_prior = gaussians.standard(self.key_size)
         kl_keys = gaussians.kl(key_posterior, key_prior, keys, analytic)
-        kl_memory = None
-        if self.memory_kl:
-            kl_memory = gaussian_memories.kl_per_image(
-                self.memory.kl_memory(memory), episode, mask
-            )
+        kl_memory = self.kl_per_image(memory, episode, mask)
         return Elbo.masked(mask, log_likelihood, kl_latents, kl_keys, kl_memory)
 
     def generate(self, memory, num_samples, seeds, temperature=None):
         """See `MemoryModel`; M is drawn once an episode, y and z once an image."""
-        matrix = gaussian_memories.draw(memory, seeds, temperature)
+        matrix = self.draw_memory(memory, seeds, temperature)
         drawn = noise.normal(seeds, (num_samples, self.key_size), noise.Stream.KEYS)
         keys = gaussians.tempered(drawn, temperature)
         prior = self._latent_prior(self.memory.read(matrix, keys))
@@ -130,10 +114,6 @@ class KanervaMachine(MemoryModel):
     def get_config(self):
         return {
             **super().get_config(),
-            "slots": self.memory.slots,
-            "code_size": self.memory.code_size,
             "key_size": self.key_size,
             "address_size": self.memory.address_size,
-            "prior_scale": self.memory.prior_scale,
-            "memory_kl": self.memory_kl,
         }

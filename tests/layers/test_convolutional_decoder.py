@@ -4,12 +4,16 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kpp_tf.layers import ImageDecoder
+from kpp_tf.layers import ConvolutionalDecoder
 from tests.layer_checks import check_layer, precision
 
 BATCH, LENGTH, FEATURES = 2, 3, 5
 CASES = {
-    "one stage": ((8, 8, 1), 1, {"widths": (8,), "blocks": (1,), "head_stride": 4}),
+    "one stage": (
+        (8, 8, 1),
+        1,
+        {"widths": (8,), "blocks": (1,), "head_stride": 4, "hidden": 7},
+    ),
     "two stages": (
         (8, 12, 3),
         6,
@@ -37,7 +41,7 @@ def case(request):
 def test_fulfils_the_layer_contract(case, code, tmp_path):
     image_shape, parameters, arguments = case
     check_layer(
-        lambda: ImageDecoder(image_shape, parameters, **arguments),
+        lambda: ConvolutionalDecoder(image_shape, parameters, **arguments),
         (code,),
         ((BATCH, LENGTH, *image_shape[:2], parameters),),
         tmp_path,
@@ -46,7 +50,7 @@ def test_fulfils_the_layer_contract(case, code, tmp_path):
 
 def test_an_image_depends_on_its_own_code(case, code):
     image_shape, parameters, arguments = case
-    decoder = ImageDecoder(image_shape, parameters, **arguments)
+    decoder = ConvolutionalDecoder(image_shape, parameters, **arguments)
     images = decoder(code)
     changed = code.copy()
     changed[0, 1] += 1
@@ -60,7 +64,7 @@ def test_an_image_depends_on_its_own_code(case, code):
 def test_head_spreads_its_channels_over_its_pixels(code, stride):
     """A bias alone: pixel (i, j) of each patch shows channels of offset (i, j)."""
     count = 3
-    decoder = ImageDecoder(
+    decoder = ConvolutionalDecoder(
         (8, 8, 1), count, widths=(4,), blocks=(0,), head_stride=stride, hidden=0
     )
     decoder(code)
@@ -75,12 +79,13 @@ def test_head_spreads_its_channels_over_its_pixels(code, stride):
 def test_output_is_float32_in_mixed_precision(case, code):
     image_shape, parameters, arguments = case
     with precision("mixed_bfloat16"):
-        decoder = ImageDecoder(image_shape, parameters, **arguments)
+        decoder = ConvolutionalDecoder(image_shape, parameters, **arguments)
     assert decoder(code).dtype == "float32"
 
 
 def test_wrong_arguments_are_named():
+    sizes = {"widths": (8, 8), "head_stride": 4, "hidden": 0}
     with pytest.raises(ValueError, match=r"Received: 8 for image_shape=\(28, 28, 1\)"):
-        ImageDecoder((28, 28, 1), 1, widths=(8, 8), blocks=(1, 1), head_stride=4)
+        ConvolutionalDecoder((28, 28, 1), 1, blocks=(1, 1), **sizes)
     with pytest.raises(ValueError, match=r"widths=\(8, 8\), blocks=\(1,\)"):
-        ImageDecoder((28, 28, 1), 1, widths=(8, 8), blocks=(1,), head_stride=2)
+        ConvolutionalDecoder((28, 28, 1), 1, blocks=(1,), **sizes)

@@ -6,30 +6,22 @@ import pytest
 import tensorflow as tf
 from scipy import special, stats
 
-from kpp_tf.layers import variational_addressing as va
+from kpp_tf.models.vma import addressing as va
 
 
 def _log_softmax(x):
     return x - special.logsumexp(x, axis=-1, keepdims=True)
 
 
-def test_support_leaves_out_padding_and_self():
-    mask = tf.constant([[1.0, 1.0, 0.0]])
-    everyone = va.address_support(mask, 3)
-    np.testing.assert_array_equal(everyone[0], [[True, True, False]] * 3)
-    others = va.address_support(mask, 3, leave_one_out=True)
-    np.testing.assert_array_equal(
-        others[0, :2], [[False, True, False], [True, False, False]]
-    )
+def test_support_leaves_out_what_is_not_occupied():
+    support = va.address_support(tf.constant([[1.0, 1.0, 0.0]]), 3)
+    np.testing.assert_array_equal(support[0], [[True, True, False]] * 3)
 
 
-def test_lonely_images_keep_an_address():
-    mask = tf.constant([[1.0, 0.0], [0.0, 0.0]])
-    for leave_one_out in (False, True):
-        support = va.address_support(mask, 2, leave_one_out)
-        assert np.all(np.any(support, axis=-1))
-        assert support[0, 0, 0]
-        assert np.all(np.isfinite(va.uniform_log_prob(support)))
+def test_an_empty_memory_keeps_an_address():
+    support = va.address_support(tf.constant([[1.0, 0.0], [0.0, 0.0]]), 2)
+    assert np.all(np.any(support, axis=-1))
+    assert np.all(np.isfinite(va.uniform_log_prob(support)))
 
 
 def test_prior_is_uniform_over_the_support():

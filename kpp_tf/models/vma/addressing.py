@@ -41,17 +41,12 @@ class AddressedTerms(NamedTuple):
     kl_address: tf.Tensor
 
 
-def address_support(
-    occupied: tf.Tensor, length: int | tf.Tensor, leave_one_out: bool = False
-) -> tf.Tensor:
+def address_support(occupied: tf.Tensor, length: int | tf.Tensor) -> tf.Tensor:
     """Says which slots the address of each image may name.
 
     Args:
-      occupied: float [B, S], 1 where a slot holds an item, 0 where it is padding.
+      occupied: float [B, S], 1 where a slot holds an item.
       length: T, how many images ask.
-      leave_one_out: if True, image t may not name slot t, where its own item lies.
-        An image with no other item in its episode keeps its own, so that its bound
-        stays finite.
 
     Returns:
       bool [B, T, S]: image, slot. A memory without any item may be named anywhere
@@ -60,13 +55,7 @@ def address_support(
     named = occupied > 0
     empty = tf.logical_not(tf.reduce_any(named, -1, keepdims=True))
     named = tf.logical_or(named, empty)
-    support = tf.repeat(named[:, tf.newaxis, :], length, axis=1)
-    if leave_one_out:
-        own = tf.eye(length, tf.shape(occupied)[1], dtype=tf.bool)
-        others = tf.logical_and(support, tf.logical_not(own))
-        alone = tf.logical_not(tf.reduce_any(others, -1, keepdims=True))
-        support = tf.where(alone, support, others)
-    return support
+    return tf.repeat(named[:, tf.newaxis, :], length, axis=1)
 
 
 def uniform_log_prob(support: tf.Tensor) -> tf.Tensor:
@@ -215,7 +204,7 @@ class VariationalAddressing(keras.layers.Layer):
       initial_scale: `scale` before training; 10 spreads a cosine over 20 nats.
     """
 
-    def __init__(self, key_size: int = 32, initial_scale: float = 10.0, **kwargs):
+    def __init__(self, key_size: int, initial_scale: float = 10.0, **kwargs):
         super().__init__(**kwargs)
         if key_size < 1:
             raise ValueError(f"key_size must be at least 1. Received: {key_size}.")

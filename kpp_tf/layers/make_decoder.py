@@ -5,10 +5,10 @@ from typing import Any
 
 import keras
 
-from kpp_tf.layers.decoder import ImageDecoder
+from kpp_tf.layers.convolutional_decoder import ConvolutionalDecoder
 from kpp_tf.layers.dense_decoder import DenseDecoder
 
-_BY_KIND = {"convolutional": ImageDecoder, "dense": DenseDecoder}
+_BY_KIND = {"convolutional": ConvolutionalDecoder, "dense": DenseDecoder}
 
 
 def make_decoder(
@@ -22,7 +22,7 @@ def make_decoder(
     Args:
       image_shape: (H, W, C) of the images.
       num_parameters: likelihood parameters of a pixel.
-      kind: "convolutional" (`ImageDecoder`) or "dense" (`DenseDecoder`).
+      kind: "convolutional" (`ConvolutionalDecoder`) or "dense" (`DenseDecoder`).
       arguments: of that class.
 
     Raises:

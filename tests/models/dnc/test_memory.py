@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kpp_tf.layers import differentiable_neural_computer as dnc
-from kpp_tf.layers import dnc_addressing as addressing
+from kpp_tf.models.dnc import addressing
+from kpp_tf.models.dnc import memory as dnc
 
 
 def _float32(*arrays):
@@ -273,7 +273,7 @@ def test_write_and_read_match_the_equations():
 def test_a_fresh_layer_gives_every_frame_a_slot():
     keras.utils.set_random_seed(0)
     layer = dnc.DifferentiableNeuralComputer(
-        num_slots=8, slot_size=4, controller_size=16
+        num_slots=8, slot_size=4, num_read_heads=4, controller_size=16, read_steps=2
     )
     written = layer(tf.random.stateless_normal([1, 8, 5], seed=[1, 2]))
     link = written.link[0].numpy()
@@ -334,4 +334,4 @@ def test_layer_survives_its_config():
 
 def test_sizes_must_be_positive():
     with pytest.raises(ValueError, match=r"num_slots must be at least 1\. Received: 0"):
-        dnc.DifferentiableNeuralComputer(num_slots=0)
+        dnc.DifferentiableNeuralComputer(0, 1, 1, 1, 1)

@@ -4,13 +4,14 @@ import keras
 import tensorflow as tf
 
 from kpp_tf import noise
-from kpp_tf.layers.dynamic_kanerva_memory import DynamicKanervaMemory
-from kpp_tf.models import gaussian_memories, gaussians
-from kpp_tf.models.memory_model import Elbo, MemoryModel
+from kpp_tf.models import gaussians
+from kpp_tf.models.kanerva_machines.dynamic_kanerva_memory import DynamicKanervaMemory
+from kpp_tf.models.kanerva_machines.gaussian_memory_model import GaussianMemoryModel
+from kpp_tf.models.memory_model import Elbo
 
 
 @keras.saving.register_keras_serializable(package="kpp_tf")
-class DynamicKanervaMachine(MemoryModel):
+class DynamicKanervaMachine(GaussianMemoryModel):
     """The Dynamic Kanerva Machine; with a shifting encoder, "DKM with TSM".
 
     Write:    e_t = f_enc(X)_t;  q(M|X), the posterior of M given codes e and the
@@ -22,14 +23,7 @@ class DynamicKanervaMachine(MemoryModel):
 
     `elbo` draws one M from q(M|X) an episode and infers weights given that M, so that
     the bound holds whatever wrote the memory. The KL of the weights is `kl_keys`; there
-    are no other latents. By default the KL of the memory is not counted, so that the
-    figure is of ln p(X|M), as that of a deterministic memory is. With `memory_kl=True`
-    KL[q(M|X) || p(M)] is `kl_memory`, in equal shares for an episode's real images, and
-    the bound is of ln p(X): the objective of the source. Then start with a small
-    `prior_scale`, such as 0.1: memory that nobody reads is else paid for at first.
-
-    With `analytic=False` memory is read at its mean R, as images must be independent
-    given the memory for importance weights of each: a bound of ln p(X|R).
+    are no other latents. With `memory_kl` the objective is that of the source.
 
     The published objective adds the log-likelihood of an autoencoder, so that decoder
     and encoder agree. Here gradients reach the encoder through the least squares; the
@@ -41,9 +35,8 @@ class DynamicKanervaMachine(MemoryModel):
     Args:
       slots, code_size, write_form, write_passes, prior_scale: see
         `DynamicKanervaMemory`.
-      memory_kl: whether `elbo` counts the KL of the memory.
-      kwargs: see `MemoryModel`. shift="none" is DKM, "bidirectional" is DKM
-        with TSM.
+      kwargs: see `GaussianMemoryModel`. An encoder with shift="none" makes it DKM, one
+        with "bidirectional" DKM with TSM.
     """
 
     def __init__(
@@ -54,13 +47,9 @@ class DynamicKanervaMachine(MemoryModel):
         write_form: str,
         write_passes: int,
         prior_scale: float,
-        memory_kl: bool,
         **kwargs,
     ):
-        super().__init__(**kwargs)
-        self.memory_kl = memory_kl
-        self.code = keras.layers.Dense(code_size, name="code")
-        self.memory = DynamicKanervaMemory(
+        memory = DynamicKanervaMemory(
             slots,
             code_size,
             write_form,
@@ -68,10 +57,8 @@ class DynamicKanervaMachine(MemoryModel):
             prior_scale=prior_scale,
             name="memory",
         )
-
-    @property
-    def memory_floats(self) -> int:
-        return self.memory.memory_floats
+        super().__init__(memory=memory, **kwargs)
+        self.code = keras.layers.Dense(code_size, name="code")
 
     def write_embeddings(self, embeddings, written):
         """The posterior q(M|X), a `GaussianMemory`."""
@@ -79,23 +66,19 @@ class DynamicKanervaMachine(MemoryModel):
 
     def elbo(self, episode, seeds, mask=None, written=None, memory=None, analytic=True):
         embeddings, memory = self.embed_and_write(episode, mask, written, memory)
-        matrix = gaussian_memories.draw(memory, seeds) if analytic else memory.mean
+        matrix = self.draw_memory(memory, seeds) if analytic else memory.mean
         posterior = self._weights(matrix, self._codes(embeddings))
         weights = gaussians.draw(posterior, seeds, noise.Stream.KEYS)
         parameters = self.decode(tf.matmul(weights, matrix))
         log_likelihood = self.likelihood.log_prob(parameters, episode)
         prior = gaussians.standard(self.memory.slots)
         kl_keys = gaussians.kl(posterior, prior, weights, analytic)
-        kl_memory = None
-        if self.memory_kl:
-            kl_memory = gaussian_memories.kl_per_image(
-                self.memory.kl_memory(memory), episode, mask
-            )
+        kl_memory = self.kl_per_image(memory, episode, mask)
         return Elbo.masked(mask, log_likelihood, kl_keys=kl_keys, kl_memory=kl_memory)
 
     def generate(self, memory, num_samples, seeds, temperature=None):
         """See `MemoryModel`; M is drawn once an episode, weights once an image."""
-        matrix = gaussian_memories.draw(memory, seeds, temperature)
+        matrix = self.draw_memory(memory, seeds, temperature)
         drawn = noise.normal(seeds, (num_samples, self.memory.slots), noise.Stream.KEYS)
         weights = gaussians.tempered(drawn, temperature)
         return self.picture(tf.matmul(weights, matrix))
@@ -107,7 +90,7 @@ class DynamicKanervaMachine(MemoryModel):
 
     def refine(self, memory, images):
         """One step of the attractor dynamics: encode, address, read, decode."""
-        read, _ = self.memory.read(memory.mean, self._codes(self.embed(images)))
+        read = self.memory.read(memory.mean, self._codes(self.embed(images)))
         return self.picture(read)
 
     def _codes(self, embeddings):
@@ -120,10 +103,6 @@ class DynamicKanervaMachine(MemoryModel):
     def get_config(self):
         return {
             **super().get_config(),
-            "slots": self.memory.slots,
-            "code_size": self.memory.code_size,
             "write_form": self.memory.write_form,
             "write_passes": self.memory.write_passes,
-            "prior_scale": self.memory.prior_scale,
-            "memory_kl": self.memory_kl,
         }

@@ -5,7 +5,7 @@ import pytest
 import scipy.stats
 import tensorflow as tf
 
-from kpp_tf.layers import linear_gaussian
+from kpp_tf.models.kanerva_machines import linear_gaussian
 
 SLOTS, SIZE, FRAMES, BATCH = 6, 5, 9, 3
 

@@ -10,8 +10,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from kpp_tf.layers.gaussian_memory import GaussianMemoryLayer
-from kpp_tf.layers.linear_gaussian import GaussianMemory
+from kpp_tf.models.kanerva_machines.gaussian_memory import GaussianMemoryLayer
+from kpp_tf.models.kanerva_machines.linear_gaussian import GaussianMemory
 
 
 @keras.saving.register_keras_serializable(package="kpp_tf")
@@ -39,9 +39,9 @@ class KanervaMachineMemory(GaussianMemoryLayer):
 
     def __init__(
         self,
-        slots: int = 32,
-        code_size: int = 100,
-        address_size: int = 64,
+        slots: int,
+        code_size: int,
+        address_size: int,
         hidden: int = 128,
         noise_scale: float = 1.0,
         prior_scale: float = 1.0,

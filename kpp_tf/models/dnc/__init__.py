@@ -1,0 +1,1 @@
+"""The differentiable neural computer as a generative memory."""

@@ -1,0 +1,1 @@
+"""KM and DKM, and the Gaussian memories that they write."""
