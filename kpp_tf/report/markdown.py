@@ -1,6 +1,6 @@
 """Cells and tables of Markdown. What is None is a "-"."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 MISSING = "-"
@@ -35,14 +35,3 @@ def cell(value: Any) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     return MISSING if value is None else str(value)
-
-
-def flat(record: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """{"a": {"b": 1}} as {"a, b": 1}."""
-    found = {}
-    for name, value in record.items():
-        if isinstance(value, Mapping):
-            found.update(flat(value, f"{prefix}{name}, "))
-        else:
-            found[prefix + name] = value
-    return found

@@ -16,7 +16,7 @@ from kpp_tf.files import read_json, write_json
 
 ABLATIONS = "ablations"
 
-# Each {"value", "standard_error", "unit"}. A missing one was not measured.
+# Each {"value", "standard_error", "unit"}. What is missing or null was not measured.
 BOUNDS = ("stored", "unseen", "predictive", "swapped", "importance_weighted")
 UNITS = ("nats/image", "bits/dim")
 
@@ -48,7 +48,8 @@ def read(folder: str | Path) -> list[Result]:
     """
     results = []
     for path in sorted(Path(folder).glob("*/*.json")):
-        content = read_json(path)
+        found = read_json(path)
+        content = {name: value for name, value in found.items() if value is not None}
         for name in BOUNDS:
             if name in content:
                 _check_bound(content[name], f"{name} of {path}")

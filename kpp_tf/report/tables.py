@@ -4,12 +4,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from kpp_tf.report import published, rate
-from kpp_tf.report.markdown import MISSING, cell, flat, number, table
+from kpp_tf.report.markdown import MISSING, cell, number, table
 from kpp_tf.report.results import ABLATIONS, BOUNDS, Result
 
 THREE = ("stored", "unseen", "predictive")
 TERMS = ("log_likelihood", "kl_latents", "kl_keys", "kl_memory")
 TERM_TITLES = ("-ln p(x\\|z)", "KL latents", "KL keys", "KL memory")
+MOVES = {
+    "recalled": "0",
+    "quarter_cell": "1/4",
+    "half_cell": "1/2",
+    "one_cell": "1",
+}
 SEEN = (0, 1, 2, 3, 4, 5, 9, 10, 19, 31)
 
 _INTRODUCTION = """\
@@ -231,23 +237,24 @@ def _curves(models: Sequence[Result]) -> Iterator[str]:
 def _nudges(models: Sequence[Result]) -> Iterator[str]:
     yield "## A key that is moved a little\n"
     yield (
-        "The share of images whose class stays, by a classifier that was trained on "
-        "real images, and the mean change of a pixel. Last, the Frechet distance to "
-        "real images of what lies half-way between two stored images, and that of the "
-        "average of their pixels.\n"
+        "By cells of the memory that the key moves: the share of images whose class "
+        "stays, by a classifier that was trained on real images, and the mean change "
+        "of a pixel. Any other image of the episode would keep what the column of that "
+        "name says. Last, the Frechet distance to real images of what lies half-way "
+        "between two stored images, and that of the average of their pixels.\n"
     )
-    moves = ("quarter_cell", "half_cell", "one_cell")
     rows = []
     for result in models:
         nudge = result.content.get("nudge")
         if nudge:
-            distances = (nudge.get(move, {}).get("pixel_distance") for move in moves)
+            moves = [nudge.get(move, {}) for move in MOVES]
             half_way = nudge.get("half_way", {})
             rows.append(
                 [
                     f"`{_file(result)}`",
-                    *(_share(nudge.get(move, {})) for move in moves),
-                    *(number(distance, 3) for distance in distances),
+                    *(_share(move) for move in moves),
+                    _percent(nudge.get("same_class")),
+                    *(number(move.get("pixel_distance"), 3) for move in moves),
                     number(half_way.get("frechet")),
                     number(half_way.get("frechet_pixel_average")),
                 ]
@@ -255,8 +262,9 @@ def _nudges(models: Sequence[Result]) -> Iterator[str]:
     yield from table(
         (
             "file",
-            *(f"class kept, {move}" for move in ("1/4 cell", "1/2 cell", "1 cell")),
-            *(f"pixels, {move}" for move in ("1/4 cell", "1/2 cell", "1 cell")),
+            *(f"class kept, {cells}" for cells in MOVES.values()),
+            "class kept, any other",
+            *(f"pixels, {cells}" for cells in MOVES.values()),
             "Frechet, half-way",
             "Frechet, pixel average",
         ),
@@ -264,19 +272,25 @@ def _nudges(models: Sequence[Result]) -> Iterator[str]:
     )
 
 
+def _percent(share: float | None) -> str:
+    return MISSING if share is None else f"{share:.1%}"
+
+
 def _share(move: Mapping[str, float]) -> str:
     if move.get("class_kept") is None:
         return MISSING
-    return f"{move['class_kept']:.1%} +- {move['standard_error']:.1%}"
+    return f"{_percent(move['class_kept'])} +- {_percent(move['standard_error'])}"
 
 
 def _records(title: str, field: str, models: Sequence[Result]) -> Iterator[str]:
-    """A section of a quantity that is an object of numbers, or a list of such."""
-    rows: list[tuple[str, dict[str, Any]]] = []
+    """A section of a quantity: a list of records, or an object of some by name."""
+    rows: list[tuple[str, Mapping[str, Any]]] = []
     for result in models:
         found = result.content.get(field, [])
-        for record in found if isinstance(found, list) else [found]:
-            rows.append((f"`{_file(result)}`", flat(record)))
+        if isinstance(found, Mapping):
+            named = {n: v for n, v in found.items() if isinstance(v, Mapping)}
+            found = [{"of": name, **record} for name, record in named.items()]
+        rows += [(f"`{_file(result)}`", record) for record in found]
     columns = list(dict.fromkeys(name for _, record in rows for name in record))
     yield f"## {title}\n"
     cells = [[file, *(cell(record.get(c)) for c in columns)] for file, record in rows]

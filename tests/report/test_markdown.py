@@ -24,8 +24,3 @@ def test_cells():
     assert markdown.number(1234.5678) == "1,234.57"
     assert markdown.cell(0.123456) == "0.1235" and markdown.cell(14000) == "14,000"
     assert markdown.cell("test") == "test"
-
-
-def test_nested_records_become_flat():
-    record = {"a": {"b": {"c": 1}, "d": 2}, "e": 3}
-    assert markdown.flat(record) == {"a, b, c": 1, "a, d": 2, "e": 3}

@@ -9,7 +9,7 @@ from kpp_tf.report import results
 def test_files_are_read_by_folder_and_name(tmp_path):
     assert results.read(tmp_path / "absent") == []
     content = {"stored": {"value": 1.5, "standard_error": 0.5, "unit": "bits/dim"}}
-    results.write(tmp_path / "vae" / "mnist.json", {"steps": 2})
+    results.write(tmp_path / "vae" / "mnist.json", {"steps": 2, "nudge": None})
     results.write(tmp_path / "kpp" / "mnist.json", content)
     (tmp_path / "kpp" / "notes.txt").write_text("not read")
     (tmp_path / "stray.json").write_text("{}")

@@ -29,10 +29,11 @@ CONTENT = {
             "standard_error": 0.0125,
             "pixel_distance": 0.0625,
         },
+        "same_class": 0.1015625,
         "half_way": {"frechet": 7.25, "frechet_pixel_average": 31.5},
     },
     "scale_sweep": [{"scale": -2.0, "bound": 14.5}, {"scale": 2.0, "diversity": 0.5}],
-    "samples": {"frechet": {"fine": 3.125}, "novelty": 0.75},
+    "samples": {"prior": {"frechet": 3.125}, "written": {"novelty": 0.0}, "images": 9},
     "terms": {
         "stored": {"log_likelihood": -9.5, "kl_latents": 0.125, "kl_keys": 3.75},
     },
@@ -147,14 +148,17 @@ def test_terms_curve_nudge_and_records_are_read():
     curve = rows(markdown, "Predictive bound")[0]
     assert (curve["0"], curve["1"], curve["9"]) == ("90.25", "-", "81.75")
     (nudge,) = rows(markdown, "A key that")
-    assert nudge["class kept, 1 cell"] == "43.8% +- 1.2%"
-    assert nudge["pixels, 1 cell"] == "0.062" and nudge["pixels, 1/4 cell"] == "-"
+    assert nudge["class kept, 1"] == "43.8% +- 1.2%"
+    assert nudge["pixels, 1"] == "0.062" and nudge["pixels, 1/4"] == "-"
+    assert nudge["class kept, any other"] == "10.2%"
     assert nudge["Frechet, half-way"] == "7.25"
     fine, wide = rows(markdown, "Scale sweep")
     assert (fine["bound"], fine["diversity"]) == ("14.5", "-")
     assert (wide["bound"], wide["diversity"]) == ("-", "0.5")
-    (samples,) = rows(markdown, "Samples")
-    assert samples["frechet, fine"] == "3.125" and samples["novelty"] == "0.75"
+    assert [list(row.values())[1:] for row in rows(markdown, "Samples")] == [
+        ["prior", "3.125", "-"],
+        ["written", "-", "0"],
+    ]
     (run,) = rows(markdown, "Protocol")
     assert (run["T"], run["steps"], run["hours"]) == ("32", "14,000", "-")
 
