@@ -180,11 +180,13 @@ def _commands(results: Sequence[Result]) -> Iterator[str]:
 
 def _runs(models: Sequence[Result]) -> Iterator[str]:
     fields = ("split", "episode_length", "capacity", "seed", "parameters", "steps")
-    fields += ("images_seen", "hours", "git_revision")
-    rows = [
-        [f"`{_file(result)}`", *(cell(result.content.get(f)) for f in fields)]
-        for result in models
-    ]
+    fields += ("images_seen", "hours")
+    rows = []
+    for result in models:
+        revision = result.content.get("git_revision", MISSING)
+        commit, plus, changes = revision.partition("+")
+        cells = (cell(result.content.get(field)) for field in fields)
+        rows.append([f"`{_file(result)}`", *cells, f"{commit[:10]}{plus}{changes}"])
     columns = ("split", "T", "capacity", "seed", "weights", "steps", "images seen")
     yield from table(("file", *columns, "hours", "revision"), rows)
 

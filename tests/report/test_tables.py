@@ -45,6 +45,7 @@ CONTENT = {
     ],
     "episode_length": 32,
     "steps": 14000,
+    "git_revision": "0123456789abcdef0123456789abcdef01234567+changes",
     "command": "python tools/evaluate.py --pretrained=binarized_mnist",
 }
 KPP = Result("kpp", "binarized_mnist", CONTENT)
@@ -161,6 +162,7 @@ def test_terms_curve_nudge_and_records_are_read():
     ]
     (run,) = rows(markdown, "Protocol")
     assert (run["T"], run["steps"], run["hours"]) == ("32", "14,000", "-")
+    assert run["revision"] == "0123456789+changes"
 
 
 def test_ablations_are_no_rows_of_a_data_set():
