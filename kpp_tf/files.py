@@ -48,11 +48,13 @@ def new_folder(path: str | Path) -> Iterator[Path]:
       The folder to fill.
 
     Raises:
-      FileExistsError: if there is something at `path`; it is left as it is.
+      UserError: if there is something at `path`; it is left as it is.
     """
     path = Path(path)
     if path.exists():
-        raise FileExistsError(f"{path} exists; move it away or choose another name")
+        raise UserError(
+            f"there is something; move it away or choose another. Received: {path}"
+        )
     temporary = path.with_name(f".{os.getpid()}.{path.name}")
     temporary.mkdir(parents=True)
     try:

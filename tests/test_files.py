@@ -3,6 +3,7 @@
 import pytest
 
 from kpp_tf import files
+from kpp_tf.errors import UserError
 
 
 def test_a_file_is_replaced_whole(tmp_path):
@@ -40,7 +41,7 @@ def test_a_folder_is_never_overwritten(tmp_path):
     (tmp_path / "one").mkdir()
     (tmp_path / "one" / "a.txt").write_text("a")
     with (
-        pytest.raises(FileExistsError, match="one"),
+        pytest.raises(UserError, match="Received: .*one"),
         files.new_folder(tmp_path / "one"),
     ):
         raise AssertionError("must not be reached")

@@ -10,6 +10,8 @@ a version that is there is never overwritten. TFLite files become
 loaded again and compared with the live model. See docs/serving.md.
 """
 
+from pathlib import Path
+
 from absl import flags
 
 from kpp_tf import cli
@@ -37,19 +39,27 @@ PRECISIONS = flags.DEFINE_list(
 )
 
 
+@flags.validator("precisions", "one or more of float32, float16, int8")
+def _known(names: list[str]) -> bool:
+    return bool(names) and set(names) <= {"float32", "float16", "int8"}
+
+
 def main() -> None:
     """Exports."""
-    model, config = MODEL.load()
-    name = NAME.value or config.model.name
+    MODEL.check()
+    cli.start_tensorflow()
     if FORMAT.value == "tflite":
-        _export_tflite(model, name)
+        _export_tflite()
     else:
-        _export_saved_model(model, name)
+        _export_saved_model()
 
 
-def _export_saved_model(model, name):
-    from kpp_tf.serving import saved_model
+def _export_saved_model():
+    from kpp_tf.serving import saved_model, warmup
 
+    if WARM_UP.value:
+        warmup.require_extra()
+    model, name = _load()
     path, differences = saved_model.export(
         model, OUT.value, name, NUM_SAMPLES.value, WARM_UP.value
     )
@@ -57,17 +67,22 @@ def _export_saved_model(model, name):
     print(f"Wrote {path}: version {path.name} of {name}, checked against the model.")
 
 
-def _export_tflite(model, name):
-    from pathlib import Path
-
+def _export_tflite():
     from kpp_tf.serving import tflite
 
+    tflite.require_extra()
+    model, name = _load()
     for precision in PRECISIONS.value:
         content, differences = tflite.convert(model, precision)
         out = Path(OUT.value) / f"{name}-{precision}.tflite"
         path = tflite.write_file(content, out)
         _report(differences)
         print(f"Wrote {path}: {len(content):,} bytes, builtin operations alone.")
+
+
+def _load():
+    model, config = MODEL.load()
+    return model, NAME.value or config.model.name
 
 
 def _report(differences):

@@ -1,33 +1,55 @@
-r"""Writes pictures of what a model remembers and imagines.
+r"""Draws images from a model's memory, or writes pictures of what it can do.
 
     python tools/generate.py --workdir=runs/glyphs --out=runs/glyphs/pictures
     python tools/generate.py --pretrained=binarized_mnist --data_dir=/data/tfds \
-        --out=pictures
+        --num_images=1000 --temperature=0.8 --seed=1 --out=drawn.npz
 
-PNG grids from test episodes: reconstructions; samples from p(Y); the same improved by
-iterative inference, with its curve; small key perturbations N(0, 0.01); images along a
-path of keys; denoising by iterative reading; the memory's map with the keys on it.
+With --num_images: so many images from p(Y), of the memories of test episodes in turn,
+as numbered PNG files in the folder --out, or in one file if its name ends in .npz.
+
+Without: PNG grids from the first test episodes: reconstructions; samples from p(Y); the
+same improved by iterative inference, with its curve; small key perturbations N(0,
+0.01); images along a path of keys; denoising by iterative reading; the memory's map
+with the keys on it.
 """
-
-import sys
 
 from absl import flags
 
 from kpp_tf import cli
+from kpp_tf.errors import UserError
 
 MODEL = cli.ModelFlags()
 DATA = cli.DataFlags()
-OUT = flags.DEFINE_string("out", None, "Folder for the pictures.", required=True)
+OUT = flags.DEFINE_string("out", None, "Folder, or .npz file.", required=True)
+NUM_IMAGES = flags.DEFINE_integer(
+    "num_images", None, "Images to draw; grids if not given.", lower_bound=1
+)
+SEED = flags.DEFINE_integer("seed", 0, "Of --num_images: same seed, same images.")
+TEMPERATURE = flags.DEFINE_float(
+    "temperature",
+    1.0,
+    "Of --num_images: factor of the standard deviation of all that is drawn.",
+    lower_bound=0.0,
+)
 
 
 def main() -> None:
-    """Writes the pictures."""
+    """Draws."""
+    if NUM_IMAGES.value is None and (SEED.present or TEMPERATURE.present):
+        raise UserError("--seed and --temperature go with --num_images")
     model, config = MODEL.load()
-    from kpp_tf.evaluation import pictures
+    episodes = DATA.episodes(config)
+    if NUM_IMAGES.value is None:
+        from kpp_tf.evaluation import pictures
 
-    dataset = DATA.episodes(config)
-    for file in pictures.write_all(model, next(iter(dataset)), OUT.value):
-        print(f"Wrote {file}", file=sys.stderr)
+        files = pictures.write_all(model, next(iter(episodes)), OUT.value)
+        print(f"Wrote {OUT.value}: {len(files)} pictures.")
+        return
+    from kpp_tf.evaluation import drawing
+
+    images = drawing.draw(model, episodes, SEED.value, TEMPERATURE.value)
+    drawing.save(images, NUM_IMAGES.value, OUT.value)
+    print(f"Wrote {OUT.value}: {NUM_IMAGES.value:,} images.")
 
 
 if __name__ == "__main__":

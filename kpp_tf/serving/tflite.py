@@ -48,7 +48,7 @@ def convert(model: KanervaPlusPlus, precision: str) -> tuple[bytes, dict[str, fl
         raise UserError(
             f"precision must be one of {sorted(TOLERANCES)}. Received: {precision!r}"
         )
-    _require_interpreter()
+    require_extra()
     offered = _offered(model)
     with tempfile.TemporaryDirectory() as folder:
         write({n: (s.compute, s.specs()) for n, s in offered.items()}, folder)
@@ -82,7 +82,7 @@ class LiteModel:
     """
 
     def __init__(self, content: bytes, num_threads: int = 2):
-        _require_interpreter()
+        require_extra()
         from ai_edge_litert.interpreter import Interpreter
 
         self._interpreter = Interpreter(model_content=content, num_threads=num_threads)
@@ -107,8 +107,11 @@ class LiteModel:
         return self._runners[signature](**inputs)
 
 
-def _require_interpreter():
-    require("ai_edge_litert", "lite", "to run a .tflite file")
+def require_extra() -> None:
+    """Raises UserError without the `lite` extra."""
+    require(
+        "ai_edge_litert", "lite", "for TFLite (or export with --format=saved_model)"
+    )
 
 
 def _offered(model):

@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from kpp_tf.config import FILE, default
+from kpp_tf.files import write_json
+
 ROOT = Path(__file__).resolve().parents[2]
 TOOLS = sorted(path.stem for path in (ROOT / "tools").glob("*.py"))
 # Those that take the model of a run, with the flags that they insist on.
@@ -28,6 +31,11 @@ def _run(tool, *flags, cwd=ROOT, before=""):
     )
     command = [sys.executable, "-c", start, *flags]
     return subprocess.run(command, capture_output=True, text=True, check=False, cwd=cwd)
+
+
+def _an_empty_run(folder):
+    """Writes a run's config, with no checkpoint beside it."""
+    write_json(folder / FILE, default().to_dict())
 
 
 def _assert_one_line(process, tool):
@@ -100,3 +108,44 @@ def test_one_model_is_named(tool, tmp_path):
     process = _run(tool, *both, *OF_A_MODEL[tool], cwd=tmp_path)
     _assert_one_line(process, tool)
     assert "one of (workdir, pretrained)" in process.stderr
+
+
+@pytest.mark.parametrize(
+    ("module", "flags", "said"),
+    [
+        ("tensorflow_serving", (), ("kpp_tf[serving]", "--nowarm_up")),
+        (
+            "ai_edge_litert",
+            ("--format=tflite",),
+            ("kpp_tf[lite]", "--format=saved_model"),
+        ),
+    ],
+)
+def test_a_missing_extra_is_named_before_a_model_is_loaded(
+    tmp_path, module, flags, said
+):
+    _an_empty_run(tmp_path)
+    process = _run(
+        "export",
+        f"--workdir={tmp_path}",
+        "--out=out",
+        *flags,
+        cwd=tmp_path,
+        before=f"sys.modules['{module}'] = None",
+    )
+    _assert_one_line(process, "export")
+    assert all(part in process.stderr for part in said)
+    assert [path.name for path in tmp_path.iterdir()] == [FILE]
+
+
+def test_a_run_without_a_checkpoint_is_refused(tmp_path):
+    _an_empty_run(tmp_path)
+    process = _run("generate", "--workdir=.", "--out=out", cwd=tmp_path)
+    _assert_one_line(process, "generate")
+    assert "no newest checkpoint" in process.stderr
+
+
+def test_drawing_flags_need_images_to_draw(tmp_path):
+    process = _run("generate", "--workdir=.", "--out=out", "--seed=1", cwd=tmp_path)
+    _assert_one_line(process, "generate")
+    assert "go with --num_images" in process.stderr

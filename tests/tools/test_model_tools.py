@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -85,9 +86,21 @@ def test_generate_writes_pictures(run, tmp_path):
     process = _done("generate", f"--workdir={run}", f"--out={tmp_path / 'pictures'}")
     files = sorted((tmp_path / "pictures").iterdir())
     assert {"samples", "key_path", "memory_map"} < {file.stem for file in files}
+    said = f"Wrote {tmp_path / 'pictures'}: {len(files)} pictures.\n"
+    assert process.stdout.endswith(said)
     for file in files:
-        assert f"Wrote {file}" in process.stderr
         Image.open(file).verify()
+
+
+def test_generate_draws_as_many_images_as_asked_for(run, tmp_path):
+    target = tmp_path / "drawn.npz"
+    command = ("generate", f"--workdir={run}", "--num_images=300", f"--out={target}")
+    process = _done(*command, "--seed=3", "--temperature=0.5")
+    assert process.stdout.endswith(f"Wrote {target}: 300 images.\n")
+    with np.load(target) as stored:
+        assert stored["images"].shape == (300, 28, 28, 1)
+    again = _run(*command)
+    assert again.returncode == 1 and "nothing is overwritten" in again.stderr
 
 
 @pytest.mark.slow
