@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from kpp_tf.errors import UserError
 from kpp_tf.serving import saved_model, warmup
 from kpp_tf.serving.comparison import ExportMismatchError
 from kpp_tf.serving.signatures import signatures
@@ -216,7 +217,7 @@ def test_a_version_taken_in_the_meantime_is_not_overwritten(
     mark = quick_export() / "mark"
     mark.touch()
     monkeypatch.setattr(saved_model, "versions", lambda folder: [])
-    with pytest.raises(OSError, match="exist"):
+    with pytest.raises(UserError, match="move it away"):
         quick_export()
     assert mark.exists()
 
