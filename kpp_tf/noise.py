@@ -25,6 +25,7 @@ class Stream(enum.IntEnum):
     KEYS = 1  # and addresses
     LATENTS = 2
     MEMORY = 3
+    WRITTEN = 5  # how many frames a training step writes
     KEY_MOVES = 11
     SALT_AND_PEPPER = 21
     SPECKLE = 22

@@ -44,6 +44,8 @@ RULES: Mapping[str, Rule] = {
     "data.episodes_per_batch": _from(1),
     "data.split_seed": _SEED,
     "train.steps": _from(1),
+    "train.all_written": (lambda value: 0 <= value <= 1, "from 0 to 1"),
+    "train.stored_weight": _ABOVE_0,
     "train.optimizer": _one_of(OPTIMIZERS),
     "train.learning_rate": _ABOVE_0,
     "train.final_learning_rate": _from(0),

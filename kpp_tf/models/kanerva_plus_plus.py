@@ -197,6 +197,10 @@ class KanervaPlusPlus(MemoryModel):
         kl_latents = gaussians.kl(latent_posterior, latent_prior, latents, analytic)
         return Elbo.masked(mask, log_likelihood, kl_latents, kl_keys)
 
+    def training_terms(self, episode, seeds, mask=None, written=None):
+        """Every frame is written, as `elbo` has it, whatever training draws."""
+        return super().training_terms(episode, seeds, mask)
+
     def generate(self, memory, num_samples, seeds, temperature=None):
         keys = self.draw_keys(num_samples, seeds, temperature)
         return self.generate_from_keys(memory, keys, seeds, temperature)

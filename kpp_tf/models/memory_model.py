@@ -60,6 +60,22 @@ class Elbo(NamedTuple):
         return kl - self.log_likelihood
 
 
+class TrainingTerms(NamedTuple):
+    """What a model asks training to learn from an episode: N scores of its frames.
+
+    Attributes:
+      elbo: terms [B, N].
+      real: [B, N], 1 for an image and 0 for padding.
+      written: [B, N], 1 where the memory held the image when it was scored.
+      auxiliary: float32 [B, T], nats per image: a loss that is no part of the bound.
+    """
+
+    elbo: Elbo
+    real: tf.Tensor
+    written: tf.Tensor
+    auxiliary: tf.Tensor
+
+
 class MemoryModel(keras.Model, abc.ABC):
     """A generative model with an episodic memory.
 
@@ -247,6 +263,27 @@ class MemoryModel(keras.Model, abc.ABC):
             return embeddings, self.write(episode, mask, written)
         written = self.check_written(episode, mask, written)
         return embeddings, self.write_embeddings(embeddings, written)
+
+    def training_terms(
+        self,
+        episode: tf.Tensor,
+        seeds: tf.Tensor,
+        mask: tf.Tensor | None = None,
+        written: tf.Tensor | None = None,
+    ) -> TrainingTerms:
+        """What training learns from: by default each frame once, as `elbo` has it.
+
+        Args:
+          episode: [B, T, H, W, C] in [0, 1].
+          seeds: int32 [B, 2].
+          mask: [B, T].
+          written: [B, T].
+        """
+        elbo = self.elbo(episode, seeds, mask, written)
+        ones = tf.ones(tf.shape(episode)[:2])
+        real = ones if mask is None else mask
+        written = real if written is None else written
+        return TrainingTerms(elbo, real, written, tf.zeros_like(ones))
 
     def decode(self, code: tf.Tensor) -> tf.Tensor:
         """Likelihood parameters float32 [B, T, H, W, .] of codes [B, T, F]."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from kpp_tf.models import Elbo
+from kpp_tf.models.memory_model import TrainingTerms
 
 
 def kl_weight(step: tf.Tensor, warmup_steps: int) -> tf.Tensor:
@@ -15,20 +15,26 @@ def kl_weight(step: tf.Tensor, warmup_steps: int) -> tf.Tensor:
 
 
 def objective(
-    elbo: Elbo, mask: tf.Tensor, beta: tf.Tensor, free_bits: float
+    terms: TrainingTerms, beta: tf.Tensor, free_bits: float, stored_weight: float
 ) -> tf.Tensor:
-    """What training minimises, nats an image, float32 [B, T].
+    """What training minimises, summed over all scores of a batch: nats, float32 [].
 
-        -ln p(X|Z, M-hat) + beta (max(KL_Z, free) + max(KL_Y, free) + KL_M)
+        w (-ln p(X|Z) + beta (max(KL_Z, free) + max(KL_Y, free) + KL_M)) + auxiliary
+
+    with w = `stored_weight` where the memory held the image and 1 where it did not:
+    how much it counts to store against how much it counts to know.
 
     Args:
-      elbo: the terms.
-      mask: [B, T].
+      terms: of `MemoryModel.training_terms`.
       beta: weight of the KLs; 1 makes this the bound (with free_bits 0).
       free_bits: nats of each image's KL_Z and KL_Y that cost nothing.
+      stored_weight: w of images that the memory held.
 
     Reference: Kingma et al., "Improved Variational Inference with Inverse
     Autoregressive Flow", NeurIPS 2016 (free bits), here for each image.
     """
+    elbo = terms.elbo
     kl = tf.maximum(elbo.kl_latents, free_bits) + tf.maximum(elbo.kl_keys, free_bits)
-    return mask * (beta * (kl + elbo.kl_memory) - elbo.log_likelihood)
+    costs = beta * (kl + elbo.kl_memory) - elbo.log_likelihood
+    weights = terms.real * tf.where(terms.written > 0, stored_weight, 1.0)
+    return tf.reduce_sum(weights * costs) + tf.reduce_sum(terms.auxiliary)

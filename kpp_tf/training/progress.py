@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 
 from rich import progress
 
-SHOWN = ("bound", "log_likelihood", "kl_latents", "kl_keys", "kl_memory")
+SHOWN = ("stored", "unseen", "kl_latents", "kl_keys")
 
 
 class Progress:
@@ -51,7 +51,7 @@ class Progress:
             self._bar.update(self._task, completed=step)
 
     def write(self, step: int, metrics: Mapping[str, float]) -> None:
-        """Shows metrics: nats an image, and images a second."""
+        """Shows metrics: nats per image, and images a second."""
         terms = "  ".join(f"{name} {metrics[name]:.2f}" for name in SHOWN)
         text = f"{metrics['images_per_second']:,.0f} images/s  {terms}"
         if self._bar is not None:

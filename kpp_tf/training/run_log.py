@@ -14,7 +14,15 @@ from kpp_tf.training.summaries import Summaries
 from kpp_tf.training.train_step import METRICS
 
 FILE = "metrics.csv"
-COLUMNS = ("images_per_second", "bound", "bits_per_dim", *METRICS)
+PARTS = ("stored_part", "unseen_part", "held")
+COLUMNS = (
+    "images_per_second",
+    "bound",
+    "bits_per_dim",
+    "stored",
+    "unseen",
+    *(name for name in METRICS if name not in PARTS),
+)
 
 
 class RunLog:
@@ -41,19 +49,36 @@ class RunLog:
 
     def write(self, step: int, rows: np.ndarray, images_per_second: float) -> None:
         """Writes the means of `rows`, float32 [steps, len(METRICS)]."""
-        values = rows.mean(axis=0, dtype=np.float64)
-        metrics = dict(zip(METRICS, values, strict=True))
-        kl = metrics["kl_latents"] + metrics["kl_keys"] + metrics["kl_memory"]
-        metrics["bound"] = kl - metrics["log_likelihood"]
-        metrics["bits_per_dim"] = likelihoods.bits_per_dim(
-            metrics["bound"], self.pixels
-        )
+        metrics = averages(rows)
+        bits = likelihoods.bits_per_dim(metrics["bound"], self.pixels)
+        metrics["bits_per_dim"] = bits
         metrics["images_per_second"] = images_per_second
         self.progress.write(step, metrics)
         if self.metrics:
             self.metrics.write(step, metrics)
         if self.summaries:
             self.summaries.scalars(step, metrics)
+
+
+def averages(rows: np.ndarray) -> dict[str, float]:
+    """Means over steps, by name.
+
+    Args:
+      rows: float32 [steps, len(METRICS)].
+
+    Returns:
+      The means, the whole `bound`, and in place of PARTS the bound of images that the
+      memory held, `stored`, and of those that it did not, `unseen`; NaN if there were
+      none.
+    """
+    means = dict(zip(METRICS, rows.mean(axis=0, dtype=np.float64), strict=True))
+    stored, unseen, held = (means.pop(name) for name in PARTS)
+    kl = means["kl_latents"] + means["kl_keys"] + means["kl_memory"]
+    means["bound"] = kl - means["log_likelihood"]
+    # Over all images of all steps: no mean of means, whose numbers of images differ.
+    means["stored"] = stored / held if held > 0 else np.nan
+    means["unseen"] = unseen / (1 - held) if held < 1 else np.nan
+    return means
 
 
 class MetricsFile:

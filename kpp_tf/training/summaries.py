@@ -46,10 +46,11 @@ class Summaries:
             tf.summary.text("config", f"```\n{text}\n```")
 
     def scalars(self, step: int, values: Mapping[str, float]) -> None:
-        """Writes numbers by name."""
+        """Writes numbers by name; not those that are NaN."""
         with self.writer.as_default(step=step):
             for name, value in values.items():
-                tf.summary.scalar(name, value)
+                if np.isfinite(value):
+                    tf.summary.scalar(name, value)
         self.writer.flush()
 
     def pictures(self, step: int) -> None:

@@ -9,13 +9,24 @@ import tensorflow as tf
 from ml_collections import ConfigDict
 
 from kpp_tf.models import Elbo, MemoryModel
+from kpp_tf.models.memory_model import TrainingTerms
 from kpp_tf.training.objective import kl_weight, objective
 from kpp_tf.training.weight_average import WeightAverage
+from kpp_tf.training.written import draw_written
 
-# What a step returns: means over the images of the global batch, in nats, and what
-# the optimiser did.
-TERMS = ("loss", *Elbo._fields)
-METRICS = (*TERMS, "gradient_norm", "learning_rate", "kl_weight")
+# What a step returns. In nats per image, over the global batch: what is minimised and
+# its part beside the bound. In nats per score: the bound's terms, and the parts of the
+# bound that are of images which the memory held (a share `held` of them) and of the
+# others. Then what the optimiser did.
+PER_SCORE = (*Elbo._fields, "stored_part", "unseen_part", "held")
+METRICS = (
+    "loss",
+    "auxiliary",
+    *PER_SCORE,
+    "gradient_norm",
+    "learning_rate",
+    "kl_weight",
+)
 
 Step = Callable[[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]
 
@@ -36,7 +47,7 @@ def make_train_step(
       model: the model, weights created.
       optimizer: of `make_optimizer`.
       train_config: `config.train`; uses `kl_warmup_steps`, `free_bits`, `clip_norm`,
-        `jit_compile`.
+        `all_written`, `stored_weight`, `jit_compile`.
       average: of the weights, or None.
       num_replicas: replicas that run this step together.
 
@@ -55,8 +66,11 @@ def make_train_step(
         # A constant here, the true number of images after the sum over replicas.
         nominal = images.shape[0] * images.shape[1] * num_replicas
         with tf.GradientTape() as tape:
-            elbo = model.elbo(images, seeds, mask=mask)
-            loss = tf.reduce_sum(objective(elbo, mask, beta, train_config.free_bits))
+            written = draw_written(seeds, mask, train_config.all_written)
+            terms = model.training_terms(images, seeds, mask, written)
+            loss = objective(
+                terms, beta, train_config.free_bits, train_config.stored_weight
+            )
             loss /= nominal
             target = optimizer.scale_loss(loss) if scaled else loss
         gradients = tape.gradient(
@@ -64,9 +78,10 @@ def make_train_step(
             [weight.value for weight in weights],
             unconnected_gradients=tf.UnconnectedGradients.ZERO,
         )
-        terms = [loss, *(tf.reduce_sum(term) / nominal for term in elbo)]
-        share = tf.reduce_sum(mask) / nominal
-        return gradients, tf.stack([*terms, share])
+        auxiliary = tf.reduce_sum(terms.auxiliary) / nominal
+        sums = [loss, auxiliary, *(part / nominal for part in _per_score(terms))]
+        counts = [tf.reduce_sum(mask) / nominal, tf.reduce_sum(terms.real) / nominal]
+        return gradients, tf.stack(sums + counts)
 
     def step(images, mask, seeds, step):
         beta = kl_weight(step, train_config.kl_warmup_steps)
@@ -74,8 +89,8 @@ def make_train_step(
         if num_replicas > 1:
             replica = tf.distribute.get_replica_context()
             *gradients, sums = replica.all_reduce("SUM", [*gradients, sums])
-        share = tf.maximum(sums[-1], 1e-12)
-        factor = 1.0 / share
+        count, scores = tf.unstack(tf.maximum(sums[-2:], 1e-12))
+        factor = 1.0 / count
         norm = tf.linalg.global_norm(gradients) * factor
         if scaled:
             norm /= optimizer.dynamic_scale.value
@@ -87,10 +102,20 @@ def make_train_step(
         optimizer.apply([factor * gradient for gradient in gradients], weights)
         if average is not None:
             average.update(updates)
-        return tf.concat([sums[:-1] / share, tf.stack([norm, rate, beta])], axis=0)
+        means = [sums[:2] / count, sums[2:-2] / scores]
+        return tf.concat([*means, tf.stack([norm, rate, beta])], axis=0)
 
     if train_config.jit_compile:
         if num_replicas == 1:
             return tf.function(step, jit_compile=True)
         gradients_of = tf.function(gradients_of, jit_compile=True)
     return step
+
+
+def _per_score(terms: TrainingTerms) -> list[tf.Tensor]:
+    """Sums over all scores, in the order of PER_SCORE."""
+    held = terms.real * terms.written
+    bound = terms.elbo.bound
+    sums = [*(terms.real * term for term in terms.elbo)]
+    sums += [held * bound, (terms.real - held) * bound, held]
+    return [tf.reduce_sum(part) for part in sums]

@@ -6,8 +6,11 @@ import pytest
 import tensorflow as tf
 from keras.optimizers.schedules import CosineDecay
 
+from kpp_tf import config as configs
+from kpp_tf.training.run_log import averages
 from kpp_tf.training.train_step import METRICS, make_train_step
 from kpp_tf.training.trainer import Trainer
+from kpp_tf.training.written import draw_written
 from tests.training import tiny
 
 COLUMN = {name: index for index, name in enumerate(METRICS)}
@@ -23,16 +26,43 @@ def trainer():
     return Trainer(tiny.config(clip_norm=0.0), tiny.table())
 
 
-def test_metrics_are_means_over_the_images_that_count(trainer):
+def test_metrics_are_means_over_the_images_that_count():
+    config = tiny.config()
+    config.model = configs.dynamic_kanerva_machine()
+    config.model.update(slots=2, code_size=4)
+    config.model.encoder = tiny.config().model.encoder
+    config.model.decoder = tiny.config().model.decoder
+    trainer = Trainer(config, tiny.table())
     images, _, _, seeds = _batch(trainer)
     mask = np.ones([4, 3], np.float32)
     mask[1, 2] = mask[3, 1:] = 0
-    elbo = trainer.model.elbo(images, seeds, mask=mask)
+    written = draw_written(seeds, tf.constant(mask), 0.5)
+    elbo = trainer.model.elbo(images, seeds, mask=mask, written=written)
     expected = {name: term.numpy().sum() / 9 for name, term in elbo._asdict().items()}
     row = trainer.replica_step(images, tf.constant(mask), seeds, tf.constant(8)).numpy()
     for name, value in expected.items():
         assert row[COLUMN[name]] == pytest.approx(value, rel=1e-4, abs=1e-5)
     assert row[COLUMN["kl_weight"]] == 1.0
+
+    held = (written.numpy() * mask).astype(bool)
+    unseen = mask.astype(bool) & ~held
+    assert held.any() and unseen.any()
+    means = averages(np.stack([row, row]))
+    bound = elbo.bound.numpy()
+    assert means["stored"] == pytest.approx(bound[held].mean(), rel=1e-4)
+    assert means["unseen"] == pytest.approx(bound[unseen].mean(), rel=1e-4)
+    assert means["bound"] == pytest.approx(bound.sum() / 9, rel=1e-4)
+
+
+def test_steps_count_by_their_images_in_stored_and_unseen():
+    rows = np.zeros([2, len(METRICS)], np.float32)
+    rows[:, COLUMN["held"]] = 1.0, 0.25
+    rows[:, COLUMN["stored_part"]] = 12.0, 0.25 * 20.0
+    rows[:, COLUMN["unseen_part"]] = 0.0, 0.75 * 100.0
+    means = averages(rows)
+    assert means["stored"] == pytest.approx((12.0 + 5.0) / 1.25)
+    assert means["unseen"] == pytest.approx(100.0)
+    assert np.isnan(averages(rows[:1])["unseen"])
 
 
 def test_clipping_bounds_the_step(trainer):
@@ -60,10 +90,11 @@ def test_step_is_one_xla_function(trainer):
     """
     images, mask, _, seeds = _batch(trainer)
     step = tf.constant(3, tf.int64)
-    compiled = Trainer(tiny.config(clip_norm=0.0, jit_compile=True), tiny.table())
+    config = tiny.config(clip_norm=0.0, all_written=1.0, jit_compile=True)
+    compiled = Trainer(config, tiny.table())
     for weight, same in zip(compiled.model.weights, trainer.model.weights, strict=True):
         weight.assign(same.numpy())
-    elbo = trainer.model.elbo(images, seeds, mask=mask)
+    elbo = trainer.model.training_terms(images, seeds, mask, mask).elbo
     row = compiled.replica_step(images, mask, seeds, step).numpy()
     for name, tolerance in (("kl_keys", 1e-4), ("log_likelihood", 1e-2)):
         expected = float(tf.reduce_mean(getattr(elbo, name)))
@@ -79,13 +110,14 @@ def test_mixed_precision_trains_float32_weights(precision, trainer):
     before = keras.mixed_precision.dtype_policy()
     keras.mixed_precision.set_dtype_policy(precision)
     try:
-        mixed = Trainer(tiny.config(precision=precision), tiny.table())
+        config = tiny.config(precision=precision, all_written=1.0)
+        mixed = Trainer(config, tiny.table())
     finally:
         keras.mixed_precision.set_dtype_policy(before)
     episodes = _batch(mixed)
     for weight, same in zip(mixed.model.weights, trainer.model.weights, strict=True):
         weight.assign(same.numpy())
-    elbo = trainer.model.elbo(episodes.images, episodes.seeds)
+    elbo = trainer.model.training_terms(episodes.images, episodes.seeds).elbo
     row = mixed.replica_step(
         episodes.images, episodes.mask, episodes.seeds, tf.constant(8)
     ).numpy()
