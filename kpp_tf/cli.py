@@ -76,7 +76,7 @@ def run(main: Callable[..., int | None], arguments: bool = False) -> NoReturn:
         # The reader, such as `head`, has seen enough.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
-    except UserError as error:
+    except (UserError, TimeoutError) as error:
         _leave(str(error), 1)
     except OSError as error:
         if error.errno not in _REFUSALS:

@@ -52,6 +52,7 @@ def test_what_main_returns_is_the_exit_code(program):
     [
         ("raise UserError('no square. Received: 3')", "no square. Received: 3"),
         ("raise UserError('two\\n  lines')", "two lines"),
+        ("raise TimeoutError('no answer in 3 s')", "no answer in 3 s"),
         ("open('/nowhere/file')", "/nowhere/file: No such file or directory"),
         ("os.mkdir('/')", "/: File exists"),
         (

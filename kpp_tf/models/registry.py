@@ -34,8 +34,7 @@ def build_model(config: Mapping) -> MemoryModel:
       The model, its weights drawn from `config.seed`.
 
     Raises:
-      UserError: for an unknown name.
-      ValueError: for an argument that the model does not take.
+      UserError: for an unknown name, or an argument that the model does not take.
     """
     arguments = config.model.to_dict()
     name = arguments.pop("name")
@@ -44,10 +43,14 @@ def build_model(config: Mapping) -> MemoryModel:
             f"config.model.name must be one of {sorted(BY_NAME)}. Received: {name!r}"
         )
     keras.utils.set_random_seed(config.seed)
-    model = BY_NAME[name](
-        image_shape=config.data.image_shape,
-        episode_length=config.data.episode_length,
-        **arguments,
-    )
-    model.build_from_shapes()
+    try:
+        model = BY_NAME[name](
+            image_shape=config.data.image_shape,
+            episode_length=config.data.episode_length,
+            **arguments,
+        )
+        model.build_from_shapes()
+    except (TypeError, ValueError) as error:
+        # Constructors check what they are given, and that is the config's.
+        raise UserError(f"config.model cannot be built: {error}") from error
     return model

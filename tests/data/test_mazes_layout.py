@@ -5,6 +5,7 @@ import pytest
 from scipy import ndimage
 
 from kpp_tf.data.mazes import episode, layout
+from kpp_tf.errors import UserError
 
 
 def test_parse_layout_reads_walls_and_rooms():
@@ -68,5 +69,5 @@ def test_unknown_split():
 
 def test_missing_labmaze_names_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "labmaze", None)
-    with pytest.raises(ImportError, match=r"kpp-tf\[mazes\]"):
+    with pytest.raises(UserError, match=r"kpp_tf\[mazes\]"):
         layout.random_layout(0)

@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from kpp_tf.errors import require
+
 # 13 x 13 cells hold about four rooms and the corridors between them; smaller grids
 # repeat themselves (11 x 11 draws the same layout twice in some 300 seeds).
 CELLS = 13
@@ -30,17 +32,12 @@ def import_labmaze() -> types.ModuleType:
       The module, with `labmaze.assets` loaded.
 
     Raises:
-      ImportError: If it is not installed; says which extra brings it.
+      UserError: If it is not installed; says which extra brings it.
     """
-    try:
-        import labmaze
-        import labmaze.assets
-    except ImportError as error:
-        raise ImportError(
-            "The 'mazes' data set needs the labmaze package for its layouts and "
-            "textures. Install it with: pip install 'kpp-tf[mazes]'. "
-            f"Received: {error}"
-        ) from error
+    require("labmaze", "mazes", "for the layouts and textures of mazes")
+    import labmaze
+    import labmaze.assets
+
     return labmaze
 
 
