@@ -1,6 +1,7 @@
 """The error whose message is meant for a person, not for a debugger."""
 
 import importlib.util
+import re
 
 
 class UserError(ValueError):
@@ -28,3 +29,9 @@ def require(module: str, extra: str, purpose: str) -> None:
             f"{module} is needed {purpose}: pip install 'kpp_tf[{extra}]'. Received: "
             f"no module {module}"
         )
+
+
+def reason(error: Exception) -> str:
+    """An exception's first line, without what TensorFlow adds for debuggers."""
+    first = (str(error).splitlines() or [type(error).__name__])[0]
+    return re.sub(r"\{\{.*?\}\} *| *\[Op:\w+\]", "", first)

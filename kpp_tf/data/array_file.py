@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
-from absl import logging
 
 from kpp_tf.data import fitting
 from kpp_tf.data.collection import Collection, split_of
@@ -73,14 +72,7 @@ def read(path: Path, image_shape: tuple[int, int, int], split: str = "") -> Coll
             f"{path} must hold images, and labels for all of them or for none. "
             f"Received: {sorted(arrays)}"
         )
-    if enlarged:
-        logging.warning(
-            "%s: %d images have fewer pixels than config.data.image_shape=%s and are "
-            "enlarged",
-            path,
-            enlarged,
-            image_shape,
-        )
+    fitting.warn_of_enlarged(path, enlarged, len(keys), image_shape)
     return Collection(np.concatenate(images), keys, classes, splits)
 
 

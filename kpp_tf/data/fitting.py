@@ -5,6 +5,7 @@ from __future__ import annotations
 import keras
 import numpy as np
 import tensorflow as tf
+from absl import logging
 
 from kpp_tf.errors import UserError
 
@@ -41,6 +42,18 @@ def fit(images: tf.Tensor, image_shape: tuple[int, int, int]) -> tf.Tensor:
 def is_enlarged(height: int, width: int, image_shape: tuple[int, int, int]) -> bool:
     """Whether `fit` makes more pixels of an image than it has."""
     return height < image_shape[0] or width < image_shape[1]
+
+
+def warn_of_enlarged(
+    where: object, count: int, total: int, image_shape: tuple[int, int, int]
+) -> None:
+    """Says how many images of a place `is_enlarged` is true of, if any."""
+    if count:
+        logging.warning(
+            "%s: %d of %d images have fewer pixels than config.data.image_shape=%s and "
+            "are enlarged",
+            *(where, count, total, image_shape),
+        )
 
 
 def as_pictures(array: np.ndarray, where: str) -> np.ndarray:

@@ -32,7 +32,7 @@ import tensorflow as tf
 from kpp_tf.data import cache, prepared
 from kpp_tf.data.collection import SPLITS
 from kpp_tf.data.table import ImageTable
-from kpp_tf.errors import UserError
+from kpp_tf.errors import UserError, reason
 
 BUCKET = "gs://gqn-dataset/mazes"
 CAMERA_NUMBERS = 5
@@ -215,5 +215,5 @@ def _walk_lengths(path: pathlib.Path) -> list[int]:
 def _damaged(path: str | pathlib.Path, error: Exception) -> UserError:
     return UserError(
         f"{path} cannot be read as a file of GQN's mazes; copy it again from "
-        f"{BUCKET}. Received: {str(error).splitlines()[0]}"
+        f"{BUCKET}. Received: {reason(error)}"
     )

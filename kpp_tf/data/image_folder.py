@@ -1,16 +1,14 @@
 """A folder of PNG and JPEG files, with or without folders of splits and classes.
 
 Keras's and TFDS's readers of such folders stop at the first damaged file without its
-name, so files are decoded one by one here, by TensorFlow.
+name, so the files are listed here, and decoded by `tf.data`.
 """
 
 from __future__ import annotations
 
 import functools
 import os
-import stat
 from collections.abc import Iterator
-from concurrent import futures
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +17,7 @@ from absl import logging
 
 from kpp_tf.data import fitting
 from kpp_tf.data.collection import Collection, split_of
-from kpp_tf.errors import UserError
+from kpp_tf.errors import UserError, reason
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
 _SHOWN = 5  # names in a message
@@ -74,33 +72,34 @@ def _files(folder: Path) -> Iterator[tuple[str, int, int]]:
 @functools.lru_cache(maxsize=1)
 def _decoded(folder, files, image_shape, damaged) -> tuple[np.ndarray, list[str]]:
     """Images and names of the files that can be decoded."""
-
-    def decode(name):
-        try:
-            image = _read(folder, name, image_shape[-1])
-        except (OSError, tf.errors.OpError, ValueError) as error:
-            return None, str(error).splitlines()[0]
-        small = fitting.is_enlarged(*image.shape[:2], image_shape)
-        return fitting.fit(image, image_shape).numpy(), small
-
     names = [name for name, *_ in files]
+    bad = {name: why for name in names if (why := _no_file(folder, name))}
+    paths = [os.fsencode(folder / name) for name in names if name not in bad]
+    rows = [row for row, name in enumerate(names) if name not in bad]
+
+    def decode(row, path):
+        image = _decode(path)
+        return row, fitting.fit(image, image_shape), tf.shape(image)
+
     images = np.empty((len(names), *image_shape), np.uint8)
-    kept, bad, enlarged = [], [], 0
-    with futures.ThreadPoolExecutor() as pool:
-        for name, (image, note) in zip(names, pool.map(decode, names), strict=True):
-            if image is None:
-                bad.append(f"{name!r} ({note})")
-                if damaged == "stop":
-                    pool.shutdown(cancel_futures=True)
-                    raise UserError(
-                        f"An image of {str(folder)!r} cannot be read. Remove it, or "
-                        f"pass over such files with config.data.damaged='skip'. "
-                        f"Received: {bad[0]}"
-                    )
-                continue
-            images[len(kept)] = image
-            kept.append(name)
-            enlarged += note
+    kept, enlarged = [], 0
+    if rows:
+        decoded = tf.data.Dataset.from_tensor_slices((rows, paths))
+        decoded = decoded.map(decode, num_parallel_calls=tf.data.AUTOTUNE)
+        decoded = decoded.ignore_errors().prefetch(tf.data.AUTOTUNE)
+        for row, image, (height, width, _) in decoded.as_numpy_iterator():
+            images[row] = image
+            kept.append(int(row))
+            enlarged += fitting.is_enlarged(height, width, image_shape)
+    # What came back without an image is decoded again, to hear why.
+    for row in sorted(set(rows) - set(kept)):
+        bad[names[row]] = _reason(folder / names[row])
+    bad = [f"{name!r} ({bad[name]})" for name in names if name in bad]
+    if bad and damaged == "stop":
+        raise UserError(
+            f"An image of {str(folder)!r} cannot be read. Remove it, or pass over such "
+            f"files with config.data.damaged='skip'. Received: {bad[0]}"
+        )
     if bad:
         logging.warning(
             "%s: skipped %d of %d files, which cannot be read: %s",
@@ -111,23 +110,27 @@ def _decoded(folder, files, image_shape, damaged) -> tuple[np.ndarray, list[str]
         )
     if not kept:
         raise UserError(f"No image of {str(folder)!r} can be read. Received: {bad[0]}")
-    if enlarged:
-        logging.warning(
-            "%s: %d of %d images have fewer pixels than config.data.image_shape=%s and "
-            "are enlarged",
-            folder,
-            enlarged,
-            len(kept),
-            image_shape,
-        )
-    return images[: len(kept)], kept
+    fitting.warn_of_enlarged(folder, enlarged, len(kept), image_shape)
+    return images[kept] if bad else images, [names[row] for row in kept]
 
 
-def _read(folder: Path, name: str, channels: int) -> tf.Tensor:
+def _no_file(folder: Path, name: str) -> str:
+    """Why a path is not to be opened; "" if it is."""
     path = (folder / name).resolve()
     if not path.is_relative_to(folder):
-        raise ValueError("it links to outside of the folder")
-    if not stat.S_ISREG(path.stat().st_mode):
-        raise ValueError("it is no ordinary file")
-    # channels: alpha is dropped and grey made by the decoder
-    return tf.io.decode_png(path.read_bytes(), channels=channels)
+        return "it links to outside of the folder"
+    return "" if path.is_file() else "it is no file"
+
+
+def _decode(path: tf.Tensor) -> tf.Tensor:
+    """uint8 [H, W, 3] of a file of any kind; alpha is dropped, grey becomes colour."""
+    image = tf.io.decode_image(tf.io.read_file(path), 3, expand_animations=False)
+    return tf.ensure_shape(image, (None, None, 3))
+
+
+def _reason(path: Path) -> str:
+    try:
+        _decode(os.fsencode(path))
+    except tf.errors.OpError as error:
+        return reason(error)
+    return "it cannot be cropped or resized"

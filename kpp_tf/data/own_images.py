@@ -49,17 +49,14 @@ def load(data_config: ConfigDict, split: str, data_dir: str | None) -> ImageTabl
     return select(collection, data_config, split, path.stem)
 
 
-def exists(name: str, data_dir: str | None) -> bool:
-    """Whether a name is that of a place."""
-    return any(place.exists() for place in _places(name, data_dir))
-
-
-def _places(name: str, data_dir: str | None) -> tuple[Path, Path]:
-    return Path(name).expanduser(), prepared.data_root(data_dir) / name
+def places(name: str, data_dir: str | None) -> list[Path]:
+    """Where a name is looked for: from the current folder, then among the data."""
+    here = Path(name).expanduser()
+    return list(dict.fromkeys([here.absolute(), prepared.data_root(data_dir) / here]))
 
 
 def _find(name: str, data_dir: str | None) -> Path:
-    for place in _places(name, data_dir):
+    for place in places(name, data_dir):
         if place.is_dir() or (place.suffix in array_file.SUFFIXES and place.is_file()):
             return place.resolve()
     raise UserError(

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import pathlib
-import re
 from collections.abc import Callable
 
 import numpy as np
@@ -16,7 +15,7 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from kpp_tf.data import cache
-from kpp_tf.errors import UserError
+from kpp_tf.errors import UserError, reason
 
 
 def data_root(data_dir: str | None) -> pathlib.Path:
@@ -171,9 +170,8 @@ def read(
                 arrays[key][done:end] = value
             done = end
     except tf.errors.OpError as error:
-        reason = re.sub(r"\{\{.*?\}\} *", "", error.message.splitlines()[0])
         raise UserError(
-            f"{_damaged_file(builder)} cannot be read: {reason} "
+            f"{_damaged_file(builder)} cannot be read: {reason(error)} "
             "Remove the folder it is in and prepare the data again."
         ) from error
     return arrays

@@ -56,12 +56,13 @@ def _loader(name: str, data_dir: str | None):
         return _LOADERS[name]
     if name.startswith(prepared_images.PREFIX):
         return prepared_images.load_any
-    if own_images.exists(name, data_dir):
+    if any(place.exists() for place in own_images.places(name, data_dir)):
         return own_images.load
     raise UserError(
         f"config.data.name knows {list(DATA_SETS)}, tfds:NAME of any prepared data "
         "set, and the place of own images: a folder, a .npy or a .npz. There is "
-        f"nothing at this place. Received: {name!r}"
+        f"nothing at {' or '.join(map(str, own_images.places(name, data_dir)))}. "
+        f"Received: {name!r}"
     )
 
 
