@@ -41,7 +41,12 @@ def make_strategy(
             f"--num_cpus goes with --strategy=mirrored. Received: --strategy={name}"
         )
     if name == "tpu":
-        resolver = tf.distribute.cluster_resolver.TPUClusterResolver(tpu=tpu)
+        try:
+            resolver = tf.distribute.cluster_resolver.TPUClusterResolver(tpu=tpu)
+        except ValueError as error:
+            raise UserError(
+                f"--strategy=tpu found no TPU: {error} Received: --tpu={tpu!r}"
+            ) from error
         tf.config.experimental_connect_to_cluster(resolver)
         tf.tpu.experimental.initialize_tpu_system(resolver)
         return tf.distribute.TPUStrategy(resolver)
@@ -85,7 +90,15 @@ def _multi_worker(workers):
             "--strategy=one there. Received: TF_CONFIG: task.type='evaluator' with "
             "--strategy=multi_worker"
         )
-    return tf.distribute.MultiWorkerMirroredStrategy()
+    try:
+        return tf.distribute.MultiWorkerMirroredStrategy()
+    except tf.errors.UnknownError as error:
+        own = workers.addresses[workers.role][workers.index]
+        raise UserError(
+            f"This process cannot listen at its address in TF_CONFIG: {error.message}. "
+            "Another program may hold the port, or the name be of another machine. "
+            f"Received: cluster.{workers.role}[{workers.index}]={own!r}"
+        ) from error
 
 
 def _addresses(strategy) -> dict[str, list[str]]:

@@ -1,11 +1,24 @@
 """TF_CONFIG: what is read of it, and which field is named if it is wrong."""
 
 import json
+import os
+import socket
+import subprocess
+import sys
 
 import pytest
 
 from kpp_tf.errors import UserError
 from kpp_tf.training import cluster, strategies
+
+# In a process of its own: a strategy is made before TensorFlow does anything else.
+MAKE = """
+from kpp_tf.training import strategies
+try:
+    strategies.make_strategy("multi_worker")
+except ValueError as error:
+    print(type(error).__name__, str(error).partition("Received: ")[2])
+"""
 
 TWO = {"worker": ["a:1", "b:65535"]}
 
@@ -79,3 +92,24 @@ def test_an_evaluator_works_beside_the_others(monkeypatch):
     strategies.make_strategy("one")
     with pytest.raises(UserError, match="evaluator does not train"):
         strategies.make_strategy("multi_worker")
+
+
+def test_an_address_that_another_program_holds_is_named():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        own = f"127.0.0.1:{server.getsockname()[1]}"
+        description = {
+            "cluster": {"worker": [own, "127.0.0.1:1"]},
+            "task": {"type": "worker", "index": 0},
+        }
+        done = subprocess.run(
+            [sys.executable, "-c", MAKE],
+            env={**os.environ, "TF_CONFIG": json.dumps(description)},
+            capture_output=True,
+            text=True,
+        )
+    assert f"UserError cluster.worker[0]='{own}'" in done.stdout, done.stderr
+
+
+def test_a_machine_without_a_tpu_is_told():
+    with pytest.raises(UserError, match="found no TPU.*Received: --tpu=''"):
+        strategies.make_strategy("tpu")
