@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from kpp_tf import noise
 from kpp_tf.data import Episodes
+from kpp_tf.errors import UserError
 from kpp_tf.models import KanervaPlusPlus, MemoryModel
 
 PATHS = 4  # key paths an episode
@@ -173,7 +174,7 @@ def measure(
             paths += [smoothness(path) for path in key_paths(model, memory, batch)]
         progress()
     if not spaces["written"] or not spaces["held_out"]:
-        raise ValueError(
+        raise UserError(
             "sample quality takes two batches of whole episodes or more. Received: "
             f"{len(spaces['written'])} to write, {len(spaces['held_out'])} to hold out"
         )

@@ -17,6 +17,7 @@ import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow.lite.python import schema_py_generated as schema
 
+from kpp_tf.errors import UserError
 from kpp_tf.serving import saved_model
 
 # What the exports of this project are made of, for every likelihood and writer.
@@ -54,7 +55,7 @@ def inspect(path: str | os.PathLike) -> dict[str, Any]:
       is no `write`).
 
     Raises:
-      ValueError: if it is neither.
+      UserError: if it is neither.
     """
     path = Path(path)
     if path.is_file() and path.name != "saved_model.pb":
@@ -75,7 +76,7 @@ def _saved_model(path):
         path = path / str(saved_model.versions(path)[-1])
     file = path / "saved_model.pb"
     if not file.is_file():
-        raise ValueError(
+        raise UserError(
             "the path must be a SavedModel's folder, a folder of its versions or a "
             f".tflite file. Received: {path}"
         )
@@ -84,9 +85,9 @@ def _saved_model(path):
         proto.ParseFromString(file.read_bytes())
         (graph,) = proto.meta_graphs
     except ValueError as error:
-        raise ValueError(f"not one graph of a SavedModel: {file}") from error
+        raise UserError(f"not one graph of a SavedModel: {file}") from error
     except Exception as error:  # protobuf's DecodeError has no public base
-        raise ValueError(f"not a SavedModel: {file} ({error})") from error
+        raise UserError(f"not a SavedModel: {file} ({error})") from error
     functions = graph.graph_def.library.function
     nodes = [
         *graph.graph_def.node,
@@ -180,14 +181,14 @@ def _totals(weights):
 def _tflite(path):
     content = path.read_bytes()
     if content[4:8] != b"TFL3":
-        raise ValueError(f"not a .tflite file (no TFL3 identifier). Received: {path}")
+        raise UserError(f"not a .tflite file (no TFL3 identifier). Received: {path}")
     try:
         model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0))
         return _tflite_description(path, model)
     except (IndexError, TypeError, AttributeError, ValueError, OverflowError) as error:
-        raise ValueError(f"a damaged .tflite file: {path} ({error})") from error
+        raise UserError(f"a damaged .tflite file: {path} ({error})") from error
     except Exception as error:  # struct.error and flatbuffers' own
-        raise ValueError(f"a damaged .tflite file: {path} ({error!r})") from error
+        raise UserError(f"a damaged .tflite file: {path} ({error!r})") from error
 
 
 def _tflite_description(path, model):

@@ -141,12 +141,12 @@ class Trainer:
         """Waits for the loop's results and counts its steps.
 
         Raises:
-          RuntimeError: if the workers were not at the same step.
+          UserError: if the workers were not at the same step.
         """
         rows = rows.numpy()
         stops, mean_step = votes.numpy()
         if mean_step != self.step:
-            raise RuntimeError(
+            raise UserError(
                 "The workers are not at the same step: all must see the checkpoints "
                 "of one --workdir, on a shared file system. Received: step "
                 f"{self.step} here, {mean_step} on average"

@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
+from kpp_tf.errors import UserError
 from kpp_tf.serving import inspection, tflite
 from kpp_tf.serving.specs import example_inputs
 from tests.serving.tiny_models import tiny_model
@@ -105,13 +106,13 @@ def test_tflite_is_described_as_its_interpreter_says(models, tmp_path):
 def test_damaged_files_are_refused(tmp_path, content):
     path = tmp_path / "m.tflite"
     path.write_bytes(content)
-    with pytest.raises(ValueError, match=r"m\.tflite"):
+    with pytest.raises(UserError, match=r"m\.tflite"):
         inspection.inspect(path)
 
 
 def test_what_is_no_model_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="Received"):
+    with pytest.raises(UserError, match="Received"):
         inspection.inspect(tmp_path)
     (tmp_path / "saved_model.pb").write_bytes(b"\xff\xff\xff")
-    with pytest.raises(ValueError, match=r"saved_model\.pb"):
+    with pytest.raises(UserError, match=r"saved_model\.pb"):
         inspection.inspect(tmp_path)
