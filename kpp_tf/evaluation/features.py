@@ -96,7 +96,7 @@ def load_or_train(
         "seed": seed,
     }
     digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:8]
-    stem = Path(folder) / f"classifier_{data.name}_{digest}"
+    stem = Path(folder) / f"classifier_{table.name}_{digest}"
     weights, record = Path(f"{stem}.weights.h5"), Path(f"{stem}.json")
     network = _network(table.image_shape, classes, seed)
     if record.exists():
