@@ -142,7 +142,7 @@ def memory_speed(rounds: int = 5) -> dict:
             read = kanerva.read(memory.mean, codes)
             loss = tf.reduce_sum(read**2) + tf.reduce_sum(kanerva.kl_memory(memory))
         # A reading at the mean weights does not see their standard deviation.
-        weights = [codes, *kanerva.trainable_variables]
+        weights = [codes, *(weight.value for weight in kanerva.trainable_variables)]
         return tape.gradient(loss, weights, unconnected_gradients="zero")
 
     @tf.function
