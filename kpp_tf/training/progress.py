@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -52,7 +53,9 @@ class Progress:
 
     def write(self, step: int, metrics: Mapping[str, float]) -> None:
         """Shows metrics: nats per image, and images a second."""
-        terms = "  ".join(f"{name} {metrics[name]:.2f}" for name in SHOWN)
+        # NaN is the mean of no image.
+        shown = [name for name in SHOWN if not math.isnan(metrics[name])]
+        terms = "  ".join(f"{name} {metrics[name]:.2f}" for name in shown)
         text = f"{metrics['images_per_second']:,.0f} images/s  {terms}"
         if self._bar is not None:
             self._bar.update(self._task, completed=step, description=text)

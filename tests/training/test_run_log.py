@@ -3,6 +3,7 @@
 import csv
 import os
 
+from kpp_tf.training.progress import Progress
 from kpp_tf.training.run_log import MetricsFile
 
 
@@ -22,3 +23,15 @@ def test_metrics_drop_rows_of_steps_that_are_made_again(tmp_path):
         ["15", "0.25", "2"],
     ]
     assert sorted(os.listdir(tmp_path)) == ["metrics.csv"]
+
+
+def test_a_mean_of_no_image_is_not_shown(capsys):
+    metrics = {
+        "stored": 12.0,
+        "unseen": float("nan"),
+        "kl_latents": 1.0,
+        "kl_keys": 2.0,
+    }
+    Progress(10, 0).write(5, {**metrics, "images_per_second": 3.0})
+    line = capsys.readouterr().err
+    assert "stored 12.00  kl_latents 1.00" in line and "nan" not in line
