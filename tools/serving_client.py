@@ -14,6 +14,7 @@ import numpy as np
 from absl import flags
 
 from kpp_tf import cli, plots
+from kpp_tf.errors import require
 
 ADDRESS = flags.DEFINE_string("address", "localhost:8501", "host:port of the API.")
 API = flags.DEFINE_enum(
@@ -32,6 +33,7 @@ CONFIG = cli.define_config("glyphs")
 
 def main() -> None:
     """Asks and saves."""
+    client = _client()
     episodes = DATA.episodes(CONFIG.value).unbatch()
     images = np.stack([e.images.numpy() for e in episodes.take(EPISODES.value)])
     rows = len(images)
@@ -40,18 +42,20 @@ def main() -> None:
         "seed": np.stack([[SEED.value, row] for row in range(rows)]).astype(np.int32),
         "temperature": np.full(rows, TEMPERATURE.value, np.float32),
     }
-    answer = _client().predict(inputs)
+    answer = client.predict(inputs)
     plots.save_png(OUT.value, plots.image_grid(answer["images"], zoom=2))
     drawn = answer["images"].shape[1]
     print(f"Wrote {OUT.value}: {rows} episodes, {drawn} images drawn from each.")
 
 
 def _client():
-    from kpp_tf.serving.rest_client import RestClient
-
     arguments = ADDRESS.value, MODEL.value, VERSION.value, TIMEOUT.value
     if API.value != "grpc":
+        from kpp_tf.serving.rest_client import RestClient
+
         return RestClient(*arguments, columnar=API.value == "rest")
+    require("tensorflow_serving", "serving", "for --api=grpc")
+    cli.start_tensorflow()
     from kpp_tf.serving.grpc_client import GrpcClient
 
     return GrpcClient(*arguments)

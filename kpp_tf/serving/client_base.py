@@ -27,6 +27,10 @@ class UnavailableError(ServingError):
     """The server was not reached or not ready, after all attempts."""
 
 
+class NoAnswerError(ServingError):
+    """The server was reached, and did not answer in time."""
+
+
 class Retry(NamedTuple):
     """When to try again.
 
@@ -109,7 +113,7 @@ class Client(abc.ABC):
           UserError: for a request that the signature cannot take; nothing is sent.
           ServingError: if the server refuses it.
           UnavailableError: if the server is not there.
-          TimeoutError: if an attempt takes longer than `timeout`.
+          NoAnswerError: if an attempt takes longer than `timeout`.
         """
         specs = self.signatures()
         if signature not in specs:
@@ -129,5 +133,5 @@ class Client(abc.ABC):
     def _ask_signatures(self) -> dict[str, SignatureSpec]:
         """Asks the server for the model's signatures."""
 
-    def _too_late(self) -> TimeoutError:
-        return TimeoutError(f"no answer from {self._address} within {self._timeout} s")
+    def _too_late(self) -> NoAnswerError:
+        return NoAnswerError(f"no answer from {self._address} within {self._timeout} s")

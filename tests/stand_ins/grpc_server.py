@@ -1,4 +1,4 @@
-"""PredictionService and ModelService of TF Serving, for `server`."""
+"""PredictionService of TF Serving, for `server`."""
 
 from collections.abc import Callable
 from concurrent.futures import Executor
@@ -7,8 +7,6 @@ import grpc
 import tensorflow as tf
 from tensorflow_serving.apis import (
     get_model_metadata_pb2,
-    get_model_status_pb2,
-    model_service_pb2_grpc,
     predict_pb2,
     prediction_service_pb2_grpc,
 )
@@ -36,7 +34,6 @@ def start(servable: Servable, pool: Executor, address: str) -> tuple[grpc.Server
     prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(
         _Prediction(servable), server
     )
-    model_service_pb2_grpc.add_ModelServiceServicer_to_server(_Model(servable), server)
     port = server.add_insecure_port(address)
     server.start()
     return server, port
@@ -97,18 +94,4 @@ class _Prediction(prediction_service_pb2_grpc.PredictionServiceServicer):
         response.model_spec.name = self._servable.name
         response.model_spec.version.value = self._servable.version
         response.metadata["signature_def"].Pack(definitions)
-        return response
-
-
-class _Model(model_service_pb2_grpc.ModelServiceServicer):
-    def __init__(self, servable):
-        self._servable = servable
-
-    @_answered
-    def GetModelStatus(self, request):
-        _check_model(self._servable, request.model_spec)
-        response = get_model_status_pb2.GetModelStatusResponse()
-        status = response.model_version_status.add()
-        status.version = self._servable.version
-        status.state = get_model_status_pb2.ModelVersionStatus.AVAILABLE
         return response

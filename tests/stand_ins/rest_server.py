@@ -1,4 +1,4 @@
-"""The REST API of TF Serving, for `server`: predict, status, metadata."""
+"""The REST API of TF Serving, for `server`: predict and metadata."""
 
 import http.server
 import json
@@ -151,32 +151,21 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         return match
 
     def _get(self, match):
-        if match["verb"] == "/metadata":
-            definitions = {
-                name: json_format.MessageToDict(
-                    definition, preserving_proto_field_name=True
-                )
-                for name, definition in self.model.signatures.items()
-            }
-            return {
-                "model_spec": {
-                    "name": self.model.name,
-                    "signature_name": "",
-                    "version": str(self.model.version),
-                },
-                "metadata": {"signature_def": {"signature_def": definitions}},
-            }
-        if match["verb"]:
-            raise RequestError(f"{match['verb']} takes POST")
-        status = {"error_code": "OK", "error_message": ""}
+        if match["verb"] != "/metadata":
+            raise RequestError("GET takes a path that ends in /metadata")
+        definitions = {
+            name: json_format.MessageToDict(
+                definition, preserving_proto_field_name=True
+            )
+            for name, definition in self.model.signatures.items()
+        }
         return {
-            "model_version_status": [
-                {
-                    "version": str(self.model.version),
-                    "state": "AVAILABLE",
-                    "status": status,
-                }
-            ]
+            "model_spec": {
+                "name": self.model.name,
+                "signature_name": "",
+                "version": str(self.model.version),
+            },
+            "metadata": {"signature_def": {"signature_def": definitions}},
         }
 
     def _post(self, match):

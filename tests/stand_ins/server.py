@@ -1,9 +1,9 @@
 """A small server with TF Serving's predict contract, for tests and load figures.
 
-It answers what `tensorflow/serving` answers to Predict, model status and metadata, over
-gRPC and over REST, from the newest version of one model. It batches nothing, watches no
-folder for new versions, and is bound to the loopback interface: it is no server for
-production.
+It answers what `tensorflow/serving` answers to Predict and to questions for metadata,
+over gRPC and over REST, from the newest version of one model. It batches nothing,
+watches no folder for new versions, and is bound to the loopback interface: it is no
+server for production.
 """
 
 import concurrent.futures
