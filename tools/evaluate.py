@@ -1,23 +1,26 @@
-r"""Evaluates a model on every image of a split.
+r"""Measures all that counts of a model, and writes it as one JSON.
 
     python tools/evaluate.py --workdir=runs/glyphs
-    python tools/evaluate.py --pretrained=binarized_mnist --data_dir=/data/tfds \
-        --num_samples=16 --json=results/kpp/binarized_mnist.json
-    python tools/evaluate.py --pretrained=binarized_mnist --data_dir=/data/tfds \
-        --episode_length=64 --memory_size=8 --memory_dtype=int4
+    python tools/evaluate.py --pretrained=binarized_mnist --data_dir=DIR \
+        --json=results/kpp/binarized_mnist.json
+    python tools/evaluate.py --pretrained=binarized_mnist --data_dir=DIR \
+        --quantities=stored,unseen --episode_length=64 --memory_size=8
+    python tools/evaluate.py --pretrained=binarized_mnist --data_dir=DIR \
+        --quantities=importance_weighted --num_samples=1000 --batches=4
 
-Prints, in nats an image, the bound of -ln p(X|M) (lower is better) with its standard
-error and its terms; bits/dim; the importance-weighted bound; and the bound with the
-memories swapped between episodes, which shows how much is read from the memory. The
-memory is written from the very images that are scored.
+Bounds are of -ln p(x given M), lower is better: `stored`, x among the images that M was
+written from; `unseen`, not among them; `predictive`, x_t under a memory of x_<t, with
+its curve over t; `swapped`, under another episode's memory. `attractor`: iterative
+inference from damaged images; `rate`: the stored bound against the bits of the memory,
+beside codes without a network; `importance_weighted`.
 
-With --watch it waits beside a training run, evaluates each new checkpoint, and ends
-with the run.
+With --watch it waits beside a training run, measures each new checkpoint, and ends with
+the run.
 """
 
-import functools
 import json
 import sys
+from pathlib import Path
 
 from absl import flags
 
@@ -26,21 +29,23 @@ from kpp_tf.errors import UserError
 
 MODEL = cli.ModelFlags()
 DATA = cli.DataFlags()
+QUANTITIES = flags.DEFINE_list(
+    "quantities", None, "Which to measure, as named above; default: all."
+)
 LENGTH = flags.DEFINE_integer(
-    "episode_length", 0, "T; 0 takes the one that the model was trained with."
+    "episode_length", 0, "T; 0 takes the one that the model was trained with.", 0
 )
 NUM_SAMPLES = flags.DEFINE_integer(
-    "num_samples", None, "Of the importance-weighted bound; 0 leaves it out."
+    "num_samples", None, "N of the importance-weighted bounds.", 1
 )
-SWAPPED = flags.DEFINE_bool("swapped", True, "Whether to score swapped memories too.")
-MEMORY_DTYPE = flags.DEFINE_enum(
-    "memory_dtype",
-    "float32",
-    ["float32", "bfloat16", "int8", "int4"],
-    "What the memory is stored as between writing and reading.",
+BATCHES = flags.DEFINE_integer(
+    "batches",
+    0,
+    "Batches of episodes for importance_weighted and attractor; 0 takes all.",
+    0,
 )
 WATCH = flags.DEFINE_bool(
-    "watch", False, "Evaluate each new checkpoint of --workdir until its run ends."
+    "watch", False, "Measure each new checkpoint of --workdir until its run ends."
 )
 DEVICES = cli.StrategyFlags()
 JSON = flags.DEFINE_string(
@@ -49,7 +54,7 @@ JSON = flags.DEFINE_string(
 
 
 def main() -> int:
-    """Evaluates; returns the exit code."""
+    """Measures; returns the exit code."""
     as_trained = MODEL.which.value == "newest" and not MODEL.memory_size.value
     if WATCH.value and (MODEL.workdir.value is None or not as_trained):
         raise UserError(
@@ -64,7 +69,7 @@ def main() -> int:
     if not WATCH.value:
         with strategy.scope():
             model, config = MODEL.load()
-        _evaluate(model, config, strategy)
+        _measure(model, config, strategy)
         return 0
     model = None
     for checkpoint in watch(MODEL.workdir.value):
@@ -72,44 +77,36 @@ def main() -> int:
             with strategy.scope():
                 model, config = MODEL.load()
         checkpoints.load_weights(checkpoint, model, MODEL.ema.value)
-        step = checkpoints.checkpoint_step(checkpoint)
-        _evaluate(model, config, strategy, step=step)
+        _measure(model, config, strategy, checkpoint)
     return 0
 
 
-def _evaluate(model, config, strategy, **about) -> None:
-    import tensorflow as tf
-    from rich.progress import Progress
-
+def _measure(model, config, strategy, checkpoint=None) -> None:
     from kpp_tf import provenance
-    from kpp_tf.evaluation import bounds, quantization
+    from kpp_tf.data import load_images
+    from kpp_tf.evaluation import measure
     from kpp_tf.report.results import write
     from kpp_tf.training import strategies
     from kpp_tf.training.replicated_model import ReplicatedModel
 
+    quantities = QUANTITIES.value or measure.QUANTITIES
+    unknown = sorted(set(quantities) - set(measure.QUANTITIES))
+    if unknown:
+        raise UserError(
+            f"--quantities takes {', '.join(measure.QUANTITIES)}. Received: {unknown}"
+        )
     length = LENGTH.value or config.data.episode_length
     config.data.episode_length = length
     split = DATA.split.value or config.data.test_split
-    dataset = DATA.episodes(config)
-    samples = (
-        config.eval.num_samples if NUM_SAMPLES.value is None else NUM_SAMPLES.value
-    )
-    dtype, transform = MEMORY_DTYPE.value, None
-    if dtype != "float32":
-        transform = functools.partial(quantization.store, dtype=dtype)
-    blank = model.write(tf.zeros([1, length, *model.image_shape]))
-    with Progress() as progress:
-        task = progress.add_task("evaluating", total=int(dataset.cardinality()))
-        results = bounds.evaluate(
-            ReplicatedModel(model, strategy),
-            dataset,
-            num_samples=samples,
-            swapped=SWAPPED.value,
-            memory_transform=transform,
-            progress=lambda: progress.advance(task),
-        )
+    warning = measure.too_long(model, length)
+    if warning:
+        _say(warning)
+    train = table = None
+    if "rate" in quantities:
+        train = load_images(config.data, config.data.train_split, DATA.data_dir.value)
+        table = load_images(config.data, split, DATA.data_dir.value)
+    episodes = DATA.episodes(config)
     results = {
-        **about,
         "data": config.data.name,
         "model": config.model.name,
         "pretrained": MODEL.pretrained.value,
@@ -117,20 +114,61 @@ def _evaluate(model, config, strategy, **about) -> None:
         "episode_length": length,
         "trained_episode_length": model.episode_length,
         "resized_memory": MODEL.memory_size.value,
-        "memory_dtype": dtype,
-        "memory_floats_per_image": model.memory_floats / length,
-        "memory_bits_per_image": quantization.stored_bits(blank, dtype) / length,
+        "memory_dtype": "float32",
+        "seed": config.seed,
         "eval_seed": config.eval.seed,
-        "num_samples": samples,
         "parameters": model.count_params(),
+        **_training(config, model.episode_length, checkpoint),
         **provenance.of_command(sys.argv),
-        **results,
+        **measure.measure(
+            model,
+            measure.Material(
+                episodes,
+                few=episodes.take(BATCHES.value) if BATCHES.value else episodes,
+                length=length,
+                train=train,
+                split=table,
+                num_samples=NUM_SAMPLES.value or config.eval.num_samples,
+                scored=ReplicatedModel(model, strategy),
+            ),
+            quantities,
+            say=lambda name: _say(f"measuring {name}"),
+        ),
     }
     if not strategies.is_chief(strategy):
         return
     print(json.dumps(results, indent=1))
     if JSON.value:
         write(JSON.value, results)
+
+
+def _training(config, trained_length, checkpoint) -> dict:
+    """What is known of how the weights came about."""
+    import shlex
+
+    from kpp_tf import files, provenance
+    from kpp_tf.training import checkpoints, workdirs
+
+    steps = config.train.steps  # a pretrained model is that of a finished run
+    about = {}
+    if MODEL.workdir.value is not None:
+        folder = Path(MODEL.workdir.value)
+        if checkpoint is None:
+            kind = {"newest": checkpoints.FOLDER, "best": checkpoints.BEST_FOLDER}
+            found = checkpoints.whole_checkpoints(folder / kind[MODEL.which.value])
+            checkpoint = next(found)
+        steps = checkpoints.checkpoint_step(checkpoint)
+        if (folder / workdirs.SUMMARY).exists():
+            summary = files.read_json(folder / workdirs.SUMMARY)
+            command = shlex.split(summary["command"])
+            about["train_command"] = provenance.portable_command(command)
+            about["hours"] = round(summary["seconds"] / 3600, 2)
+    images = steps * config.data.episodes_per_batch * trained_length
+    return {"step": steps, "images_seen": images, **about}
+
+
+def _say(line: str) -> None:
+    print(f"evaluate: {line}", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

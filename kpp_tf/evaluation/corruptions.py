@@ -48,6 +48,13 @@ def poisson(images: tf.Tensor, seeds: tf.Tensor, photons: float = 4.0) -> tf.Ten
     return tf.ensure_shape(tf.clip_by_value(counts / photons, 0.0, 1.0), images.shape)
 
 
+def hide_half(images: tf.Tensor) -> tf.Tensor:
+    """Sets the lower half of each image [B, T, H, W, C] to 0."""
+    height = images.shape[2]
+    seen = tf.range(height) < height // 2
+    return images * tf.cast(seen, images.dtype)[:, None, None]
+
+
 BY_NAME = {
     "salt_and_pepper": salt_and_pepper,
     "speckle": speckle,

@@ -48,6 +48,15 @@ class FeatureSpace:
         ]
         return np.concatenate(features).astype(np.float64)
 
+    def classes(self, images: np.ndarray) -> np.ndarray:
+        """The likeliest class of images [N, H, W, C] in [0, 1]: int [N]."""
+        return np.concatenate(
+            [
+                self.network(images[first : first + 500])[1].numpy().argmax(axis=-1)
+                for first in range(0, len(images), 500)
+            ]
+        )
+
 
 def label_data(data_config: ml_collections.ConfigDict) -> ml_collections.ConfigDict:
     """The labelled data whose classifier judges images of `data_config`.

@@ -42,7 +42,9 @@ def stored_bits(memory: Memory, dtype: str) -> int:
     """
     _check(dtype)
     bits = 0
-    for part in tf.nest.flatten(memory):
+    parts = memory._asdict() if hasattr(memory, "_asdict") else {"cells": memory}
+    parts.pop("carry", None)  # what one writing hands on to the next: nobody reads it
+    for part in tf.nest.flatten(parts):
         bits += BITS[dtype] * int(np.prod(part.shape[1:]))
         if dtype.startswith("int"):
             bits += _SCALE_BITS * int(part.shape[-1])

@@ -179,7 +179,7 @@ def _commands(results: Sequence[Result]) -> Iterator[str]:
 
 
 def _runs(models: Sequence[Result]) -> Iterator[str]:
-    fields = ("split", "episode_length", "capacity", "seed", "parameters", "steps")
+    fields = ("split", "episode_length", "capacity", "seed", "parameters", "step")
     fields += ("images_seen", "hours")
     rows = []
     for result in models:
@@ -187,7 +187,7 @@ def _runs(models: Sequence[Result]) -> Iterator[str]:
         commit, plus, changes = revision.partition("+")
         cells = (cell(result.content.get(field)) for field in fields)
         rows.append([f"`{_file(result)}`", *cells, f"{commit[:10]}{plus}{changes}"])
-    columns = ("split", "T", "capacity", "seed", "weights", "steps", "images seen")
+    columns = ("split", "T", "capacity", "seed", "weights", "step", "images seen")
     yield from table(("file", *columns, "hours", "revision"), rows)
 
 
@@ -317,11 +317,11 @@ def _ablations(variants: Sequence[Result]) -> Iterator[str]:
                 *_term_cells(content.get("terms", {}).get("stored", {})),
                 _share(nudge),
                 number(content.get("memory_floats_per_image"), 0),
-                cell(content.get("steps")),
+                cell(content.get("step")),
                 cell(content.get("split")),
             ]
         )
-    columns = (*TERM_TITLES, "class kept, 1 cell", "memory floats per image", "steps")
+    columns = (*TERM_TITLES, "class kept, 1 cell", "memory floats per image", "step")
     yield from table(("variant", *THREE, *columns, "split"), rows)
     yield from _commands(variants)
 

@@ -13,7 +13,7 @@ from kpp_tf.models import Elbo, Memory, MemoryModel
 class ReplicatedModel:
     """A model whose batches are scored by all replicas of a strategy.
 
-    It stands in for the model in `kpp_tf.evaluation.bounds.evaluate`: every process
+    It stands in for the model in `kpp_tf.evaluation.bounds`: every process
     passes the whole batch, each replica takes its rows, and every process gets all
     results. An episode's result does not depend on who computed it.
 
@@ -26,6 +26,7 @@ class ReplicatedModel:
         self.model = model
         self.strategy = strategy
         self.image_shape = model.image_shape
+        self.likelihood_name = model.likelihood_name
 
     def elbo(
         self,

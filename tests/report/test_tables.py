@@ -44,7 +44,7 @@ CONTENT = {
         {**bound(40.25), "code": "PCA, 88 numbers", "bits_per_image": 2816},
     ],
     "episode_length": 32,
-    "steps": 14000,
+    "step": 14000,
     "git_revision": "0123456789abcdef0123456789abcdef01234567+changes",
     "command": "python tools/evaluate.py --pretrained=binarized_mnist",
 }
@@ -161,7 +161,7 @@ def test_terms_curve_nudge_and_records_are_read():
         ["written", "-", "0"],
     ]
     (run,) = rows(markdown, "Protocol")
-    assert (run["T"], run["steps"], run["hours"]) == ("32", "14,000", "-")
+    assert (run["T"], run["step"], run["hours"]) == ("32", "14,000", "-")
     assert run["revision"] == "0123456789+changes"
 
 

@@ -67,16 +67,26 @@ def run(tmp_path_factory):
 def test_evaluate_reproduces_the_trainers_bound(run, tmp_path):
     target = tmp_path / "bound.json"
     process = _done(
-        "evaluate", f"--workdir={run}", "--num_samples=1", f"--json={target}"
+        "evaluate",
+        f"--workdir={run}",
+        "--quantities=stored,predictive",
+        f"--json={target}",
     )
     results = json.loads(target.read_text())
     assert json.loads(process.stdout[process.stdout.index("{") :]) == results
     assert f"Wrote {target}" in process.stderr
     summary = json.loads((run / "summary.json").read_text())
-    for name in ("bound", "log_likelihood", "kl_keys", "bound_standard_error"):
-        assert results[name] == pytest.approx(summary[name], rel=1e-4)
-    assert results["images"] == 2000
+    stored = results["stored"]
+    assert stored["value"] == pytest.approx(summary["bound"], rel=1e-4)
+    error = summary["bound_standard_error"]
+    assert stored["standard_error"] == pytest.approx(error, rel=1e-4)
+    for name in ("log_likelihood", "kl_keys"):
+        assert results["terms"]["stored"][name] == pytest.approx(summary[name], 1e-4)
+    assert stored["images"] == results["predictive"]["images"] == 2000
+    curve = [point["value"] for point in results["predictive_curve"]]
+    assert results["predictive"]["value"] == pytest.approx(sum(curve) / 8, rel=1e-4)
     assert results["memory_bits_per_image"] == 32 * results["memory_floats_per_image"]
+    assert results["step"] == 1 and results["images_seen"] == 16
     assert results["command"].startswith(
         "python tools/evaluate.py --workdir=runs/small"
     )
@@ -104,25 +114,40 @@ def test_generate_draws_as_many_images_as_asked_for(run, tmp_path):
 
 
 @pytest.mark.slow
-def test_evaluate_takes_other_memories_bits_and_lengths(run, tmp_path):
-    target = tmp_path / "bound.json"
+def test_evaluate_measures_all_that_counts(run, tmp_path):
+    target = tmp_path / "all.json"
+    flags = ("--num_samples=2", "--batches=4", f"--json={target}")
+    _done("evaluate", f"--workdir={run}", *flags, cwd=tmp_path)
+    results = json.loads(target.read_text())
+    bounds = ("stored", "unseen", "predictive", "swapped", "importance_weighted")
+    for name in bounds:
+        assert set(results[name]) >= {"value", "standard_error", "unit"}
+    for name in ("attractor", "rate"):
+        assert results[name]
+    assert set(results["terms"]) == {"stored", "unseen", "swapped"}
+    assert [point["seen"] for point in results["predictive_curve"]] == list(range(8))
+
+
+def test_evaluate_takes_other_memories_and_lengths(run, tmp_path):
+    target = tmp_path / "stored.json"
     _done(
         "evaluate",
         f"--workdir={run}",
-        "--num_samples=0",
-        "--noswapped",
-        "--memory_dtype=int4",
-        "--episode_length=4",
+        "--quantities=stored",
+        "--episode_length=5",
         "--memory_size=2",
         f"--json={target}",
     )
     results = json.loads(target.read_text())
-    assert results["episode_length"] == 4 and results["trained_episode_length"] == 8
+    assert results["episode_length"] == 5 and results["trained_episode_length"] == 8
     assert results["resized_memory"] == 2
-    assert results["memory_floats_per_image"] == 32 / 4
-    assert results["memory_bits_per_image"] == (32 * 4 + 8 * 32) / 4
-    assert "importance_weighted_bound" not in results
-    assert "bound_swapped_memory" not in results
+    assert "unseen" not in results
+
+
+def test_evaluate_knows_its_quantities(run):
+    process = _run("evaluate", f"--workdir={run}", "--quantities=stored,taste")
+    assert process.returncode == 1
+    assert "Received: ['taste']" in process.stderr
 
 
 @pytest.mark.slow
@@ -132,7 +157,7 @@ def test_evaluate_watches_until_the_run_ends(run, tmp_path):
         "evaluate",
         f"--workdir={run}",
         "--watch",
-        "--num_samples=0",
+        "--quantities=stored",
         f"--json={target}",
     )
     assert json.loads(target.read_text())["step"] == 1
@@ -147,7 +172,7 @@ def test_a_run_is_published_evaluated_and_reported(run, tmp_path):
     again = _run(*publish, cwd=tmp_path, **models)
     assert again.returncode == 1 and "exists" in again.stderr
 
-    evaluate = ("evaluate", "--pretrained=small", "--num_samples=2")
+    evaluate = ("evaluate", "--pretrained=small", "--quantities=stored,predictive")
     _done(*evaluate, "--json=results/kpp/glyphs.json", cwd=tmp_path, **models)
     process = _done("report", cwd=tmp_path)
     assert "from 1 files under results" in process.stderr

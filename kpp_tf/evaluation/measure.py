@@ -1,0 +1,134 @@
+"""All that counts of a model, side by side: what `tools/evaluate.py` writes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Collection, Iterable
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from kpp_tf.data import Episodes, ImageTable
+from kpp_tf.evaluation import bounds, quantization, rate
+from kpp_tf.evaluation.attractor import attractor
+from kpp_tf.evaluation.predictive import predictive
+from kpp_tf.models import MemoryModel
+
+# In the order of what they cost.
+QUANTITIES = (
+    "stored",
+    "unseen",
+    "predictive",
+    "swapped",
+    "attractor",
+    "rate",
+    "importance_weighted",
+)
+
+
+class Material(NamedTuple):
+    """What a model is measured with.
+
+    Attributes:
+      episodes: batches of the split's `Episodes`, to go through many times.
+      few: the same, or fewer, for what takes long: `importance_weighted`, `attractor`.
+      length: T.
+      train: the table that codes without a network are fitted on; for `rate`.
+      split: the table that is scored; for `rate`.
+      num_samples: N of the importance-weighted bounds.
+      scored: what scores `episodes` in the model's place, such as a model whose
+        batches many replicas share; None: the model.
+    """
+
+    episodes: Iterable[Episodes]
+    few: Iterable[Episodes]
+    length: int
+    train: ImageTable | None = None
+    split: ImageTable | None = None
+    num_samples: int = 16
+    scored: MemoryModel | None = None
+
+
+def measure(
+    model: MemoryModel,
+    material: Material,
+    quantities: Collection[str] = QUANTITIES,
+    say: Callable[[str], None] = lambda line: None,
+) -> dict:
+    """Measures a model.
+
+    Args:
+      model: with trained weights.
+      material: see there.
+      quantities: which of `QUANTITIES`.
+      say: takes the name of each quantity before its turn.
+
+    Returns:
+      The quantities by name, as the functions of their names return them: bounds have
+      `value`, `standard_error` and `unit`. `predictive_curve` and `terms` (of `stored`,
+      `unseen` and `swapped`, nats/image) stand beside them; `importance_weighted` is of
+      stored images, and has that of `unseen` and `predictive` under their names.
+      `memory_floats_per_image`, `memory_bits_per_image` and `capacity`, in images, or
+      None where the model sets no limit.
+    """
+    scored = material.scored or model
+    few, count = material.few, material.num_samples
+    blank = model.write(tf.zeros([1, material.length, *model.image_shape]))
+    bits = quantization.stored_bits(blank, "float32")
+    results: dict = {
+        "capacity": getattr(model, "capacity", None),
+        "memory_floats_per_image": model.memory_floats / material.length,
+        "memory_bits_per_image": bits / material.length,
+    }
+
+    def importance_weighted():
+        others = {
+            "unseen": bounds.unseen(scored, few, count),
+            "predictive": predictive(model, few, count),
+        }
+        del others["predictive"]["curve"]
+        return {**bounds.stored(scored, few, count), "samples": count, **others}
+
+    def rates():
+        slots = results["capacity"] or material.length
+        rows = rate.model_rows(model, material.episodes, material.length)
+        return rows + rate.plain_rows(material.train, material.split, slots)
+
+    functions: dict[str, Callable] = {
+        "stored": lambda: bounds.stored(scored, material.episodes),
+        "unseen": lambda: bounds.unseen(scored, material.episodes),
+        "predictive": lambda: predictive(model, material.episodes),
+        "swapped": lambda: bounds.swapped(scored, material.episodes),
+        "attractor": lambda: attractor(model, few),
+        "rate": rates,
+        "importance_weighted": importance_weighted,
+    }
+    for name in QUANTITIES:
+        if name in quantities:
+            say(name)
+            results[name] = functions[name]()
+    if "predictive" in results:
+        results["predictive_curve"] = results["predictive"].pop("curve")
+    results["terms"] = {
+        name: results[name].pop("terms")
+        for name in ("stored", "unseen", "swapped")
+        if name in results
+    }
+    return results
+
+
+def too_long(model: MemoryModel, length: int) -> str | None:
+    """What to do about episodes of more images than the memory holds; None if it fits.
+
+    Args:
+      model: K++ has a `capacity`.
+      length: T.
+    """
+    capacity = getattr(model, "capacity", length)
+    if length <= capacity:
+        return None
+    blocks = math.ceil(math.sqrt(length * model.blocks_per_frame))
+    return (
+        f"{length} images do not fit a memory of {capacity}: the later ones take the "
+        f"place of others. --memory_size={blocks * model.block_size} holds them all."
+    )
