@@ -1,9 +1,9 @@
 r"""One thing changed at a time, on binarized MNIST: `configs/ablations.py:VARIANT`.
 
-    python tools/train.py --config=configs/ablations.py:pooled \
-        --workdir=runs/ablations/pooled --data_dir=DIR
-    python tools/evaluate.py --workdir=runs/ablations/pooled --data_dir=DIR \
-        --split=validation --json=results/ablations/pooled.json
+    python tools/train.py --config=configs/ablations.py:turn \
+        --workdir=runs/ablations/turn --data_dir=DIR
+    python tools/evaluate.py --workdir=runs/ablations/turn --data_dir=DIR \
+        --split=validation --json=results/ablations/turn.json
 
 BUILD.md has the loop over all of them. The variants are compared on validation data,
 after equally many steps.
@@ -16,23 +16,22 @@ from kpp_tf.errors import UserError
 
 # Overrides of `config.model` by the field's path. Where the number or size of blocks
 # changes, the memory's cells do too, so that every block still has a slot of its own:
-# (S/P)^2 of them, T K needed. D then keeps the memory at 3,200 floats an episode or
-# just below.
+# (S/P)^2 of them, T K needed. D then keeps the memory at 3,168 floats an episode or
+# just below, coverage included.
 VARIANTS = {
     "base": {},
-    "pooled": {"writer": "pooled"},
+    "turn": {"allocation": "turn"},
     "no_shift": {"encoder.shift": "none"},
-    "blocks_2": {"blocks_per_frame": 2, "memory_size": 8, "memory_depth": 49},
-    "blocks_4": {"blocks_per_frame": 4, "memory_size": 12, "memory_depth": 22},
-    "memory_800": {"memory_depth": 22},
-    "memory_1600": {"memory_depth": 44},
-    "memory_12800": {"memory_depth": 352},
-    "no_block_path": {"decode_blocks": False},
     "gaussian": {"key_posterior": "gaussian"},
-    "sharp": {"sharpness": 6.0},
-    "bilinear": {"sharpness": 1.0},
-    "block_size_2": {"block_size": 2, "memory_size": 12, "memory_depth": 22},
-    "block_size_3": {"block_size": 3, "memory_size": 18, "memory_depth": 9},
+    "finest_third": {"finest": 1 / 3},
+    "finest_twelfth": {"finest": 1 / 12},
+    "unexplored": {"explored": 0.0},
+    "latents_32": {"latent_size": 32},
+    "blocks_2": {"blocks_per_frame": 2, "memory_size": 8, "memory_depth": 48},
+    "blocks_4": {"blocks_per_frame": 4, "memory_size": 12, "memory_depth": 21},
+    "memory_792": {"memory_depth": 21},
+    "memory_1584": {"memory_depth": 43},
+    "memory_12672": {"memory_depth": 351},
 }
 
 

@@ -102,21 +102,22 @@ def completed(saved: Mapping[str, Any]) -> ml_collections.ConfigDict:
 
 
 def kanerva_plus_plus() -> ml_collections.ConfigDict:
-    """`config.model` of Kanerva++: S=6, D=88, 3,168 floats an episode."""
+    """`config.model` of Kanerva++: S=6, D=87 and coverage, 3,168 floats an episode."""
     model = ml_collections.ConfigDict()
     model.name = "kanerva_plus_plus"
     model.likelihood = "bernoulli"
     model.memory_size = 6
-    model.memory_depth = 88
+    model.memory_depth = 87
     model.block_size = 1
     model.blocks_per_frame = 1
-    model.latent_size = 16
-    model.writer = "allocated"
-    model.sharpness = 3.0
-    model.scale_gain = 0.25
+    model.latent_size = 128
+    model.hidden = 512
+    model.allocation = "content"  # content, turn
+    model.finest = 1 / 6  # blocks
+    model.scale_low = 0.5  # share of the prior of scales that reads one block
+    model.scale_high = 2 / 3  # and up to which it does not read all
     model.key_posterior = "box"  # gaussian, box
-    model.key_stddev = 0.04
-    model.decode_blocks = True
+    model.explored = 0.25
     model.encoder = encoder()
     model.decoder = decoder()
     return model
@@ -196,7 +197,7 @@ def encoder() -> ml_collections.ConfigDict:
     config.widths = (64, 128)
     config.blocks = (2, 2)
     config.stem_stride = 4
-    config.shift = "bidirectional"
+    config.shift = "causal"  # bidirectional, causal, none
     config.embedding_size = 512
     return config
 

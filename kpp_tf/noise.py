@@ -25,6 +25,7 @@ class Stream(enum.IntEnum):
     KEYS = 1  # and addresses
     LATENTS = 2
     MEMORY = 3
+    EXPLORED = 4  # widths of windows in training
     WRITTEN = 5  # how many frames a training step writes
     KEY_MOVES = 11
     SALT_AND_PEPPER = 21

@@ -67,7 +67,7 @@ RULES: Mapping[str, Rule] = {
 }
 
 # Whole numbers of `config.model` are sizes and counts; these may be none.
-_MAY_BE_ZERO = frozenset({"address_samples"})
+_MAY_BE_ZERO = frozenset({"address_samples", "hidden"})
 
 
 def check(config: ml_collections.ConfigDict) -> None:

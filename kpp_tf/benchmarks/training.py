@@ -10,11 +10,11 @@ from ml_collections import ConfigDict
 from kpp_tf import noise
 from kpp_tf.benchmarks.speed import count_flops, matmul_rate, seconds_per_call
 from kpp_tf.data import ImageTable, training_episodes
-from kpp_tf.layers.allocator import Allocator
-from kpp_tf.layers.block_reader import BlockReader
-from kpp_tf.layers.memory_writers import AllocatedWriter
 from kpp_tf.models import build_model
 from kpp_tf.models.kanerva_machines.dynamic_kanerva_memory import DynamicKanervaMemory
+from kpp_tf.models.kanerva_plus_plus.reader import WindowReader, normal_quantile
+from kpp_tf.models.kanerva_plus_plus.windows import Windows
+from kpp_tf.models.kanerva_plus_plus.writer import BlockWriter
 from kpp_tf.training.optimizers import make_optimizer
 from kpp_tf.training.train_step import make_train_step
 from kpp_tf.training.trainer import Trainer
@@ -131,8 +131,10 @@ def memory_speed(rounds: int = 5) -> dict:
     """
     codes = tf.random.stateless_normal([32, 32, 100], [0, 1])
     kanerva = DynamicKanervaMemory(32, 100, "batch", write_passes=2)
-    reader = BlockReader(6, sharpness=3.0)
-    allocator, writer = Allocator(6), AllocatedWriter(reader, 88)
+    reader = WindowReader(6, block_size=1, finest=1 / 6, low=0.5, high=2 / 3)
+    writer = BlockWriter(reader, 87, blocks_per_frame=1, allocation="content")
+    windows = Windows(reader, blocks_per_frame=1, tails=False)
+    cells, coverage = tf.zeros([32, 6, 6, 87]), tf.zeros([32, 6, 6])
 
     @tf.function
     def dkm():
@@ -149,8 +151,10 @@ def memory_speed(rounds: int = 5) -> dict:
     def blocks():
         with tf.GradientTape() as tape:
             tape.watch(codes)
-            keys, _ = allocator(codes)
-            read = reader(writer(codes, keys), keys)
+            maps = codes[:, :, tf.newaxis, tf.newaxis]
+            writing = writer(maps, tf.ones([32, 32]), tf.ones([32, 36]))
+            keys = normal_quantile(windows.recall(writing.blocks).centre)
+            read, _ = reader(*writer.store(writing, cells, coverage), keys)
             loss = tf.reduce_sum(read**2)
         return tape.gradient(loss, [codes, *writer.trainable_variables])
 

@@ -65,7 +65,7 @@ def key_perturbations(
 def key_path(model: KanervaPlusPlus, batch: Episodes, columns: int = 16) -> np.ndarray:
     """Rows: images along the straight path of keys between two written frames."""
     memory = model.write(batch.images, batch.mask)
-    keys = model.infer_keys(memory, batch.images, mask=batch.mask)
+    keys = model.infer_keys(memory, batch.images)
     share = tf.reshape(tf.linspace(0.0, 1.0, columns), [1, -1, 1, 1])
     path = keys[:, :1] * (1 - share) + keys[:, 1:2] * share
     return _grid(model.generate_from_keys(memory, path))
@@ -95,7 +95,7 @@ def memory_map(model: KanervaPlusPlus, batch: Episodes):
     return plots.occupancy(
         model.ownership(*first)[0].numpy(),
         model.reader.places(keys[0, ..., 1:]).numpy(),
-        f"{model.writer_name} writer: which frame owns which cell",
+        "which frame wrote which cell",
     )
 
 

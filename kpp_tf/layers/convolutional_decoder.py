@@ -1,6 +1,7 @@
 """p(X|Z, M-hat): from a vector to the parameters of an image's likelihood."""
 
 import itertools
+import math
 from collections.abc import Sequence
 
 import keras
@@ -11,7 +12,10 @@ from kpp_tf.layers.residual_block import ResidualBlock
 
 @keras.saving.register_keras_serializable(package="kpp_tf")
 class ConvolutionalDecoder(keras.layers.Layer):
-    """Dense start, residual blocks at low resolution, sub-pixel upsampling.
+    """A start of few features, residual blocks there, sub-pixel upsampling.
+
+    The start is dense, from a vector; where the code is a map of latents already, it is
+    a convolution over that map.
 
     Stage s works at 1 / (`head_stride` * 2^(stages - 1 - s)) of the image's resolution;
     between stages `depth_to_space` doubles it, and the head makes `head_stride`^2
@@ -24,7 +28,9 @@ class ConvolutionalDecoder(keras.layers.Layer):
       widths: channels of each stage, coarse to fine.
       blocks: residual blocks of each stage.
       head_stride: pixels along a side that the head makes of one position.
-      hidden: units of a dense layer before the start; 0 for none.
+      hidden: units of a dense layer before the start; 0 for none, as a map needs it.
+      code_side: 1 for codes that are vectors; P for maps of P x P, which has to be the
+        start's resolution.
     """
 
     def __init__(
@@ -35,6 +41,7 @@ class ConvolutionalDecoder(keras.layers.Layer):
         blocks: Sequence[int],
         head_stride: int,
         hidden: int,
+        code_side: int = 1,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -49,6 +56,7 @@ class ConvolutionalDecoder(keras.layers.Layer):
         self.blocks = tuple(blocks)
         self.head_stride = head_stride
         self.hidden_size = hidden
+        self.code_side = code_side
         reduction = head_stride * 2 ** (len(widths) - 1)
         height, width = self.image_shape[:2]
         if height % reduction or width % reduction:
@@ -57,14 +65,23 @@ class ConvolutionalDecoder(keras.layers.Layer):
                 f"Received: {reduction} for image_shape={self.image_shape}"
             )
         self.start_shape = (height // reduction, width // reduction, self.widths[0])
+        if code_side > 1 and (hidden or self.start_shape[:2] != (code_side,) * 2):
+            raise ValueError(
+                "a decoder of maps starts at their resolution, without a hidden layer. "
+                f"Received: code_side={code_side}, hidden={hidden}, for a start of "
+                f"{self.start_shape[0]} x {self.start_shape[1]}"
+            )
         self.hidden = None
         if hidden:
             self.hidden = keras.layers.Dense(hidden, activation="relu", name="hidden")
-        self.start = keras.layers.Dense(
-            self.start_shape[0] * self.start_shape[1] * self.widths[0],
-            activation="relu",
-            name="start",
-        )
+        if code_side == 1:
+            self.start = keras.layers.Dense(
+                math.prod(self.start_shape), activation="relu", name="start"
+            )
+        else:
+            self.start = keras.layers.Conv2D(
+                self.widths[0], 3, padding="same", activation="relu", name="start"
+            )
         # One flat list: Keras 3.12 leaves layers in lists of lists out of its files.
         self.residual_blocks = [
             ResidualBlock(width, name=f"stage{stage}_block{block}")
@@ -86,7 +103,7 @@ class ConvolutionalDecoder(keras.layers.Layer):
         if self.hidden is not None:
             self.hidden.build(code)
             code = (*code[:-1], self.hidden_size)
-        self.start.build(code)
+        self.start.build(code if self.code_side == 1 else (None, *code[2:]))
         height, width, channels = self.start_shape
         for stage, blocks in enumerate(self._stages()):
             if stage:
@@ -101,13 +118,15 @@ class ConvolutionalDecoder(keras.layers.Layer):
         """Decodes.
 
         Args:
-          code: [B, T, F], what is known of each image.
+          code: [B, T, F], or maps [B, T, P, P, F]: what is known of each image.
 
         Returns:
           float32 [B, T, H, W, num_parameters].
         """
         features = code if self.hidden is None else self.hidden(code)
         batch, length = tf.unstack(tf.shape(code)[:2])
+        if self.code_side > 1:
+            features = tf.reshape(features, [batch * length, *code.shape[2:]])
         shape = [batch, length, *self.start_shape]
         features = tf.reshape(self.start(features), shape)
         for stage, blocks in enumerate(self._stages()):
@@ -146,4 +165,5 @@ class ConvolutionalDecoder(keras.layers.Layer):
             "blocks": self.blocks,
             "head_stride": self.head_stride,
             "hidden": self.hidden_size,
+            "code_side": self.code_side,
         }

@@ -65,13 +65,17 @@ class ResidualBlock(keras.layers.Layer):
         return (*leading, *sides, self.width)
 
     def call(
-        self, features: tf.Tensor, frame_mask: tf.Tensor | None = None
+        self,
+        features: tf.Tensor,
+        written: tf.Tensor | None = None,
+        carry: tf.Tensor | None = None,
     ) -> tf.Tensor:
         """Applies the block.
 
         Args:
           features: [B, T, h, w, channels].
-          frame_mask: [B, T], 1 for a real frame and 0 for padding.
+          written: see `TemporalShift`.
+          carry: see `TemporalShift`.
 
         Returns:
           [B, T, ceil(h / stride), ceil(w / stride), width].
@@ -79,9 +83,8 @@ class ResidualBlock(keras.layers.Layer):
         batch, length = tf.unstack(tf.shape(features)[:2])
         spatial = features.shape[2:]
         frames = tf.reshape(features, [-1, *spatial])
-        shifted = tf.reshape(
-            self.shift(features, frame_mask=frame_mask), [-1, *spatial]
-        )
+        shifted = self.shift(features, written=written, carry=carry)
+        shifted = tf.reshape(shifted, [-1, *spatial])
         branch = tf.nn.relu(self.first_norm(self.first(shifted)))
         branch = self.second_norm(self.second(branch))
         shortcut = frames if self.projection is None else self.projection(frames)

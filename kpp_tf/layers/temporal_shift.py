@@ -8,16 +8,19 @@ MODES = ("bidirectional", "causal", "none")
 
 @keras.saving.register_keras_serializable(package="kpp_tf")
 class TemporalShift(keras.layers.Layer):
-    """Shifts a fraction of the channels along time, with zeros at both ends.
+    """Shifts a fraction of the channels along time, among the frames that are written.
 
-    Bidirectional, with f = floor(channels * fraction):
+    With f = floor(channels * fraction), and p(t) and n(t) the written frames next
+    before and next after frame t:
 
-        out[t, :f]   = in[t-1, :f]      (forward: from the frame before)
-        out[t, f:2f] = in[t+1, f:2f]    (back: from the frame after)
+        out[t, :f]   = in[p(t), :f]     (forward: from the frame before)
+        out[t, f:2f] = in[n(t), f:2f]   (back: from the frame after)
         out[t, 2f:]  = in[t, 2f:]
 
-    Causal mode has the first line alone; "none" returns its input. Padded frames
-    count as if the episode had ended before them.
+    Where there is no such frame, zeros come in, or at the start what an earlier part of
+    the episode has handed on. Causal mode has the first line alone, so that an episode
+    can be encoded a frame at a time; "none" returns its input. A frame that is not
+    written receives, and hands nothing on.
 
     Reference: Lin, Gan, Han, "TSM: Temporal Shift Module for Efficient Video
     Understanding", ICCV 2019.
@@ -27,7 +30,7 @@ class TemporalShift(keras.layers.Layer):
       fraction: share of the channels moved in each direction, in [0, 1/2].
     """
 
-    def __init__(self, mode: str = "bidirectional", fraction: float = 0.125, **kwargs):
+    def __init__(self, mode: str = "causal", fraction: float = 0.125, **kwargs):
         super().__init__(**kwargs)
         if mode not in MODES:
             raise ValueError(f"mode must be one of {MODES}. Received: {mode!r}")
@@ -36,35 +39,83 @@ class TemporalShift(keras.layers.Layer):
         self.mode = mode
         self.fraction = fraction
 
+    def moved(self, channels: int) -> int:
+        """f, the channels that move forward; as many move back if they do."""
+        return 0 if self.mode == "none" else int(channels * self.fraction)
+
     def call(
-        self, features: tf.Tensor, frame_mask: tf.Tensor | None = None
+        self,
+        features: tf.Tensor,
+        written: tf.Tensor | None = None,
+        carry: tf.Tensor | None = None,
     ) -> tf.Tensor:
         """Shifts.
 
         Args:
           features: [B, T, ..., channels], at least rank 3.
-          frame_mask: [B, T], 1 for a real frame and 0 for padding at the end.
+          written: [B, T], 1 for a frame that hands its channels on; None: all do.
+          carry: [B, ..., f], of `handed_on` of the frames before these; None: zeros.
 
         Returns:
           Same shape and dtype as `features`.
         """
-        moved = int(features.shape[-1] * self.fraction)
-        if self.mode == "none" or moved == 0:
+        moved = self.moved(features.shape[-1])
+        if not moved:
             return features
-        if frame_mask is not None:
-            mask = tf.cast(frame_mask, features.dtype)
-            ones = [1] * (len(features.shape) - 2)
-            features = features * tf.reshape(mask, [*tf.unstack(tf.shape(mask)), *ones])
-        blank = tf.zeros_like(features[:, :1, ..., :moved])
-        parts = [tf.concat([blank, features[:, :-1, ..., :moved]], axis=1)]
+        parts = [_previous(features[..., :moved], written, carry)]
         if self.mode == "bidirectional":
-            back = features[:, 1:, ..., moved : 2 * moved]
-            parts.append(tf.concat([back, blank], axis=1))
+            back = features[..., moved : 2 * moved]
+            turned = None if written is None else written[:, ::-1]
+            parts.append(_previous(back[:, ::-1], turned, None)[:, ::-1])
         rest = features[..., moved * len(parts) :]
         return tf.concat([*parts, rest], axis=-1)
+
+    def handed_on(
+        self,
+        features: tf.Tensor,
+        written: tf.Tensor | None = None,
+        carry: tf.Tensor | None = None,
+    ) -> tf.Tensor:
+        """What a frame after these would receive from before: [B, ..., f]."""
+        moved = self.moved(features.shape[-1])
+        if not moved:
+            return tf.reduce_sum(features, axis=1)[..., :0]
+        forward = features[..., :moved]
+        after = tf.concat([forward, tf.zeros_like(_first(forward, carry))], axis=1)
+        if written is not None:
+            written = tf.pad(written, [[0, 0], [0, 1]])
+        return _previous(after, written, carry)[:, -1]
 
     def compute_output_shape(self, input_shape):
         return input_shape
 
     def get_config(self):
         return {**super().get_config(), "mode": self.mode, "fraction": self.fraction}
+
+
+def _first(features, carry):
+    """What comes before the first frame: [B, 1, ...]."""
+    if carry is not None:
+        return tf.cast(carry, features.dtype)[:, tf.newaxis]
+    shape = tf.shape(features)
+    return tf.zeros(tf.concat([shape[:1], [1], shape[2:]], axis=0), features.dtype)
+
+
+def _previous(features, written, carry):
+    """The features of the last written frame before each: [B, T, ...]."""
+    first = _first(features, carry)
+    if written is None:
+        return tf.concat([first, features[:, :-1]], axis=1)[:, : tf.shape(features)[1]]
+    batch, length = tf.unstack(tf.shape(features)[:2])
+    frames = tf.range(length)
+    number = (frames + 1) * tf.cast(written > 0, tf.int32)  # 0 is what comes before
+    earlier = tf.where(frames[:, None] > frames, number[:, None], 0)
+    source = tf.reduce_max(tf.pad(earlier, [[0, 0], [0, 0], [1, 0]]), axis=-1)
+    # A product, not a gather: its gradient is the same bits on every run of a GPU.
+    choice = tf.one_hot(source, length + 1, dtype=features.dtype)
+    known = tf.concat([first, features], axis=1)
+    width = 1
+    for side in features.shape[2:]:
+        width *= side
+    moved = tf.matmul(choice, tf.reshape(known, [batch, length + 1, width]))
+    return tf.reshape(moved, tf.shape(features))

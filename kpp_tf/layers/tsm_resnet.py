@@ -26,6 +26,8 @@ class TSMResNet(keras.layers.Layer):
       stem_stride: stride (and kernel size, but at least 3) of the first convolution.
       shift: mode of the temporal shifts; see `TemporalShift`.
       embedding_size: features of the embedding E of one frame.
+      embedding_side: 1 flattens the last features into one vector a frame; P > 1 keeps
+        them as a map of P x P, which they must be.
     """
 
     def __init__(
@@ -33,8 +35,9 @@ class TSMResNet(keras.layers.Layer):
         widths: Sequence[int] = (64, 128, 256, 512),
         blocks: Sequence[int] = (2, 2, 2, 2),
         stem_stride: int = 2,
-        shift: str = "bidirectional",
+        shift: str = "causal",
         embedding_size: int = 512,
+        embedding_side: int = 1,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -48,6 +51,7 @@ class TSMResNet(keras.layers.Layer):
         self.stem_stride = stem_stride
         self.shift = shift
         self.embedding_size = embedding_size
+        self.embedding_side = embedding_side
         self.stem = keras.layers.Conv2D(
             widths[0],
             max(3, stem_stride),
@@ -77,34 +81,76 @@ class TSMResNet(keras.layers.Layer):
         frames = self.stem.compute_output_shape(frames)
         self.stem_norm.build(frames)
         features = (*input_shape[:2], *frames[1:])
+        self.carry_shapes = []
         for block in self.stages:
+            self.carry_shapes.append((*features[2:4], block.shift.moved(features[-1])))
             block.build(features)
             features = block.compute_output_shape(features)
-        self.embed.build((None, math.prod(features[2:])))
+        side = self.embedding_side
+        if side == 1:
+            self.embed.build((None, math.prod(features[2:])))
+        elif features[2:4] == (side, side):
+            self.embed.build((None, *features[2:]))
+        else:
+            raise ValueError(
+                f"the last features must be {side} x {side}, as embedding_side says; "
+                "choose the stem's stride and the stages so. Received: "
+                f"{features[2]} x {features[3]}"
+            )
         self.built = True
 
-    def call(
-        self, episode: tf.Tensor, frame_mask: tf.Tensor | None = None
-    ) -> tf.Tensor:
-        """Encodes an episode.
+    @property
+    def carry_size(self) -> int:
+        """Numbers that the shifts hand on from one frame to the next."""
+        return sum(math.prod(shape) for shape in self.carry_shapes)
+
+    def call(self, episode: tf.Tensor, written: tf.Tensor | None = None) -> tf.Tensor:
+        """The embeddings E of an episode; see `encode`."""
+        return self.encode(episode, written)[0]
+
+    def encode(
+        self,
+        episode: tf.Tensor,
+        written: tf.Tensor | None = None,
+        carry: tf.Tensor | None = None,
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Encodes an episode, or the next part of one.
 
         Args:
           episode: [B, T, H, W, C] images in [0, 1].
-          frame_mask: [B, T], 1 for a real frame and 0 for padding.
+          written: [B, T], 1 for a frame that the others may see; None: all. The
+            embedding of a frame that is not written depends on it, no other does.
+          carry: [B, `carry_size`] of the part before this one; None at the start.
 
         Returns:
-          embeddings E: [B, T, embedding_size].
+          (embeddings, carry). E: [B, T, embedding_size], or [B, T, side, side,
+          embedding_size] where `embedding_side` exceeds 1; what the shifts hand on to
+          the frames after these: float32 [B, carry_size].
         """
         batch, length = tf.unstack(tf.shape(episode)[:2])
         frames = tf.reshape(episode, [-1, *episode.shape[2:]])
         # Centred at zero, as the initialisers expect.
         frames = tf.nn.relu(self.stem_norm(self.stem(2.0 * frames - 1.0)))
         features = tf.reshape(frames, [batch, length, *frames.shape[1:]])
-        for block in self.stages:
-            features = block(features, frame_mask=frame_mask)
+        carries = [None] * len(self.stages)
+        if carry is not None:
+            carries = tf.split(carry, [math.prod(s) for s in self.carry_shapes], axis=1)
+            carries = [
+                tf.reshape(part, [-1, *shape])
+                for part, shape in zip(carries, self.carry_shapes, strict=True)
+            ]
+        handed_on = []
+        for block, part in zip(self.stages, carries, strict=True):
+            last = block.shift.handed_on(features, written, part)
+            size = math.prod(last.shape[1:])
+            handed_on.append(tf.reshape(tf.cast(last, tf.float32), [batch, size]))
+            features = block(features, written=written, carry=part)
         frames = tf.reshape(features, [-1, *features.shape[2:]])
-        embeddings = self.embed(self.flatten(frames))
-        return tf.reshape(embeddings, [batch, length, self.embedding_size])
+        if self.embedding_side == 1:
+            frames = self.flatten(frames)
+        embeddings = self.embed(frames)
+        shape = [batch, length, *embeddings.shape[1:]]
+        return tf.reshape(embeddings, shape), tf.concat(handed_on, axis=1)
 
     def get_config(self):
         return {
@@ -114,4 +160,5 @@ class TSMResNet(keras.layers.Layer):
             "stem_stride": self.stem_stride,
             "shift": self.shift,
             "embedding_size": self.embedding_size,
+            "embedding_side": self.embedding_side,
         }

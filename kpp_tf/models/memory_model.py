@@ -235,14 +235,13 @@ class MemoryModel(keras.Model, abc.ABC):
         Args:
           episode: [B, T, H, W, C] in [0, 1].
           mask: [B, T].
-          written: [B, T]; if given, the embeddings of these frames are what they would
-            be without the other frames' contents. Those of others then mean nothing.
+          written: [B, T]; no embedding depends on another frame that is not written.
 
         Returns:
           [B, T, embedding_size].
         """
-        frame_mask = mask if written is None else written
-        return any_length(self.encoder, self.check_episode(episode), frame_mask)
+        written = self.check_written(episode, mask, written)
+        return any_length(self.encoder, self.check_episode(episode), written)
 
     def embed_and_write(
         self,
@@ -253,15 +252,12 @@ class MemoryModel(keras.Model, abc.ABC):
     ) -> tuple[tf.Tensor, Memory]:
         """Embeddings [B, T, E] of all frames; and `memory`, or if None what they write.
 
-        With temporal shifts, frames that are not written are encoded twice: to be
-        scored they may speak to their neighbours, to write they may not.
+        Under a given memory all frames may see each other.
         """
-        embeddings = self.embed(episode, mask)
         if memory is not None:
-            return embeddings, memory
-        if written is not None and self.encoder.shift != "none":
-            return embeddings, self.write(episode, mask, written)
+            return self.embed(episode, mask), memory
         written = self.check_written(episode, mask, written)
+        embeddings = self.embed(episode, mask, written)
         return embeddings, self.write_embeddings(embeddings, written)
 
     def training_terms(

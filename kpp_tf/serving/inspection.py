@@ -22,23 +22,23 @@ from kpp_tf.serving import saved_model
 
 # What the exports of this project are made of, for every likelihood and writer.
 KNOWN_OPS = frozenset(
-    """Abs Add AddN AddV2 All Assert AssignVariableOp BatchMatMulV2 BiasAdd
+    """Abs Add AddN AddV2 All ArgMin Assert AssignVariableOp BatchMatMulV2 BiasAdd
     BroadcastArgs BroadcastTo Cast Ceil ClipByValue ConcatV2 Const Conv2D
-    DepthToSpace DisableCopyOnRead EnsureShape Equal Exp ExpandDims Fill Floor
-    FloorDiv FloorMod GatherV2 Greater GreaterEqual Identity IdentityN If Less
-    LessEqual Log LogSoftmax LogicalAnd MatMul Max Maximum Mean
-    MergeV2Checkpoints Min Minimum Mul Neg NoOp NotEqual OneHot OnesLike Pack Pad PadV2
-    PartitionedCall Placeholder PlaceholderWithDefault Pow Prod Range Rank
-    ReadVariableOp RealDiv Relu Reshape RestoreV2 Rsqrt SaveV2 Select SelectV2
-    Shape ShardedFilename Sigmoid Size Slice Softmax Softplus Split SplitV
-    Square SquaredDifference Squeeze StatefulPartitionedCall StatelessIf
-    StatelessRandomGetAlg StatelessRandomGetKeyCounter StatelessRandomNormalV2
-    StatelessRandomUniformFullIntV2 StatelessRandomUniformIntV2
-    StatelessRandomUniformV2 StatelessWhile StaticRegexFullMatch StopGradient
-    StridedSlice StringJoin Sub Sum Tanh TensorListElementShape
-    TensorListFromTensor TensorListGetItem TensorListReserve TensorListSetItem
-    TensorListStack Tile Transpose Unpack VarHandleOp VarIsInitializedOp While
-    ZerosLike""".split()
+    DepthToSpace DisableCopyOnRead EnsureShape Equal Erf Erfc Exp ExpandDims Expm1
+    Fill Floor FloorDiv FloorMod GatherV2 Greater GreaterEqual Identity IdentityN If
+    IsFinite Less LessEqual Log Log1p LogSoftmax LogicalAnd LogicalOr MatMul Max
+    Maximum Mean MergeV2Checkpoints Min Minimum Mul Neg NoOp NotEqual OneHot
+    OnesLike Pack Pad PadV2 PartitionedCall Placeholder PlaceholderWithDefault Pow
+    Prod Range Rank ReadVariableOp RealDiv Relu Reshape RestoreV2 Rsqrt SaveV2
+    Select SelectV2 Shape ShardedFilename Sigmoid Sign Size Slice Softmax Softplus
+    Split SplitV Sqrt Square SquaredDifference Squeeze StatefulPartitionedCall
+    StatelessIf StatelessRandomGetAlg StatelessRandomGetKeyCounter
+    StatelessRandomNormalV2 StatelessRandomUniformFullIntV2
+    StatelessRandomUniformIntV2 StatelessRandomUniformV2 StatelessWhile
+    StaticRegexFullMatch StopGradient StridedSlice StringJoin Sub Sum Tanh
+    TensorListElementShape TensorListFromTensor TensorListGetItem TensorListReserve
+    TensorListSetItem TensorListStack Tile Transpose Unpack VarHandleOp
+    VarIsInitializedOp While ZerosLike""".split()
 )
 
 
@@ -63,9 +63,12 @@ def inspect(path: str | os.PathLike) -> dict[str, Any]:
     else:
         description = _saved_model(path)
     written = description["signatures"].get("write", {}).get("outputs", {})
-    sizes = written.get("memory", {}).get("shape", [None])[1:]
-    known = bool(sizes) and None not in sizes
-    description["memory_floats"] = math.prod(sizes) if known else None
+    shapes = [
+        written.get(name, {}).get("shape", [None])[1:]
+        for name in ("memory_cells", "memory_coverage")
+    ]
+    known = all(sizes and None not in sizes for sizes in shapes)
+    description["memory_floats"] = sum(map(math.prod, shapes)) if known else None
     return description
 
 

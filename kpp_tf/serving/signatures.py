@@ -16,6 +16,7 @@ import tensorflow as tf
 
 from kpp_tf.errors import UserError
 from kpp_tf.models import KanervaPlusPlus
+from kpp_tf.models.kanerva_plus_plus import Memory
 from kpp_tf.serving.graph_checks import checked, same_batch
 from kpp_tf.serving.specs import Field
 
@@ -110,13 +111,20 @@ def fields_of(model: KanervaPlusPlus) -> dict[str, Field]:
         "episode": images,
         "queries": images,
         "images": images,
-        "memory": Field((None, size, size, depth), low=-MAX_MEMORY, high=MAX_MEMORY),
+        "image": Field((None, *model.image_shape), low=0.0, high=1.0),
+        "memory_cells": Field(
+            (None, size, size, depth), low=-MAX_MEMORY, high=MAX_MEMORY
+        ),
+        "memory_coverage": Field((None, size, size), low=0.0, high=1.0),
+        "memory_carry": Field(
+            (None, model.encoder.carry_size), low=-MAX_MEMORY, high=MAX_MEMORY
+        ),
         "keys": Field(
             (None, None, model.blocks_per_frame, 3), low=-MAX_KEY, high=MAX_KEY
         ),
         "seed": Field((None, 2), np.int32),
         "temperature": Field((None,), low=0.0, high=MAX_TEMPERATURE),
-        "noise": Field((None, None, model.latent_size)),
+        "noise": Field((None, None, model.latent_size * model.block_size**2)),
     }
 
 
@@ -129,7 +137,8 @@ def signatures(model: KanervaPlusPlus, num_samples: int) -> dict[str, Signature]
         Every input leads with the batch, so a request cannot choose it.
 
     Returns:
-      write, generate, generate_from_keys, reconstruct, refine and serving_default.
+      write, write_next, generate, generate_from_keys, reconstruct, refine and
+      serving_default.
 
     Raises:
       UserError: for a model whose memory is not read with keys in R^3.
@@ -137,36 +146,60 @@ def signatures(model: KanervaPlusPlus, num_samples: int) -> dict[str, Signature]
     fields = fields_of(model)
 
     def write(episode):
-        return {"memory": model.write(episode)}
+        return _fields(model.write(episode))
 
-    def generate(memory, seed, temperature):
+    def write_next(memory_cells, memory_coverage, memory_carry, image):
+        memory = Memory(memory_cells, memory_coverage, memory_carry)
+        return _fields(model.write_next(memory, image))
+
+    def drawn_from(memory, seed, temperature):
         keys = model.draw_keys(num_samples, seed, temperature)
         images = model.generate_from_keys(memory, keys, seed, temperature)
         return {"images": images, "keys": keys}
 
-    def generate_from_keys(memory, keys):
+    def generate(memory_cells, memory_coverage, seed, temperature):
+        memory = readable(model, memory_cells, memory_coverage)
+        return drawn_from(memory, seed, temperature)
+
+    def generate_from_keys(memory_cells, memory_coverage, keys):
+        memory = readable(model, memory_cells, memory_coverage)
         return {"images": model.generate_from_keys(memory, keys)}
 
-    def reconstruct(memory, queries):
+    def reconstruct(memory_cells, memory_coverage, memory_carry, queries):
+        memory = Memory(memory_cells, memory_coverage, memory_carry)
         keys = model.infer_keys(memory, queries)
         return {"images": model.generate_from_keys(memory, keys), "keys": keys}
 
-    def refine(memory, images):
+    def refine(memory_cells, memory_coverage, memory_carry, images):
+        memory = Memory(memory_cells, memory_coverage, memory_carry)
         return {"images": model.refine(memory, images)}
 
     def write_and_generate(episode, seed, temperature):
-        return generate(model.write(episode), seed, temperature)
+        return drawn_from(model.write(episode), seed, temperature)
 
     drawn = {
         name: fields[name]._replace(shape=(None, num_samples, *fields[name].shape[2:]))
         for name in ("images", "keys")
     }
     offer = functools.partial(Signature.of, fields)
+    memory = ("memory_cells", "memory_coverage", "memory_carry")
     return {
-        "write": offer(write, "memory"),
+        "write": offer(write, *memory),
+        "write_next": offer(write_next, *memory),
         "generate": offer(generate)._replace(outputs=drawn),
         "generate_from_keys": offer(generate_from_keys, "images"),
         "reconstruct": offer(reconstruct, "images", "keys"),
         "refine": offer(refine, "images"),
         "serving_default": offer(write_and_generate)._replace(outputs=drawn),
     }
+
+
+def readable(model: KanervaPlusPlus, cells: tf.Tensor, coverage: tf.Tensor) -> Memory:
+    """A memory that is read by keys alone, for which nothing has to go on."""
+    return Memory(
+        cells, coverage, tf.zeros([tf.shape(cells)[0], model.encoder.carry_size])
+    )
+
+
+def _fields(memory):
+    return {f"memory_{name}": part for name, part in memory._asdict().items()}

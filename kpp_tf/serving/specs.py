@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 # Inputs that hold any numbers; the other floats are images, shares and temperatures.
-FREE_FLOATS = frozenset({"memory", "keys", "noise"})
+FREE_FLOATS = frozenset({"memory_cells", "memory_carry", "keys", "noise"})
 
 
 class Field(NamedTuple):

@@ -20,7 +20,7 @@ from kpp_tf.files import replacing
 from kpp_tf.models import KanervaPlusPlus
 from kpp_tf.serving import comparison
 from kpp_tf.serving.saved_model import write
-from kpp_tf.serving.signatures import Signature, fields_of, signatures
+from kpp_tf.serving.signatures import Signature, fields_of, readable, signatures
 from kpp_tf.serving.specs import Field
 
 # Largest difference to the live model that an export may have; who takes int8 judges
@@ -116,13 +116,12 @@ def require_extra() -> None:
 
 def _offered(model):
     """What is served and draws nothing, and the noise that reading takes instead."""
-    length, channels = model.episode_length, model.image_shape[-1]
+    length = model.episode_length
 
-    def generate_from_keys(memory, keys, noise):
-        reading = model.read(memory, keys)
-        mean, stddev = model.latent_prior(reading.code)
-        parameters = model.decode_reading(mean + stddev * noise, reading.blocks)
-        return {"images": model.likelihood.mean(parameters, channels)}
+    def generate_from_keys(memory_cells, memory_coverage, keys, noise):
+        memory = readable(model, memory_cells, memory_coverage)
+        prior = model.latents_at(memory, keys)
+        return {"images": model.picture(prior.mean() + prior.stddev() * noise)}
 
     def fixed(fields):
         return {
@@ -138,6 +137,7 @@ def _offered(model):
         name: Signature(fixed(each.inputs), fixed(each.outputs), each.row)
         for name, each in {
             "write": served["write"],
+            "write_next": served["write_next"],
             "generate_from_keys": read,
             "reconstruct": served["reconstruct"],
         }.items()

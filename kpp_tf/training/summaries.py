@@ -12,7 +12,6 @@ from ml_collections import ConfigDict
 
 from kpp_tf import plots
 from kpp_tf.data import Episodes
-from kpp_tf.layers.block_reader import normal_cdf
 from kpp_tf.models import KanervaPlusPlus, MemoryModel
 
 FOLDER = "tensorboard"
@@ -70,8 +69,9 @@ class Summaries:
                     cells = occupancy(part.numpy())
                     _image(f"memory/{name}", plots.image_grid(cells, zoom=8))
             if isinstance(self.model, KanervaPlusPlus):
-                keys = self.model.key_posterior(images, mask).mean().numpy()
-                _image("keys", plots.image_grid(key_scatter(keys)))
+                keys = self.model.infer_keys(memory, images)
+                places = self.model.reader.places(keys[..., 1:]).numpy()
+                _image("keys", plots.image_grid(key_scatter(places)))
             for weight in self.model.weights:
                 name = weight.path.partition("/")[2]
                 tf.summary.histogram(f"weights/{name}", weight.value)
@@ -93,18 +93,17 @@ def occupancy(memory: np.ndarray) -> np.ndarray:
     return (cells / np.maximum(largest, 1e-12))[None, ..., None]
 
 
-def key_scatter(keys: np.ndarray) -> np.ndarray:
-    """Draws keys where they point in the memory, Phi(x) to the right and Phi(y) down.
+def key_scatter(places: np.ndarray) -> np.ndarray:
+    """Draws where keys point in the memory, Phi(x) to the right and Phi(y) down.
 
     Args:
-      keys: [B, T, K, 3]: scale, x, y.
+      places: [B, T, K, 2] of (x, y), shares of the memory's sides.
 
     Returns:
       One image an episode, a bright pixel a key: float [1, B, CANVAS, CANVAS, 1].
     """
-    places = normal_cdf(tf.constant(keys[..., 1:], tf.float32)).numpy()
     pixels = np.clip((places * CANVAS).astype(int), 0, CANVAS - 1)
-    canvas = np.zeros((len(keys), CANVAS, CANVAS))
+    canvas = np.zeros((len(places), CANVAS, CANVAS))
     for episode, places_of in zip(canvas, pixels, strict=True):
         episode[places_of[..., 1].ravel(), places_of[..., 0].ravel()] = 1.0
     return canvas[None, ..., None]

@@ -95,7 +95,7 @@ def test_perturbations_stand_beside_their_key(model, batch):
 def test_a_key_path_joins_two_frames(model, batch):
     grid = pictures.key_path(model, batch, columns=5)
     memory = model.write(batch.images, batch.mask)
-    keys = model.infer_keys(memory, batch.images, mask=batch.mask)
+    keys = model.infer_keys(memory, batch.images)
     images = model.generate_from_keys(memory, keys)
     np.testing.assert_allclose(_cell(grid, 0, 0), _pixels(images[0, 0]), atol=1)
     np.testing.assert_allclose(_cell(grid, 0, 4), _pixels(images[0, 1]), atol=1)

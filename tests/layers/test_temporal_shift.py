@@ -1,5 +1,7 @@
 """The temporal shift against numpy slicing."""
 
+import itertools
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -45,9 +47,41 @@ def test_a_part_of_a_channel_is_rounded_down(features):
 @pytest.mark.parametrize("mode", ["bidirectional", "causal"])
 def test_padding_is_the_end_of_the_episode(features, mode):
     mask = np.float32([[1, 1, 1, 0, 0], [1, 1, 1, 1, 1]])
-    got = TemporalShift(mode)(features, frame_mask=mask).numpy()
+    got = TemporalShift(mode)(features, written=mask).numpy()
     np.testing.assert_array_equal(got[0, :3], _shifted(features[:1, :3], mode, 2)[0])
     np.testing.assert_array_equal(got[1], _shifted(features[1:], mode, 2)[0])
+
+
+@pytest.mark.parametrize("mode", ["bidirectional", "causal"])
+@pytest.mark.parametrize("pattern", list(itertools.product([0, 1], repeat=5)))
+def test_frames_that_are_not_written_hand_nothing_on(features, mode, pattern):
+    """The written ones see each other as if they were alone; the others see them."""
+    written = np.float32([pattern])
+    got = TemporalShift(mode)(features[:1], written=written).numpy()[0]
+    frames = np.flatnonzero(pattern)
+    if len(frames):
+        alone = _shifted(features[:1, frames], mode, 2)[0]
+        np.testing.assert_array_equal(got[frames], alone)
+    for frame in np.flatnonzero(np.array(pattern) == 0):
+        with_it = np.sort([*frames, frame])
+        expected = _shifted(features[:1, with_it], mode, 2)[0]
+        at = list(with_it).index(frame)
+        np.testing.assert_array_equal(got[frame], expected[at])
+
+
+@pytest.mark.parametrize("cut", range(6))
+def test_an_episode_goes_on_from_what_was_handed_on(features, cut):
+    layer = TemporalShift("causal")
+    written = np.float32([[1, 0, 1, 1, 0], [0, 0, 1, 0, 1]])
+    whole = layer(features, written=written)
+    first, rest = features[:, :cut], features[:, cut:]
+    carry = layer.handed_on(tf.constant(first), written[:, :cut])
+    np.testing.assert_array_equal(
+        layer(rest, written=written[:, cut:], carry=carry), whole[:, cut:]
+    )
+    once_more = layer.handed_on(tf.constant(rest), written[:, cut:], carry)
+    at_once = layer.handed_on(tf.constant(features), written)
+    np.testing.assert_array_equal(once_more, at_once)
 
 
 @pytest.mark.parametrize("mode", ["bidirectional", "causal"])
@@ -57,7 +91,7 @@ def test_one_frame_has_no_neighbours(features, mode):
 
 
 def test_gradient_is_the_shift_back(features):
-    layer = TemporalShift()
+    layer = TemporalShift("bidirectional")
     other = np.random.default_rng(1).standard_normal(SHAPE).astype(np.float32)
     inputs = tf.constant(features)
     with tf.GradientTape() as tape:

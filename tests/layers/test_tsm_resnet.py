@@ -63,7 +63,7 @@ def test_padding_is_the_end_of_the_episode(episode):
     encoder(episode)
     perturb(encoder)
     mask = np.float32([[1, 1, 1, 0, 0]] * 2)
-    padded = encoder(episode, frame_mask=mask)[:, :3]
+    padded = encoder(episode, written=mask)[:, :3]
     np.testing.assert_allclose(padded, encoder(episode[:, :3]), atol=1e-5)
 
 

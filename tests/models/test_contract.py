@@ -141,8 +141,6 @@ def test_what_is_not_written_leaves_no_trace(name, model, episode, seeds):
     memories = (model.write(x, written=WRITTEN) for x in (episode, other))
     for one, two in zip(*map(tf.nest.flatten, memories), strict=True):
         np.testing.assert_array_equal(one, two)
-    if name == "dkm_tsm":  # a frame's weights may come from its neighbours too
-        return
     first, second = (model.elbo(x, seeds, written=WRITTEN) for x in (episode, other))
     for one, two in zip(first, second, strict=True):
         np.testing.assert_array_equal(one[WRITTEN > 0], two[WRITTEN > 0])
@@ -153,7 +151,8 @@ def test_what_is_not_written_leaves_no_trace(name, model, episode, seeds):
 def test_what_is_written_is_what_the_memory_holds(name, model, episode, seeds):
     memory = model.write(episode, written=WRITTEN)
     given = model.elbo(episode, seeds, memory=memory)
-    _all_close(model.elbo(episode, seeds, written=WRITTEN), given, rtol=1e-6)
+    if name != "dkm_tsm":  # under a given memory its frames may all see each other
+        _all_close(model.elbo(episode, seeds, written=WRITTEN), given, rtol=1e-6)
     whole = model.elbo(episode, seeds)
     _all_close(model.elbo(episode, seeds, written=np.ones_like(WRITTEN)), whole)
     if name != "vae":

@@ -183,9 +183,10 @@ def _count(arguments):
     ("arguments", "message"),
     [
         ({"name": "kanerva"}, r"kanerva_plus_plus.*Received: 'kanerva'"),
-        ({"writer": "none"}, r"\('allocated', 'pooled'\). Received: 'none'"),
+        ({"allocation": "none"}, r"\('content', 'turn'\). Received: 'none'"),
+        ({"key_posterior": "cube"}, r"\['box', 'gaussian'\]. Received: 'cube'"),
         ({"likelihood": "poisson"}, r"bernoulli.*Received: 'poisson'"),
-        ({"block_size": 7}, r"Received: block_size=7, memory_size=6"),
+        ({"block_size": 7}, r"Received: memory_size=6, block_size=7"),
     ],
 )
 def test_unknown_names_are_refused(arguments, message):

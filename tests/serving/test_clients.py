@@ -27,17 +27,17 @@ KINDS = ("rest", "rest_rows", "grpc")
 
 @pytest.fixture(scope="module")
 def server(exports):
-    with LocalServer(exports["allocated"].path.parent) as server:
+    with LocalServer(exports["content"].path.parent) as server:
         yield server
 
 
 def connect(server, kind, **kwargs):
     kwargs = {"timeout": 60.0, **kwargs}
     if kind == "grpc":
-        return GrpcClient(f"127.0.0.1:{server.grpc_port}", "allocated", **kwargs)
+        return GrpcClient(f"127.0.0.1:{server.grpc_port}", "content", **kwargs)
     columnar = kind == "rest"
     address = f"127.0.0.1:{server.rest_port}"
-    return RestClient(address, "allocated", columnar=columnar, **kwargs)
+    return RestClient(address, "content", columnar=columnar, **kwargs)
 
 
 def call(server, method, path, body=None):
@@ -52,10 +52,10 @@ def call(server, method, path, body=None):
 @pytest.mark.parametrize("kind", KINDS)
 def test_answers_have_the_bits_of_the_model(server, loaded, kind):
     client = connect(server, kind)
-    assert set(client.signatures()) == set(loaded["allocated"])
+    assert set(client.signatures()) == set(loaded["content"])
     for name, spec in client.signatures().items():
         inputs = example_inputs(spec.inputs, batch=2, length=3)
-        expected = loaded["allocated"][name](
+        expected = loaded["content"][name](
             **{key: tf.constant(value) for key, value in inputs.items()}
         )
         got = client.predict(inputs, name)
@@ -198,13 +198,15 @@ def test_a_server_that_does_not_answer_is_not_asked_twice(kind):
 def test_check_request_names_the_input(server):
     specs = connect(server, "grpc").signatures()["generate"].inputs
     good = {
-        "memory": np.zeros([2, 2, 2, 8]),
+        "memory_cells": np.zeros([2, 2, 2, 8]),
+        "memory_coverage": np.zeros([2, 2, 2]),
         "seed": np.zeros([2, 2], int),
         "temperature": np.ones(2),
     }
     arrays = check_request("generate", specs, good)
     assert {name: str(a.dtype) for name, a in arrays.items()} == {
-        "memory": "float32",
+        "memory_cells": "float32",
+        "memory_coverage": "float32",
         "seed": "int32",
         "temperature": "float32",
     }
@@ -212,7 +214,7 @@ def test_check_request_names_the_input(server):
         ({"seed": np.zeros([2, 2])}, "seed must have dtype int32"),
         ({"seed": np.zeros([3, 2], int)}, "same batch"),
         ({"seed": np.full([2, 2], 2**31)}, "seed must hold numbers that fit"),
-        ({"memory": np.full([2, 2, 2, 8], np.nan)}, "memory must hold finite"),
+        ({"memory_cells": np.full([2, 2, 2, 8], np.nan)}, "cells must hold finite"),
         ({"temperature": np.ones([2, 1])}, "temperature must have shape"),
         ({"temp": np.ones(2)}, "takes the inputs"),
     ]:

@@ -10,7 +10,8 @@ def request(rows=2, length=3):
     rng = np.random.default_rng(0)
     return {
         "episode": rng.integers(0, 2, [rows, length, 8, 8, 1]).astype(np.float32),
-        "memory": rng.standard_normal([rows, 2, 2, 8], dtype=np.float32),
+        "memory_cells": rng.standard_normal([rows, 2, 2, 8], dtype=np.float32),
+        "memory_coverage": np.ones([rows, 2, 2], np.float32),
         "keys": rng.standard_normal([rows, length, 1, 3], dtype=np.float32),
         "seed": np.zeros([rows, 2], np.int32),
         "temperature": np.ones([rows], np.float32),
@@ -19,8 +20,8 @@ def request(rows=2, length=3):
 
 FIELDS = {
     "write": ("episode",),
-    "generate": ("memory", "seed", "temperature"),
-    "generate_from_keys": ("memory", "keys"),
+    "generate": ("memory_cells", "memory_coverage", "seed", "temperature"),
+    "generate_from_keys": ("memory_cells", "memory_coverage", "keys"),
     "serving_default": ("episode", "seed", "temperature"),
 }
 
@@ -59,15 +60,31 @@ def with_number(name, number):
         ("write", with_number("episode", np.nan), r"episode .*\[0, 1\]"),
         ("write", with_number("episode", 1.5), "episode .*1.5"),
         ("write", with_number("episode", -0.5), "episode .*-0.5"),
-        ("generate", with_number("memory", np.inf), "memory .*inf"),
+        ("generate", with_number("memory_cells", np.inf), "memory_cells .*inf"),
+        ("generate", with_number("memory_coverage", 1.5), "memory_coverage .*1.5"),
+        ("generate", with_number("memory_coverage", -0.5), "memory_coverage .*-0.5"),
+        (
+            "generate",
+            {"memory_cells": np.zeros([2, 3, 3, 8], np.float32)},
+            "memory_cells .*3 3 8",
+        ),
+        ("generate_from_keys", with_number("keys", np.nan), "keys .*nan"),
         ("generate", with_number("temperature", -1.0), "temperature .*-1"),
         ("generate", with_number("temperature", np.nan), "temperature .*nan"),
         ("generate", {"seed": np.zeros([2], np.int32)}, "seed .*shape"),
         ("generate", {"seed": np.zeros([2, 3], np.int32)}, r"seed .*\[2 3\]"),
-        ("generate", {"seed": np.zeros([3, 2], np.int32)}, "seed .*rows as memory"),
+        (
+            "generate",
+            {"seed": np.zeros([3, 2], np.int32)},
+            "seed .*rows as memory_cells",
+        ),
         ("generate", {"temperature": np.ones([2, 1], np.float32)}, "temperature .*2 1"),
         ("generate_from_keys", with_number("keys", 61.0), "keys .*61"),
-        ("generate_from_keys", {"keys": request(3)["keys"]}, "keys .*rows as memory"),
+        (
+            "generate_from_keys",
+            {"keys": request(3)["keys"]},
+            "keys .*rows as memory_cells",
+        ),
         ("serving_default", with_number("episode", np.nan), "episode"),
         ("write", {"epsiode": request()["episode"]}, "'epsiode' is not in"),
     ],
@@ -80,7 +97,8 @@ def test_malformed_inputs_are_refused_by_name(servable, signature, changes, mess
 
 def test_missing_input_and_unknown_signature_are_refused(servable):
     with pytest.raises(RequestError, match="'seed' is missing"):
-        servable.predict("generate", {"memory": request()["memory"]})
+        memory = {n: v for n, v in request().items() if n.startswith("memory")}
+        servable.predict("generate", memory)
     with pytest.raises(RequestError, match="signature_name 'paint'"):
         servable.predict("paint", {})
 
@@ -89,7 +107,8 @@ def test_missing_input_and_unknown_signature_are_refused(servable):
 def test_the_bounds_themselves_are_allowed(servable, signature):
     edges = {
         "episode": np.ones([256, 1, 8, 8, 1], np.float32),
-        "memory": np.full([256, 2, 2, 8], 1e6, np.float32),
+        "memory_cells": np.full([256, 2, 2, 8], 1e6, np.float32),
+        "memory_coverage": np.ones([256, 2, 2], np.float32),
         "keys": np.full([256, 1, 1, 3], -60, np.float32),
         "seed": np.full([256, 2], -(2**31), np.int32),
         "temperature": np.full([256], 10, np.float32),
@@ -106,5 +125,5 @@ def test_a_tensor_of_terabytes_is_refused_before_it_unfolds():
     proto = make_tensor_proto(1.0)
     for _ in range(2):
         proto.tensor_shape.dim.add(size=1 << 20)
-    with pytest.raises(RequestError, match="memory must take at most"):
-        array("memory", proto)
+    with pytest.raises(RequestError, match="memory_cells must take at most"):
+        array("memory_cells", proto)

@@ -12,12 +12,12 @@ from kpp_tf.serving.specs import example_inputs
 from tests.serving.tiny_models import tiny_model
 
 
-@pytest.mark.parametrize("writer", ["allocated", "pooled"])
-def test_saved_model_is_described_as_it_loads(exports, loaded, writer):
-    described = inspection.inspect(exports[writer].path.parent)  # newest version
-    assert described["path"] == str(exports[writer].path)
-    assert set(described["signatures"]) == set(loaded[writer])
-    for name, function in loaded[writer].items():
+@pytest.mark.parametrize("allocation", ["content", "turn"])
+def test_saved_model_is_described_as_it_loads(exports, loaded, allocation):
+    described = inspection.inspect(exports[allocation].path.parent)  # newest version
+    assert described["path"] == str(exports[allocation].path)
+    assert set(described["signatures"]) == set(loaded[allocation])
+    for name, function in loaded[allocation].items():
         for field, spec in function.structured_input_signature[1].items():
             assert described["signatures"][name]["inputs"][field] == {
                 "shape": spec.shape.as_list(),
@@ -31,14 +31,12 @@ def test_saved_model_is_described_as_it_loads(exports, loaded, writer):
 
 
 def test_weights_are_the_models(exports):
-    model = exports["pooled"].model
-    described = inspection.inspect(exports["pooled"].path)
-    unused = {weight.path for weight in model.latent_posterior.weights}  # of training
-    served = [weight for weight in model.weights if weight.path not in unused]
+    model = exports["turn"].model
+    described = inspection.inspect(exports["turn"].path)
     assert sorted(tuple(w["shape"]) for w in described["weights"]) == sorted(
-        tuple(weight.shape) for weight in served
+        tuple(weight.shape) for weight in model.weights
     )
-    count = sum(math.prod(weight.shape) for weight in served)
+    count = sum(math.prod(weight.shape) for weight in model.weights)
     assert described["weight_count"] == count
     assert described["weight_bytes"] == 4 * count
     listed = [weight["bytes"] for weight in described["weights"]]
@@ -77,7 +75,7 @@ def test_foreign_operations_are_named_without_being_run(tmp_path):
 
 
 def test_tflite_is_described_as_its_interpreter_says(models, tmp_path):
-    content, _ = tflite.convert(models["pooled"], "float32")
+    content, _ = tflite.convert(models["turn"], "float32")
     path = tmp_path / "m.tflite"
     path.write_bytes(content)
     described = inspection.inspect(path)
@@ -93,10 +91,10 @@ def test_tflite_is_described_as_its_interpreter_says(models, tmp_path):
             }
     assert described["unknown_ops"] == []
     assert "CONV_2D" in described["ops"]
-    assert described["memory_floats"] == models["pooled"].memory_floats
+    assert described["memory_floats"] == models["turn"].memory_floats
     assert described["weight_bytes"] <= len(content)
     # Every weight that the three signatures use is in the file, once.
-    assert described["weight_bytes"] > 4 * 0.8 * models["pooled"].count_params()
+    assert described["weight_bytes"] > 4 * 0.8 * models["turn"].count_params()
 
 
 @pytest.mark.parametrize(

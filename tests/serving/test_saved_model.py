@@ -10,11 +10,12 @@ import pytest
 import tensorflow as tf
 
 from kpp_tf.errors import UserError
+from kpp_tf.models.kanerva_plus_plus import Memory
 from kpp_tf.serving import saved_model, warmup
 from kpp_tf.serving.comparison import ExportMismatchError
 from kpp_tf.serving.signatures import signatures
 from kpp_tf.serving.specs import example_inputs
-from tests.serving.tiny_models import LENGTH, WRITERS
+from tests.serving.tiny_models import ALLOCATIONS, LENGTH
 
 NAMES = [
     "generate",
@@ -23,6 +24,7 @@ NAMES = [
     "refine",
     "serving_default",
     "write",
+    "write_next",
 ]
 
 # Runs where no module of this project can be imported.
@@ -42,27 +44,29 @@ assert not any(name.startswith("kpp_tf.") for name in sys.modules)
 """
 
 
-@pytest.fixture(scope="module", params=WRITERS)
-def writer(request):
+@pytest.fixture(scope="module", params=ALLOCATIONS)
+def allocation(request):
     return request.param
 
 
 @pytest.fixture(scope="module")
-def exported(writer, exports):
-    return exports[writer]
+def exported(allocation, exports):
+    return exports[allocation]
 
 
 @pytest.fixture(scope="module")
-def offered(writer, loaded):
-    return loaded[writer]
+def offered(allocation, loaded):
+    return loaded[allocation]
 
 
 def requests(model, name, batch, seed=0):
     offered = signatures(model, LENGTH)
     drawn = example_inputs(offered[name].inputs, batch, LENGTH, seed)
-    if "memory" in drawn:  # one that was written, as servers are asked for
-        episode = example_inputs(offered["write"].inputs, batch, LENGTH)["episode"]
-        drawn["memory"] = model.write(episode)
+    # A memory that was written, as servers are asked for.
+    episode = example_inputs(offered["write"].inputs, batch, LENGTH)["episode"]
+    for part, value in model.write(episode)._asdict().items():
+        if f"memory_{part}" in drawn:
+            drawn[f"memory_{part}"] = value
     return {key: tf.constant(value) for key, value in drawn.items()}
 
 
@@ -74,16 +78,17 @@ def test_exports_differ_from_the_live_model_by_at_most_1e_5(exported):
 def test_signatures_compute_the_models_own_methods(exported, offered):
     model = exported.model
     inputs = requests(model, "generate", 2)
-    memory, seed, temperature = (
-        inputs[name] for name in ("memory", "seed", "temperature")
-    )
+    seed, temperature = inputs["seed"], inputs["temperature"]
+    written = requests(model, "refine", 2)
+    parts = {n: v for n, v in written.items() if n.startswith("memory")}
+    memory = Memory(*(parts[f"memory_{name}"] for name in Memory._fields))
     images = model.generate(memory, LENGTH, seed, temperature)
     got = offered["generate"](**inputs)
     np.testing.assert_allclose(got["images"], images, atol=1e-5)
     np.testing.assert_allclose(
         got["keys"], model.draw_keys(LENGTH, seed, temperature), atol=1e-6
     )
-    refined = offered["refine"](memory=memory, images=images)["images"]
+    refined = offered["refine"](**parts, images=images)["images"]
     np.testing.assert_allclose(refined, model.refine(memory, images), atol=1e-5)
 
 
@@ -180,7 +185,7 @@ def quick_export(models, tmp_path, monkeypatch):
     def export(difference=0.0, name="m"):
         monkeypatch.setattr(saved_model, "write", write)
         monkeypatch.setattr(saved_model, "compare", lambda *_: {"x/y": difference})
-        model = models["pooled"]
+        model = models["turn"]
         return saved_model.export(model, tmp_path, name, warm_up=False)[0]
 
     return export

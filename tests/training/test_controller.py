@@ -170,7 +170,7 @@ def test_files_and_averages_of_a_run(trainer, whole):
     summary = workdirs.write_summary(
         workdir, config, averaged, results, "a device", ["train.py", "--a=b c"]
     )
-    assert summary["memory_floats_per_image"] == 2 * 2 * 4 / 3
+    assert summary["memory_floats_per_image"] == 2 * 2 * (4 + 1) / 3
     assert summary["command"] == "train.py '--a=b c'"
     assert (
         None not in {k: v for k, v in summary.items() if k != "git_revision"}.values()
@@ -330,6 +330,6 @@ def test_tensorboard_shows_numbers_and_pictures(trainer, tmp_path):
             tags |= {value.tag for value in event.summary.value}
     pictures = {"written", "reconstructed", "generated"}
     assert {f"images/{name}" for name in pictures} <= tags
-    assert {"config", "bound", "kl_keys", "memory/memory", "keys"} <= tags
+    assert {"config", "bound", "kl_keys", "memory/cells", "keys"} <= tags
     assert "weights/encoder/stem/kernel" in tags
     assert list((tmp_path / "tensorboard").rglob("*.xplane.pb"))

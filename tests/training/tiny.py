@@ -16,6 +16,8 @@ def config(**train) -> ml_collections.ConfigDict:
     config.model.memory_size = 2
     config.model.memory_depth = 4
     config.model.latent_size = 2
+    config.model.hidden = 8
+    config.model.explored = 0.0  # XLA draws other widths of the same seeds
     config.model.encoder.widths = (8,)
     config.model.encoder.blocks = (1,)
     config.model.encoder.embedding_size = 8

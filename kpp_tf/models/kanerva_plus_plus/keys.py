@@ -1,0 +1,126 @@
+"""The two families of the key posterior q(Y|X); the prior p(Y) is N(0, I) for both.
+
+Either is described by a centre and a half-width in the unit cube, which Phi maps keys
+to and which the prior covers evenly.
+
+"gaussian" is the source's: y ~ N(mean, stddev^2), at the middle of what the region has
+of the cube, with the standard deviation that an even draw from it would have, as Phi
+has it there; at most 1, the prior's.
+
+"box" is the prior itself, restricted to the box and renormalised:
+
+    q(y) = p(y) 1[low < Phi(y) < high] / (high - low),      for each coordinate,
+    KL[q || p] = - sum ln(high - low).
+
+It is what it costs to name a rectangle of the memory. A Gaussian has tails, and a tail
+that reads a neighbour costs hundreds of nats, so it has to be narrow; a box has none,
+and may fill all of the place in which a read does not change.
+
+Reference for the change of variables: this is a truncated normal distribution, e.g.
+Robert, "Simulation of truncated normal variables", Statistics and Computing 5 (1995).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from kpp_tf import noise
+from kpp_tf.models import gaussians
+from kpp_tf.models.kanerva_plus_plus.reader import normal_quantile
+from kpp_tf.noise import Stream
+
+tfd = tfp.distributions
+
+EDGE = 1e-4  # keys end here before 0 and 1 of the cube, so that they are finite
+
+
+class Region(NamedTuple):
+    """A part of the unit cube of keys: centre and half-width, each [B, T, K, 3]."""
+
+    centre: tf.Tensor
+    half_width: tf.Tensor
+
+    def where(self, chosen: tf.Tensor, other: Region) -> Region:
+        """This region where `chosen` (bool [B, T, K or 1, 1]), elsewhere the other."""
+        return Region(
+            *(tf.where(chosen, a, b) for a, b in zip(self, other, strict=True))
+        )
+
+
+class BoxKeys:
+    """Even draws from a box of the prior, cut at the cube's faces."""
+
+    has_tails = False
+
+    def distribution(self, region: Region) -> tfd.Distribution:
+        """q(Y|X): batch [B, T, K], event [3]."""
+        low, high = _edges(region)
+        quantile = tfd.Normal(0.0, 1.0).quantile
+        return tfd.Independent(
+            tfd.TruncatedNormal(0.0, 1.0, quantile(low), quantile(high)), 1
+        )
+
+    def mean(self, region: Region) -> tf.Tensor:
+        """The key in the middle of the box: [B, T, K, 3]."""
+        return _middle(region)
+
+    def draw(self, region: Region, seeds: tf.Tensor) -> tf.Tensor:
+        """A reparametrised sample [B, T, K, 3]."""
+        low, high = _edges(region)
+        shape = tuple(tf.unstack(tf.shape(low)[1:]))
+        share = noise.uniform(seeds, shape, Stream.KEYS)
+        return tfd.Normal(0.0, 1.0).quantile(low + (high - low) * share)
+
+    def kl(self, region: Region, keys: tf.Tensor, analytic: bool) -> tf.Tensor:
+        """KL[q || p] in nats, summed over K and the coordinates: [B, T].
+
+        ln q - ln p is the same everywhere in a box: the estimate is the KL.
+        """
+        del keys, analytic
+        low, high = _edges(region)
+        return -tf.reduce_sum(tf.math.log(high - low), axis=[-2, -1])
+
+
+class GaussianKeys:
+    """The source's family."""
+
+    has_tails = True
+
+    def distribution(self, region: Region) -> tfd.Distribution:
+        """q(Y|X): batch [B, T, K], event [3]."""
+        low, high = _edges(region)
+        normal = tfd.Normal(0.0, 1.0)
+        mean = normal.quantile(0.5 * (low + high))
+        stddev = (high - low) / math.sqrt(12) / normal.prob(mean)
+        return gaussians.diagonal(mean, tf.minimum(stddev, 1.0))
+
+    def mean(self, region: Region) -> tf.Tensor:
+        """The mean key: [B, T, K, 3]."""
+        return _middle(region)
+
+    def draw(self, region: Region, seeds: tf.Tensor) -> tf.Tensor:
+        """A reparametrised sample [B, T, K, 3]."""
+        return gaussians.draw(self.distribution(region), seeds, Stream.KEYS)
+
+    def kl(self, region: Region, keys: tf.Tensor, analytic: bool) -> tf.Tensor:
+        """KL[q || p] in nats, summed over K and the coordinates: [B, T]."""
+        posterior, prior = self.distribution(region), gaussians.standard(3)
+        return tf.reduce_sum(gaussians.kl(posterior, prior, keys, analytic), axis=-1)
+
+
+FAMILIES = {"box": BoxKeys, "gaussian": GaussianKeys}
+
+
+def _edges(region):
+    low = tf.clip_by_value(region.centre - region.half_width, EDGE, 1 - 2 * EDGE)
+    high = tf.minimum(region.centre + region.half_width, 1 - EDGE)
+    return low, tf.maximum(high, low + EDGE)
+
+
+def _middle(region):
+    low, high = _edges(region)
+    return normal_quantile(0.5 * (low + high))

@@ -1,0 +1,121 @@
+"""p(Z|M-hat) and q(Z|X, M-hat) against numpy."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from kpp_tf.models.kanerva_plus_plus.latents import LatentPrior, RelativePosterior
+from tests.layer_checks import check_layer, perturb
+from tests.models.kanerva_plus_plus.by_numpy import gaussian_kl
+
+BATCH, LENGTH, SIZE, HIDDEN, FEATURES, CONTEXT = 2, 3, 4, 8, 5, 3
+
+
+@pytest.fixture(params=[1, 3], ids=["P1", "P3"])
+def side(request):
+    return request.param
+
+
+def _maps(side, channels, seed=0):
+    random = np.random.default_rng(seed)
+    shape = (BATCH, LENGTH, side, side, channels)
+    return random.standard_normal(shape).astype(np.float32)
+
+
+def _silu(x):
+    return x / (1 + np.exp(-x))
+
+
+def _softplus(x):
+    return np.log1p(np.exp(x))
+
+
+def _linear(maps, layer):
+    """A dense layer, or a convolution of 3x3 with zeros around: in loops."""
+    kernel, bias = (np.float64(w) for w in layer.get_weights())
+    if kernel.ndim == 2:
+        return maps @ kernel + bias
+    side = maps.shape[2]
+    padded = np.pad(maps, ((0, 0), (0, 0), (1, 1), (1, 1), (0, 0)))
+    return bias + sum(
+        padded[:, :, i : i + side, j : j + side] @ kernel[i, j]
+        for i, j in np.ndindex(3, 3)
+    )
+
+
+def _hidden(layer, maps):
+    features = _silu(_linear(np.float64(maps), layer.first))
+    return features + _silu(_linear(features, layer.second))
+
+
+def test_prior_equals_numpy(side):
+    prior = LatentPrior(SIZE, side, HIDDEN)
+    blocks, context = _maps(side, FEATURES), _maps(side, CONTEXT, 1)
+    prior(blocks, context)
+    perturb(prior)
+    mean, stddev = prior(blocks, context)
+    hidden = _hidden(prior, np.concatenate([blocks, context], -1))
+    linear = np.float64(prior.linear.get_weights()[0])
+    expected = blocks @ linear + _linear(hidden, prior.mean)
+    np.testing.assert_allclose(mean, expected, atol=1e-5)
+    raw = _linear(hidden, prior.stddev) + np.log(np.e - 1)
+    np.testing.assert_allclose(stddev, _softplus(raw) + 1e-4, atol=1e-5)
+
+
+def test_posterior_equals_numpy(side):
+    posterior = RelativePosterior(SIZE, side, HIDDEN)
+    embeddings, mean = _maps(side, FEATURES), _maps(side, SIZE, 1)
+    stddev = np.exp(_maps(side, SIZE, 2))
+    posterior(embeddings, mean, stddev)
+    perturb(posterior)
+    got = posterior(embeddings, mean, stddev)
+    hidden = _hidden(posterior, np.concatenate([embeddings, mean, np.log(stddev)], -1))
+    moved = mean + stddev * _linear(hidden, posterior.move)
+    np.testing.assert_allclose(got[0], moved, rtol=1e-4, atol=1e-5)
+    raw = _linear(hidden, posterior.spread) + np.log(np.e - 1)
+    spread = stddev * (_softplus(raw) + 1e-3)
+    np.testing.assert_allclose(got[1], spread, rtol=1e-4, atol=1e-5)
+
+
+def test_both_start_where_nothing_is_known(side):
+    """The prior has variance 1, and the posterior is the prior."""
+    blocks, context = _maps(side, FEATURES), _maps(side, CONTEXT, 1)
+    mean, stddev = LatentPrior(SIZE, side, HIDDEN)(blocks, context)
+    np.testing.assert_allclose(stddev, 1, atol=2e-4)
+    nothing, _ = LatentPrior(SIZE, side, HIDDEN)(tf.zeros_like(blocks), context)
+    np.testing.assert_allclose(nothing, 0, atol=1e-6)
+    assert np.std(mean) > 0.1  # a block that was read shows from the first step on
+    posterior = RelativePosterior(SIZE, side, HIDDEN)(_maps(side, 2), mean, stddev)
+    kl = gaussian_kl(*posterior, mean, stddev)
+    assert np.all(kl < 1e-4)
+
+
+@pytest.mark.parametrize("stddev", [1e-4, 1e-2, 1.0, 50.0])
+def test_the_kl_knows_no_scale(stddev):
+    """KL[N(mu + sigma a, (sigma b)^2) || N(mu, sigma^2)] is a's and b's alone."""
+    posterior = RelativePosterior(SIZE, 1, HIDDEN)
+    embeddings, mean = _maps(1, FEATURES), np.zeros((BATCH, LENGTH, 1, 1, SIZE))
+    mean = mean.astype(np.float32)
+    scales = np.full_like(mean, stddev)
+    posterior(embeddings, mean, scales)
+    posterior.move.bias.assign([0.5, -1, 0, 2])
+    posterior.spread.bias.assign([0.1, 0, -3, 1])
+    got = gaussian_kl(*posterior(embeddings, mean, scales), mean, scales)
+    a = np.array([0.5, -1, 0, 2])
+    b = _softplus(np.array([0.1, 0, -3, 1]) + np.log(np.e - 1)) + 1e-3
+    expected = np.sum(-np.log(b) + (b**2 + a**2) / 2 - 0.5)
+    np.testing.assert_allclose(got, np.full((BATCH, LENGTH, 1, 1), expected), rtol=1e-4)
+
+
+def test_prior_fulfils_the_layer_contract(side, tmp_path):
+    shape = (BATCH, LENGTH, side, side, SIZE)
+    inputs = _maps(side, FEATURES), _maps(side, CONTEXT, 1)
+    make = lambda: LatentPrior(SIZE, side, HIDDEN)  # noqa: E731
+    check_layer(make, inputs, (shape, shape), tmp_path)
+
+
+def test_posterior_fulfils_the_layer_contract(side, tmp_path):
+    shape = (BATCH, LENGTH, side, side, SIZE)
+    inputs = _maps(side, FEATURES), _maps(side, SIZE, 1), np.exp(_maps(side, SIZE, 2))
+    make = lambda: RelativePosterior(SIZE, side, HIDDEN)  # noqa: E731
+    check_layer(make, inputs, (shape, shape), tmp_path)

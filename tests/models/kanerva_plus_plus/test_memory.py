@@ -1,0 +1,94 @@
+"""A memory's file."""
+
+import pickle
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from kpp_tf.errors import UserError
+from kpp_tf.models.kanerva_plus_plus import Memory
+
+
+@pytest.fixture
+def memory():
+    random = np.random.default_rng(0)
+    shapes = ((2, 3, 3, 4), (2, 3, 3), (2, 5))
+    return Memory(*(tf.constant(random.random(s), tf.float32) for s in shapes))
+
+
+def test_a_memory_survives_its_file(memory, tmp_path):
+    path = tmp_path / "deep" / "memory.npz"
+    memory.save(path)
+    assert list(path.parent.iterdir()) == [path]
+    loaded = Memory.load(path)
+    assert isinstance(loaded, Memory)
+    for got, expected in zip(loaded, memory, strict=True):
+        assert got.dtype == tf.float32
+        np.testing.assert_array_equal(got, expected)
+    # Anything that reads numpy's files can read it.
+    with np.load(path, allow_pickle=False) as stored:
+        assert set(stored) == {"cells", "coverage", "carry"}
+
+
+def test_saving_again_replaces_the_file(memory, tmp_path):
+    path = tmp_path / "memory.npz"
+    memory.save(path)
+    Memory(*(2 * part for part in memory)).save(path)
+    np.testing.assert_array_equal(Memory.load(path).cells, 2 * memory.cells)
+
+
+def _cut(path):
+    path.write_bytes(path.read_bytes()[:300])
+
+
+def _flipped(path):
+    content = bytearray(path.read_bytes())
+    for at in range(200, 260):
+        content[at] ^= 255
+    path.write_bytes(content)
+
+
+class _Code:
+    def __reduce__(self):
+        return (pytest.fail, ("the file's code ran",))
+
+
+DAMAGES = {
+    "missing": lambda path: path.unlink(),
+    "empty": lambda path: path.write_bytes(b""),
+    "text": lambda path: path.write_text("a memory"),
+    "cut": _cut,
+    "flipped": _flipped,
+    "pickle": lambda path: path.write_bytes(pickle.dumps(_Code())),
+    "a part is missing": lambda path: np.savez(path, cells=np.zeros(3)),
+    "an array alone": lambda path: _save_alone(path),
+    "objects": lambda path: np.savez(
+        path,
+        cells=np.array([_Code()], dtype=object),
+        coverage=np.zeros(3),
+        carry=np.zeros(3),
+    ),
+    "words": lambda path: np.savez(
+        path, cells=np.array(["a"]), coverage=np.zeros(3), carry=np.zeros(3)
+    ),
+}
+
+
+def _save_alone(path):
+    with path.open("wb") as stream:
+        np.save(stream, np.zeros(3))
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_file_is_named_and_no_code_runs(memory, tmp_path, damage):
+    path = tmp_path / "memory.npz"
+    memory.save(path)
+    DAMAGES[damage](path)
+    with pytest.raises(UserError, match=r"\.npz file of cells.*Received: .*memory.npz"):
+        Memory.load(path)
+
+
+def test_a_folder_is_no_memory(tmp_path):
+    with pytest.raises(UserError, match="Received"):
+        Memory.load(tmp_path)
