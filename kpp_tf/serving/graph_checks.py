@@ -26,7 +26,7 @@ def checked(
       value: an input of a signature, float32 or int32.
       name: what the signature calls it; every message starts with it.
       shape: expected; None in the first place is the batch (1 to `MAX_BATCH`), None in
-        another is a length (1 to `MAX_LENGTH`).
+        another is a length (0 to `MAX_LENGTH`).
       low: least number allowed.
       high: greatest number allowed.
 
@@ -39,12 +39,13 @@ def checked(
     received = tf.shape(value)
     asserts = [_shape_assert(name, shape, received)]
     sizes = _first(received, len(shape))
-    asserts.append(_size_assert(name, "batch (first dimension)", sizes[0], MAX_BATCH))
+    batch = "batch (first dimension)"
+    asserts.append(_size_assert(name, batch, sizes[0], 1, MAX_BATCH))
     if None in shape[1:]:
-        asserts.append(_size_assert(name, "length", sizes[1], MAX_LENGTH))
+        asserts.append(_size_assert(name, "length", sizes[1], 0, MAX_LENGTH))
     with tf.control_dependencies(asserts):
         value = tf.identity(value)
-    if value.dtype.is_floating:
+    if value.dtype.is_floating or low is not None:
         with tf.control_dependencies([_range_assert(name, value, low, high)]):
             value = tf.identity(value)
     return tf.ensure_shape(value, shape)
@@ -91,10 +92,10 @@ def _first(received, count):
     return tf.pad(received, [[0, count]])[:count]
 
 
-def _size_assert(name, what, size, most):
+def _size_assert(name, what, size, least, most):
     return tf.debugging.Assert(
-        tf.logical_and(size >= 1, size <= most),
-        [f"{name} must have a {what} of 1 to {most}. Received:", size],
+        tf.logical_and(size >= least, size <= most),
+        [f"{name} must have a {what} of {least} to {most}. Received:", size],
     )
 
 

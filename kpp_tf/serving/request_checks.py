@@ -49,7 +49,7 @@ def _checked(name, field, value):
         wanted in (None, got)
         for wanted, got in zip(field.shape, array.shape, strict=True)
     )
-    if not fits or 0 in array.shape:
+    if not fits or not len(array):
         raise UserError(
             f"{name} must have shape {field.shape}. Received: {array.shape}"
         )

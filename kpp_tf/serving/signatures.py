@@ -122,6 +122,7 @@ def fields_of(model: KanervaPlusPlus) -> dict[str, Field]:
         "keys": Field(
             (None, None, model.blocks_per_frame, 3), low=-MAX_KEY, high=MAX_KEY
         ),
+        "written": Field((None, None), np.int32, low=0, high=1),
         "seed": Field((None, 2), np.int32),
         "temperature": Field((None,), low=0.0, high=MAX_TEMPERATURE),
         "noise": Field((None, None, model.latent_size * model.block_size**2)),
@@ -137,8 +138,9 @@ def signatures(model: KanervaPlusPlus, num_samples: int) -> dict[str, Signature]
         Every input leads with the batch, so a request cannot choose it.
 
     Returns:
-      write, write_next, generate, generate_from_keys, reconstruct, refine and
-      serving_default.
+      write, write_marked, generate, generate_from_keys, generate_from_episode,
+      reconstruct, refine, serving_default; and write_next, unless the encoder's frames
+      see later ones.
 
     Raises:
       UserError: for a model whose memory is not read with keys in R^3.
@@ -147,6 +149,16 @@ def signatures(model: KanervaPlusPlus, num_samples: int) -> dict[str, Signature]
 
     def write(episode):
         return _fields(model.write(episode))
+
+    def write_marked(episode, written):
+        marks, images = tf.shape(written)[1], tf.shape(episode)[1]
+        one_each = tf.debugging.Assert(
+            tf.equal(marks, images),
+            ["written must have a mark for each image of episode. Received:", marks],
+        )
+        with tf.control_dependencies([one_each]):
+            written = tf.cast(written, tf.float32)
+        return _fields(model.write(episode, written=written))
 
     def write_next(memory_cells, memory_coverage, memory_carry, image):
         memory = Memory(memory_cells, memory_coverage, memory_carry)
@@ -177,21 +189,28 @@ def signatures(model: KanervaPlusPlus, num_samples: int) -> dict[str, Signature]
     def write_and_generate(episode, seed, temperature):
         return drawn_from(model.write(episode), seed, temperature)
 
+    def generate_from_episode(episode):
+        return write_and_generate(episode, tf.zeros([1, 2], tf.int32), tf.ones([1]))
+
     drawn = {
         name: fields[name]._replace(shape=(None, num_samples, *fields[name].shape[2:]))
         for name in ("images", "keys")
     }
     offer = functools.partial(Signature.of, fields)
     memory = ("memory_cells", "memory_coverage", "memory_carry")
-    return {
+    offered = {
         "write": offer(write, *memory),
-        "write_next": offer(write_next, *memory),
+        "write_marked": offer(write_marked, *memory),
         "generate": offer(generate)._replace(outputs=drawn),
         "generate_from_keys": offer(generate_from_keys, "images"),
+        "generate_from_episode": offer(generate_from_episode)._replace(outputs=drawn),
         "reconstruct": offer(reconstruct, "images", "keys"),
         "refine": offer(refine, "images"),
         "serving_default": offer(write_and_generate)._replace(outputs=drawn),
     }
+    if model.encoder.shift != "bidirectional":
+        offered["write_next"] = offer(write_next, *memory)
+    return offered
 
 
 def readable(model: KanervaPlusPlus, cells: tf.Tensor, coverage: tf.Tensor) -> Memory:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-# Inputs that hold any numbers; the other floats are images, shares and temperatures.
+# Inputs that hold any numbers; the others are images, shares, marks and temperatures.
 FREE_FLOATS = frozenset({"memory_cells", "memory_carry", "keys", "noise"})
 
 
@@ -37,18 +37,19 @@ def example_inputs(
       seed: names the numbers.
 
     Returns:
-      Arrays by input name: images binary, temperatures 1, other floats N(0, 1).
+      Arrays by input name: temperatures 1, `FREE_FLOATS` N(0, 1), seeds any integers,
+      all else 0 or 1.
     """
     rng = np.random.default_rng(seed)
     values = {}
     for name, field in sorted(fields.items()):
         sizes = [batch, *(length if d is None else d for d in field.shape[1:])]
-        if field.dtype == np.int32:
+        if name == "seed":
             values[name] = rng.integers(-(2**31), 2**31, sizes, dtype=np.int32)
         elif name in FREE_FLOATS:
             values[name] = rng.standard_normal(sizes, dtype=np.float32)
         elif name == "temperature":
             values[name] = np.ones(sizes, np.float32)
         else:
-            values[name] = (rng.random(sizes) > 0.8).astype(np.float32)
+            values[name] = (rng.random(sizes) > 0.8).astype(field.dtype)
     return values

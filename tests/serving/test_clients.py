@@ -18,7 +18,7 @@ from kpp_tf.serving.client_base import (
 from kpp_tf.serving.grpc_client import GrpcClient
 from kpp_tf.serving.request_checks import check_request
 from kpp_tf.serving.rest_client import RestClient
-from kpp_tf.serving.specs import example_inputs
+from kpp_tf.serving.specs import Field, example_inputs
 from tests.stand_ins.load import send_malformed
 from tests.stand_ins.server import LocalServer
 
@@ -26,18 +26,18 @@ KINDS = ("rest", "rest_rows", "grpc")
 
 
 @pytest.fixture(scope="module")
-def server(exports):
-    with LocalServer(exports["content"].path.parent) as server:
+def server(exported):
+    with LocalServer(exported.path.parent) as server:
         yield server
 
 
 def connect(server, kind, **kwargs):
     kwargs = {"timeout": 60.0, **kwargs}
     if kind == "grpc":
-        return GrpcClient(f"127.0.0.1:{server.grpc_port}", "content", **kwargs)
+        return GrpcClient(f"127.0.0.1:{server.grpc_port}", "tiny", **kwargs)
     columnar = kind == "rest"
     address = f"127.0.0.1:{server.rest_port}"
-    return RestClient(address, "content", columnar=columnar, **kwargs)
+    return RestClient(address, "tiny", columnar=columnar, **kwargs)
 
 
 def call(server, method, path, body=None):
@@ -50,12 +50,12 @@ def call(server, method, path, body=None):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_answers_have_the_bits_of_the_model(server, loaded, kind):
+def test_answers_have_the_bits_of_the_model(server, offered, kind):
     client = connect(server, kind)
-    assert set(client.signatures()) == set(loaded["content"])
+    assert set(client.signatures()) == set(offered)
     for name, spec in client.signatures().items():
         inputs = example_inputs(spec.inputs, batch=2, length=3)
-        expected = loaded["content"][name](
+        expected = offered[name](
             **{key: tf.constant(value) for key, value in inputs.items()}
         )
         got = client.predict(inputs, name)
@@ -75,9 +75,13 @@ def test_clients_refuse_what_the_signature_cannot_take(server, kind):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_servers_refusal_reaches_the_caller(server, kind):
-    episode = np.full([1, 3, 8, 8, 1], 2.0)
-    with pytest.raises(ServingError, match="episode must hold numbers in"):
-        connect(server, kind).predict({"episode": episode}, "write")
+    inputs = {
+        "memory_cells": np.zeros([1, 2, 2, 8]),
+        "memory_coverage": np.full([1, 2, 2], 1.5),
+        "keys": np.zeros([1, 3, 1, 3]),
+    }
+    with pytest.raises(ServingError, match=r"memory_coverage must .* in \[0, 1\].*1.5"):
+        connect(server, kind).predict(inputs, "generate_from_keys")
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -97,7 +101,7 @@ def test_malformed_requests_are_refused_by_name_and_harm_nothing(server):
 
 
 def test_rest_metadata_follows_tf_serving(server):
-    code, answer = call(server, "GET", "/v1/models/allocated/versions/1/metadata")
+    code, answer = call(server, "GET", "/v1/models/tiny/versions/1/metadata")
     assert code == 200
     definitions = answer["metadata"]["signature_def"]["signature_def"]
     dims = definitions["write"]["inputs"]["episode"]["tensor_shape"]["dim"]
@@ -105,7 +109,7 @@ def test_rest_metadata_follows_tf_serving(server):
 
 
 def test_rest_formats_follow_tf_serving(server):
-    path = "/v1/models/allocated:predict"
+    path = "/v1/models/tiny:predict"
     image = np.zeros([3, 8, 8, 1]).tolist()
     row = {"episode": image, "seed": [1, 2], "temperature": 1.0}
     code, rows = call(server, "POST", path, {"instances": [row, row]})
@@ -116,11 +120,19 @@ def test_rest_formats_follow_tf_serving(server):
     assert code == 200
     assert answer["outputs"]["images"][1] == rows["predictions"][1]["images"]
     # One input needs no name, and one output gets none.
-    body = {"signature_name": "write", "instances": [image]}
+    body = {"signature_name": "generate_from_episode", "instances": [image]}
     code, bare = call(server, "POST", path, body)
-    assert code == 200 and np.shape(bare["predictions"]) == (1, 2, 2, 8)
+    assert code == 200 and set(bare["predictions"][0]) == {"images", "keys"}
     code, bare = call(server, "POST", path, {**body, "inputs": [image]})
     assert code == 400 and "instances" in bare["error"]
+    row = {
+        "memory_cells": np.zeros([2, 2, 8]).tolist(),
+        "memory_coverage": np.zeros([2, 2]).tolist(),
+        "keys": np.zeros([5, 1, 3]).tolist(),
+    }
+    body = {"signature_name": "generate_from_keys", "instances": [row]}
+    code, bare = call(server, "POST", path, body)
+    assert code == 200 and np.shape(bare["predictions"]) == (1, 5, 8, 8, 1)
 
 
 @pytest.mark.parametrize(
@@ -128,7 +140,7 @@ def test_rest_formats_follow_tf_serving(server):
     [
         ("GET", "/v1/models/other"),
         ("POST", "/v1/models/other:predict"),
-        ("GET", "/v1/models/allocated/versions/2/metadata"),
+        ("GET", "/v1/models/tiny/versions/2/metadata"),
         ("GET", "/../../etc/passwd"),
     ],
 )
@@ -195,28 +207,30 @@ def test_a_server_that_does_not_answer_is_not_asked_twice(kind):
         assert pauses == []
 
 
-def test_check_request_names_the_input(server):
-    specs = connect(server, "grpc").signatures()["generate"].inputs
+def test_check_request_names_the_input():
+    fields = {
+        "keys": Field((None, None, 1, 3)),
+        "seed": Field((None, 2), np.int32),
+        "temperature": Field((None,)),
+    }
     good = {
-        "memory_cells": np.zeros([2, 2, 2, 8]),
-        "memory_coverage": np.zeros([2, 2, 2]),
+        "keys": np.zeros([2, 0, 1, 3]),  # of no image
         "seed": np.zeros([2, 2], int),
         "temperature": np.ones(2),
     }
-    arrays = check_request("generate", specs, good)
-    assert {name: str(a.dtype) for name, a in arrays.items()} == {
-        "memory_cells": "float32",
-        "memory_coverage": "float32",
-        "seed": "int32",
-        "temperature": "float32",
+    arrays = check_request("generate", fields, good)
+    assert {name: a.dtype for name, a in arrays.items()} == {
+        name: field.dtype for name, field in fields.items()
     }
     for changes, message in [
         ({"seed": np.zeros([2, 2])}, "seed must have dtype int32"),
         ({"seed": np.zeros([3, 2], int)}, "same batch"),
         ({"seed": np.full([2, 2], 2**31)}, "seed must hold numbers that fit"),
-        ({"memory_cells": np.full([2, 2, 2, 8], np.nan)}, "cells must hold finite"),
+        ({"keys": np.full([2, 5, 1, 3], np.nan)}, "keys must hold finite"),
+        ({"keys": np.zeros([0, 5, 1, 3])}, "keys must have shape"),
         ({"temperature": np.ones([2, 1])}, "temperature must have shape"),
+        ({"temperature": 1.0}, "temperature must have shape"),
         ({"temp": np.ones(2)}, "takes the inputs"),
     ]:
-        with pytest.raises(ValueError, match=message):
-            check_request("generate", specs, good | changes)
+        with pytest.raises(UserError, match=message):
+            check_request("generate", fields, good | changes)

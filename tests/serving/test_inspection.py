@@ -12,12 +12,11 @@ from kpp_tf.serving.specs import example_inputs
 from tests.serving.tiny_models import tiny_model
 
 
-@pytest.mark.parametrize("allocation", ["content", "turn"])
-def test_saved_model_is_described_as_it_loads(exports, loaded, allocation):
-    described = inspection.inspect(exports[allocation].path.parent)  # newest version
-    assert described["path"] == str(exports[allocation].path)
-    assert set(described["signatures"]) == set(loaded[allocation])
-    for name, function in loaded[allocation].items():
+def test_saved_model_is_described_as_it_loads(exported, offered):
+    described = inspection.inspect(exported.path.parent)  # newest version
+    assert described["path"] == str(exported.path)
+    assert set(described["signatures"]) == set(offered)
+    for name, function in offered.items():
         for field, spec in function.structured_input_signature[1].items():
             assert described["signatures"][name]["inputs"][field] == {
                 "shape": spec.shape.as_list(),
@@ -30,9 +29,8 @@ def test_saved_model_is_described_as_it_loads(exports, loaded, allocation):
     assert described["producers"]["tensorflow"] == tf.__version__
 
 
-def test_weights_are_the_models(exports):
-    model = exports["turn"].model
-    described = inspection.inspect(exports["turn"].path)
+def test_weights_are_the_models(model, exported):
+    described = inspection.inspect(exported.path)
     assert sorted(tuple(w["shape"]) for w in described["weights"]) == sorted(
         tuple(weight.shape) for weight in model.weights
     )
@@ -74,8 +72,8 @@ def test_foreign_operations_are_named_without_being_run(tmp_path):
     assert not target.exists()
 
 
-def test_tflite_is_described_as_its_interpreter_says(models, tmp_path):
-    content, _ = tflite.convert(models["turn"], "float32")
+def test_tflite_is_described_as_its_interpreter_says(model, tmp_path):
+    content, _ = tflite.convert(model, "float32")
     path = tmp_path / "m.tflite"
     path.write_bytes(content)
     described = inspection.inspect(path)
@@ -91,10 +89,10 @@ def test_tflite_is_described_as_its_interpreter_says(models, tmp_path):
             }
     assert described["unknown_ops"] == []
     assert "CONV_2D" in described["ops"]
-    assert described["memory_floats"] == models["turn"].memory_floats
+    assert described["memory_floats"] == model.memory_floats
     assert described["weight_bytes"] <= len(content)
     # Every weight that the three signatures use is in the file, once.
-    assert described["weight_bytes"] > 4 * 0.8 * models["turn"].count_params()
+    assert described["weight_bytes"] > 4 * 0.8 * model.count_params()
 
 
 @pytest.mark.parametrize(

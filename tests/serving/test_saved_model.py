@@ -10,20 +10,23 @@ import pytest
 import tensorflow as tf
 
 from kpp_tf.errors import UserError
+from kpp_tf.models import build_model
 from kpp_tf.models.kanerva_plus_plus import Memory
 from kpp_tf.serving import saved_model, warmup
 from kpp_tf.serving.comparison import ExportMismatchError
 from kpp_tf.serving.signatures import signatures
 from kpp_tf.serving.specs import example_inputs
-from tests.serving.tiny_models import ALLOCATIONS, LENGTH
+from tests.serving.tiny_models import LENGTH, tiny_config
 
 NAMES = [
     "generate",
+    "generate_from_episode",
     "generate_from_keys",
     "reconstruct",
     "refine",
     "serving_default",
     "write",
+    "write_marked",
     "write_next",
 ]
 
@@ -44,29 +47,14 @@ assert not any(name.startswith("kpp_tf.") for name in sys.modules)
 """
 
 
-@pytest.fixture(scope="module", params=ALLOCATIONS)
-def allocation(request):
-    return request.param
-
-
-@pytest.fixture(scope="module")
-def exported(allocation, exports):
-    return exports[allocation]
-
-
-@pytest.fixture(scope="module")
-def offered(allocation, loaded):
-    return loaded[allocation]
-
-
 def requests(model, name, batch, seed=0):
-    offered = signatures(model, LENGTH)
-    drawn = example_inputs(offered[name].inputs, batch, LENGTH, seed)
-    # A memory that was written, as servers are asked for.
-    episode = example_inputs(offered["write"].inputs, batch, LENGTH)["episode"]
-    for part, value in model.write(episode)._asdict().items():
-        if f"memory_{part}" in drawn:
-            drawn[f"memory_{part}"] = value
+    """Inputs of a signature; memories are written ones, as servers are asked for."""
+    fields = signatures(model, LENGTH)[name].inputs
+    drawn = example_inputs(fields, batch, LENGTH, seed)
+    episode = (np.random.default_rng(9).random([batch, 3, 8, 8, 1]) > 0.8) * 1.0
+    memory = model.write(tf.constant(episode, tf.float32))
+    parts = {f"memory_{key}": part for key, part in memory._asdict().items()}
+    drawn |= {key: parts[key] for key in parts.keys() & drawn.keys()}
     return {key: tf.constant(value) for key, value in drawn.items()}
 
 
@@ -75,27 +63,67 @@ def test_exports_differ_from_the_live_model_by_at_most_1e_5(exported):
     assert max(exported.differences.values()) <= 1e-5
 
 
-def test_signatures_compute_the_models_own_methods(exported, offered):
-    model = exported.model
+def test_signatures_compute_the_models_own_methods(model, offered):
     inputs = requests(model, "generate", 2)
-    seed, temperature = inputs["seed"], inputs["temperature"]
-    written = requests(model, "refine", 2)
-    parts = {n: v for n, v in written.items() if n.startswith("memory")}
-    memory = Memory(*(parts[f"memory_{name}"] for name in Memory._fields))
+    inputs |= requests(model, "write_next", 2) | requests(model, "write_marked", 2)
+    seed, temperature, image = (inputs[k] for k in ("seed", "temperature", "image"))
+    episode, written = inputs["episode"], inputs["written"]
+    memory = Memory(*(inputs[f"memory_{field}"] for field in Memory._fields))
     images = model.generate(memory, LENGTH, seed, temperature)
-    got = offered["generate"](**inputs)
-    np.testing.assert_allclose(got["images"], images, atol=1e-5)
-    np.testing.assert_allclose(
-        got["keys"], model.draw_keys(LENGTH, seed, temperature), atol=1e-6
+    keys = model.draw_keys(LENGTH, seed, temperature)
+    expected = {
+        "generate": [images, keys],
+        "generate_from_keys": [model.generate_from_keys(memory, keys)],
+        "refine": [model.refine(memory, images)],
+        "write": model.write(episode),
+        "write_marked": model.write(episode, written=tf.cast(written, tf.float32)),
+        "write_next": model.write_next(memory, image),
+        "reconstruct": [None, model.infer_keys(memory, images)],
+    }
+    available = inputs | {"keys": keys, "images": images, "queries": images}
+    for name, values in expected.items():
+        spec = signatures(model, LENGTH)[name]
+        got = offered[name](**{key: available[key] for key in spec.inputs})
+        for output, value in zip(spec.outputs, values, strict=True):
+            if value is not None:
+                np.testing.assert_allclose(got[output], value, atol=1e-5)
+
+
+def test_an_image_at_a_time_writes_the_same_memory(model, offered):
+    episode = requests(model, "write", 2)["episode"]
+    memory = offered["write"](episode=episode[:, :0])  # of no image
+    assert not np.any(memory["memory_coverage"])
+    for t in range(LENGTH):
+        memory = offered["write_next"](image=episode[:, t], **memory)
+    whole = offered["write"](episode=episode)
+    for field, value in whole.items():
+        np.testing.assert_allclose(memory[field], value, atol=1e-5)
+
+
+def test_an_episode_alone_is_enough(model, offered):
+    episode = requests(model, "write", 2)["episode"]
+    plain = offered["generate_from_episode"](episode=episode)
+    seed, temperature = tf.zeros([2, 2], tf.int32), tf.ones([2])
+    full = offered["serving_default"](
+        episode=episode, seed=seed, temperature=temperature
     )
-    refined = offered["refine"](**parts, images=images)["images"]
-    np.testing.assert_allclose(refined, model.refine(memory, images), atol=1e-5)
+    for name, value in full.items():
+        np.testing.assert_array_equal(plain[name], value)
+    assert np.all(
+        np.isfinite(offered["generate_from_episode"](episode=episode[:, :0])["images"])
+    )
+
+
+def test_an_encoder_that_sees_later_frames_offers_no_next_write():
+    config = tiny_config()
+    config.model.encoder.shift = "bidirectional"
+    assert "write_next" not in signatures(build_model(config), LENGTH)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_row_has_the_same_bits_in_every_batch(exported, offered, name):
+def test_a_row_has_the_same_bits_in_every_batch(model, offered, name):
     function = offered[name]
-    inputs = requests(exported.model, name, batch=5)
+    inputs = requests(model, name, batch=5)
     whole = {key: value.numpy() for key, value in function(**inputs).items()}
     selections = [[0], [4], [1, 2], [4, 0, 2], [3, 3, 3, 3, 3, 3, 3], [4, 3, 2, 1, 0]]
     for rows in selections:
@@ -106,9 +134,9 @@ def test_a_row_has_the_same_bits_in_every_batch(exported, offered, name):
             np.testing.assert_array_equal(value.numpy(), whole[key][rows])
 
 
-def test_padding_rows_of_a_batch_change_no_bit(exported, offered):
+def test_padding_rows_of_a_batch_change_no_bit(model, offered):
     function = offered["serving_default"]
-    inputs = requests(exported.model, "serving_default", batch=2)
+    inputs = requests(model, "serving_default", batch=2)
     alone = function(**inputs)
     padded = function(
         **{k: tf.concat([v, tf.zeros_like(v)], axis=0) for k, v in inputs.items()}
@@ -117,9 +145,9 @@ def test_padding_rows_of_a_batch_change_no_bit(exported, offered):
         np.testing.assert_array_equal(padded[key][:2].numpy(), value.numpy())
 
 
-def test_other_seeds_give_other_images_and_zero_temperature_the_same(exported, offered):
+def test_other_seeds_give_other_images_and_zero_temperature_the_same(model, offered):
     function = offered["generate"]
-    inputs = requests(exported.model, "generate", batch=1)
+    inputs = requests(model, "generate", batch=1)
     other = {**inputs, "seed": inputs["seed"] + 1}
     assert np.any(function(**inputs)["keys"] != function(**other)["keys"])
     cold = {"temperature": tf.zeros([1])}
@@ -127,9 +155,9 @@ def test_other_seeds_give_other_images_and_zero_temperature_the_same(exported, o
     np.testing.assert_array_equal(first["images"], second["images"])
 
 
-def test_keras_layer_calls_a_signature_by_its_inputs_names(exported, offered):
+def test_keras_layer_calls_a_signature_by_its_inputs_names(exported, model, offered):
     layer = keras.layers.TFSMLayer(exported.path, call_endpoint="serving_default")
-    inputs = requests(exported.model, "serving_default", batch=2)
+    inputs = requests(model, "serving_default", batch=2)
     expected = offered["serving_default"](**inputs)
     got = layer(inputs.pop("episode"), **inputs)
     assert got.keys() == expected.keys()
@@ -138,9 +166,9 @@ def test_keras_layer_calls_a_signature_by_its_inputs_names(exported, offered):
 
 
 def test_loads_with_tensorflow_alone_and_gives_the_same_bits(
-    exported, offered, tmp_path
+    exported, model, offered, tmp_path
 ):
-    inputs = requests(exported.model, "serving_default", batch=3)
+    inputs = requests(model, "serving_default", batch=3)
     source, target = tmp_path / "inputs.npz", tmp_path / "outputs.npz"
     np.savez(source, **{name: value.numpy() for name, value in inputs.items()})
     arguments = [str(exported.path), str(source), str(target)]
@@ -176,7 +204,7 @@ def test_warm_up_records_are_requests_that_every_signature_answers(exported, off
 
 
 @pytest.fixture
-def quick_export(models, tmp_path, monkeypatch):
+def quick_export(model, tmp_path, monkeypatch):
     """`export` without its costly parts; returns a function of the difference."""
 
     def write(endpoints, path):
@@ -185,7 +213,6 @@ def quick_export(models, tmp_path, monkeypatch):
     def export(difference=0.0, name="m"):
         monkeypatch.setattr(saved_model, "write", write)
         monkeypatch.setattr(saved_model, "compare", lambda *_: {"x/y": difference})
-        model = models["turn"]
         return saved_model.export(model, tmp_path, name, warm_up=False)[0]
 
     return export

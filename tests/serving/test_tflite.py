@@ -1,5 +1,6 @@
 """TFLite: three precisions, compared with the live model."""
 
+import functools
 import sys
 
 import numpy as np
@@ -11,53 +12,41 @@ from kpp_tf.errors import UserError
 from kpp_tf.serving import comparison, saved_model, tflite
 from kpp_tf.serving.signatures import Signature
 from kpp_tf.serving.specs import Field, example_inputs
-from tests.serving.tiny_models import ALLOCATIONS, LENGTH
+from tests.serving.tiny_models import LENGTH
 
 
 @pytest.fixture(scope="module")
-def converted(models):
-    """(content, differences) by allocation and precision; conversion costs seconds."""
-    done = {}
-
-    def convert(allocation, precision):
-        if (allocation, precision) not in done:
-            done[allocation, precision] = tflite.convert(models[allocation], precision)
-        return done[allocation, precision]
-
-    return convert
+def converted(model):
+    """(content, differences) by precision; conversion costs seconds."""
+    return functools.cache(lambda precision: tflite.convert(model, precision))
 
 
-@pytest.mark.parametrize("allocation", ALLOCATIONS)
-def test_float32_computes_what_the_live_model_computes(models, converted, allocation):
-    model, (content, differences) = models[allocation], converted(allocation, "float32")
+def test_float32_computes_what_the_live_model_computes(model, converted):
+    content, differences = converted("float32")
     assert max(differences.values()) <= 1e-4
     lite = tflite.LiteModel(content)
-    assert set(lite.signatures) == {
-        "write",
-        "write_next",
-        "generate_from_keys",
-        "reconstruct",
-    }
     drawn = tf.random.stateless_uniform([1, LENGTH, 8, 8, 1], [3, 4])
     episode = tf.cast(drawn > 0.7, tf.float32)
     written = lite.run("write", {"episode": episode.numpy()})
     memory = model.write(episode)
-    for part, value in memory._asdict().items():
-        np.testing.assert_allclose(written[f"memory_{part}"], value, atol=1e-4)
+    for name, value in memory._asdict().items():
+        np.testing.assert_allclose(written[f"memory_{name}"], value, atol=1e-4)
+    carry = written.pop("memory_carry")
     keys = model.draw_keys(LENGTH, noise.row_seeds([0, 1], 1))
-    quiet = np.zeros([1, LENGTH, model.latent_size], np.float32)
-    inputs = {n: v for n, v in written.items() if n != "memory_carry"}
-    inputs |= {"keys": keys.numpy(), "noise": quiet}
+    noise_shape = lite.signatures["generate_from_keys"]["noise"].shape
+    quiet = np.zeros(noise_shape, np.float32)
+    inputs = {**written, "keys": keys.numpy(), "noise": quiet}
     images = lite.run("generate_from_keys", inputs)["images"]
     expected = model.generate_from_keys(memory, keys)
     np.testing.assert_allclose(images, expected, atol=1e-4)
+    written["memory_carry"] = carry
     found = lite.run("reconstruct", {**written, "queries": episode.numpy()})
     expected = model.infer_keys(memory, episode)
     np.testing.assert_allclose(found["keys"], expected, atol=1e-4)
 
 
 def test_noise_moves_the_latents(converted):
-    lite = tflite.LiteModel(converted("turn", "float32")[0])
+    lite = tflite.LiteModel(converted("float32")[0])
     inputs = example_inputs(lite.signatures["generate_from_keys"], 1, 1)
     quiet = inputs | {"noise": np.zeros_like(inputs["noise"])}
     images = [lite.run("generate_from_keys", i)["images"] for i in (inputs, quiet)]
@@ -65,23 +54,23 @@ def test_noise_moves_the_latents(converted):
 
 
 def test_float16_is_near_and_about_half_as_large(converted):
-    content, differences = converted("turn", "float16")
+    content, differences = converted("float16")
     assert 0 < max(differences.values()) <= 1e-2
-    assert len(content) < 0.6 * len(converted("turn", "float32")[0])
+    assert len(content) < 0.6 * len(converted("float32")[0])
 
 
 def test_int8_is_smaller_still(converted):
-    content, differences = converted("turn", "int8")
+    content, differences = converted("int8")
     assert all(np.isfinite(value) for value in differences.values())
-    assert len(content) < 0.4 * len(converted("turn", "float32")[0])
+    assert len(content) < 0.4 * len(converted("float32")[0])
 
 
-def test_an_operation_that_tflite_lacks_is_named(models, monkeypatch):
+def test_an_operation_that_tflite_lacks_is_named(model, monkeypatch):
     field = {"noise": Field((1, 3))}
     erfinv = Signature(field, field, lambda noise: {"noise": tf.math.erfinv(noise)})
     monkeypatch.setattr(tflite, "_offered", lambda model: {"write": erfinv})
     with pytest.raises(UserError, match="Erfinv"):
-        tflite.convert(models["turn"], "float32")
+        tflite.convert(model, "float32")
 
 
 @pytest.mark.parametrize("difference", [2e-4, float("nan")])
@@ -104,9 +93,9 @@ def test_differences_are_relative_to_large_outputs_alone():
     assert found == {"read/keys": pytest.approx(0.05)}
 
 
-def test_unknown_precision_is_refused(models):
+def test_unknown_precision_is_refused(model):
     with pytest.raises(UserError, match="Received: 'int4'"):
-        tflite.convert(models["turn"], "int4")
+        tflite.convert(model, "int4")
 
 
 def test_files_are_written_once(tmp_path):
@@ -125,12 +114,12 @@ def test_files_are_written_once(tmp_path):
     ],
 )
 def test_a_missing_extra_is_named_before_the_work(
-    models, tmp_path, monkeypatch, module, start, message
+    model, tmp_path, monkeypatch, module, start, message
 ):
     monkeypatch.setitem(sys.modules, module, None)  # as not installed
     with pytest.raises(UserError, match=message):
         if start == "export":
-            saved_model.export(models["turn"], tmp_path, "m")
+            saved_model.export(model, tmp_path, "m")
         else:
-            tflite.convert(models["turn"], "float32")
+            tflite.convert(model, "float32")
     assert not list(tmp_path.iterdir())

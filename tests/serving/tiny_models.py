@@ -1,4 +1,4 @@
-"""Tiny models of both allocations."""
+"""A tiny model that is served."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -9,7 +9,6 @@ import numpy as np
 from kpp_tf import config as config_lib
 from kpp_tf.models import KanervaPlusPlus, build_model
 
-ALLOCATIONS = ("content", "turn")
 LENGTH = 4
 
 
@@ -19,13 +18,12 @@ class Exported(NamedTuple):
     differences: dict[str, float]
 
 
-def tiny_config(allocation="content", likelihood="bernoulli"):
+def tiny_config(likelihood="bernoulli"):
     config = config_lib.default()
     config.data.episode_length = LENGTH
     config.data.image_shape = (8, 8, 1)
     config.model.update(
         {
-            "allocation": allocation,
             "likelihood": likelihood,
             "memory_size": 2,
             "memory_depth": 8,
@@ -39,8 +37,8 @@ def tiny_config(allocation="content", likelihood="bernoulli"):
     return config
 
 
-def tiny_model(allocation="content", likelihood="bernoulli"):
-    model = build_model(tiny_config(allocation, likelihood))
+def tiny_model(likelihood="bernoulli"):
+    model = build_model(tiny_config(likelihood))
     rng = np.random.default_rng(0)
     for weight in model.weights:  # none at 0, where errors would not show
         drawn = rng.standard_normal(weight.shape).astype(np.float32)
