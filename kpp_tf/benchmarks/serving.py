@@ -70,7 +70,7 @@ def measure_saved_model(
             def call(function=function, inputs=inputs):
                 return [value.numpy() for value in function(**inputs).values()]
 
-            count = batch * _images(function(**inputs), length)
+            count = batch * _images(drawn, function(**inputs))
             measured = measure(call, count, seconds)
             rows.append(
                 {"runtime": "SavedModel", "signature": name, "batch": batch, **measured}
@@ -84,12 +84,11 @@ def measure_tflite(path: str, seconds: float) -> list[dict[str, Any]]:
     rows = []
     for name, fields in sorted(lite.signatures.items()):
         inputs = example_inputs(fields, 1, 1)
-        count = next(v.shape[1] for k, v in inputs.items() if k != "memory")
 
         def call(name=name, inputs=inputs):
             return lite.run(name, inputs)
 
-        measured = measure(call, count, seconds)
+        measured = measure(call, _images(inputs, call()), seconds)
         row = {"runtime": Path(path).name, "signature": name, "batch": 1, **measured}
         rows.append(row)
     return rows
@@ -127,6 +126,8 @@ def plot(rows: Sequence[dict[str, Any]], path: str | Path) -> Path:
     return plots.save_figure(path, figure)
 
 
-def _images(outputs, length):
+def _images(inputs, outputs):
     """Images of a row: those that come out, or those that went into a memory."""
-    return outputs["images"].shape[1] if "images" in outputs else length
+    if "images" in outputs:
+        return outputs["images"].shape[1]
+    return inputs["episode"].shape[1] if "episode" in inputs else 1

@@ -60,12 +60,12 @@ def flops_per_image(model: KanervaPlusPlus) -> dict[str, float]:
     A multiply-add counts two; the drawing of noise is left out.
     """
     length, blocks = model.episode_length, model.blocks_per_frame
-    side, depth = model.memory_size, model.memory_depth
+    memory = tf.nest.map_structure(tf.TensorSpec.from_tensor, model.empty_memory(1))
     write = tf.function(model.write).get_concrete_function(
         tf.TensorSpec([1, length, *model.image_shape])
     )
     generate = tf.function(model.generate_from_keys).get_concrete_function(
-        tf.TensorSpec([1, side, side, depth]), tf.TensorSpec([1, length, blocks, 3])
+        memory, tf.TensorSpec([1, length, blocks, 3])
     )
     return {
         "write": count_flops(write) / length,

@@ -312,6 +312,7 @@ class KanervaPlusPlus(MemoryModel):
         )
 
     def generate(self, memory, num_samples, seeds, temperature=None):
+        seeds = noise.checked(seeds, memory.cells.shape[0])
         keys = self.draw_keys(num_samples, seeds, temperature)
         return self.generate_from_keys(memory, keys, seeds, temperature)
 
@@ -354,9 +355,10 @@ class KanervaPlusPlus(MemoryModel):
             are known) coverage outside [0, 1], or keys that are no finite numbers.
         """
         memory = self.check_memory(memory)
-        prior = self.latents_at(memory, self._checked_keys(keys))
+        prior = self.latents_at(memory, self._checked_keys(keys, memory))
         latents = prior.mean()
         if seeds is not None:
+            seeds = noise.checked(seeds, memory.cells.shape[0])
             latents = gaussians.draw(prior, seeds, Stream.LATENTS, temperature)
         return self.picture(latents)
 
@@ -558,6 +560,7 @@ class KanervaPlusPlus(MemoryModel):
     # The terms of the bound.
 
     def _score(self, episode, seeds, mask, memory, embeddings, region, analytic):
+        seeds = noise.checked(seeds, embeddings.shape[0])
         keys = self.keys.draw(region, seeds)
         reading = self.reader(memory.cells, memory.coverage, keys)
         return self._terms(
@@ -603,12 +606,13 @@ class KanervaPlusPlus(MemoryModel):
         maps = (tf.reshape(p, shape) for p in (prior.mean(), prior.stddev()))
         return _over_maps(*self.latent_posterior(embeddings, *maps))
 
-    def _checked_keys(self, keys):
+    def _checked_keys(self, keys, memory):
         keys = tf.convert_to_tensor(keys)
-        expected = [None, None, self.blocks_per_frame, 3]
+        batch = memory.cells.shape[0]
+        expected = [batch, None, self.blocks_per_frame, 3]
         if not keys.shape.is_compatible_with(expected):
             raise UserError(
-                f"keys must have shape [B, N, K, 3] with K = {self.blocks_per_frame}. "
+                f"keys must be [{batch or 'B'}, N, {self.blocks_per_frame}, 3]. "
                 f"Received: {tuple(keys.shape)}"
             )
         if tf.executing_eagerly() and not tf.reduce_all(tf.math.is_finite(keys)):
