@@ -1,6 +1,5 @@
-"""Pictures: grids of images, the memory's occupancy, curves. Written whole or not."""
+"""Pictures: grids of images, the memory's occupancy. Written whole or not."""
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -82,20 +81,6 @@ def new_figure(rows: int = 1, columns: int = 1, width: float = 5.0, height: floa
     return pyplot.subplots(
         rows, columns, figsize=(width * columns, height * rows), squeeze=False
     )
-
-
-def curves(
-    lines: Mapping[str, Sequence[float]], xlabel: str, ylabel: str, title: str = ""
-):
-    """A figure of named lines over 0, 1, 2, ..."""
-    figure, axes = new_figure()
-    for name, values in lines.items():
-        axes[0, 0].plot(range(len(values)), values, marker="o", label=name)
-    axes[0, 0].set(xlabel=xlabel, ylabel=ylabel, title=title)
-    axes[0, 0].grid(alpha=0.3)
-    if len(lines) > 1:
-        axes[0, 0].legend()
-    return figure
 
 
 def occupancy(weights: np.ndarray, places: np.ndarray, title: str = ""):

@@ -47,19 +47,10 @@ def test_a_grey_png_is_a_palette_of_near_shades(tmp_path):
     assert np.abs(shades - pixels[..., 0]).max() <= 8
 
 
-def test_curves_have_a_line_a_name():
-    figure = plots.curves({"a": [3, 2, 1], "b": [1, 1]}, "step", "nats")
-    lines = figure.axes[0].get_lines()
-    assert [line.get_label() for line in lines] == ["a", "b"]
-    np.testing.assert_array_equal(lines[0].get_xydata(), [[0, 3], [1, 2], [2, 1]])
-    assert figure.axes[0].get_legend() is not None
-    plots.close(figure)
-
-
 def test_a_figure_is_saved_whole_and_closed(tmp_path):
     from matplotlib import pyplot
 
-    figure = plots.curves({"a": [1, 2]}, "x", "y")
+    figure, _ = plots.new_figure()
     path = plots.save_figure(tmp_path / "curve.png", figure)
     with Image.open(path) as image:
         image.load()

@@ -26,6 +26,8 @@ TOOLS = Path(__file__).resolve().parent
 CONFIG = TOOLS.parent / "configs" / "glyphs.py"
 WHAT = {
     "stored": "in the memory that they were written into",
+    "importance_weighted": "the same, importance-weighted, of a part",
+    "unseen": "in the memory of other images",
     "predictive": "in the memory of the images before them",
     "swapped": "in the memory of another episode",
 }
@@ -60,6 +62,8 @@ def main() -> None:
         "evaluate",
         f"--workdir={model}",
         f"--quantities={','.join(WHAT)}",
+        "--num_samples=8",
+        "--batches=8",
         f"--json={bound}",
     )
     run("generate", f"--workdir={model}", f"--out={pictures}")

@@ -10,9 +10,10 @@ r"""Measures all that counts of a model, and writes it as one JSON.
 
 Bounds are of -ln p(x given M), lower is better: `stored`, x among the images that M was
 written from; `unseen`, not among them; `predictive`, x_t under a memory of x_<t, with
-its curve over t; `swapped`, under another episode's memory. `attractor`: iterative
-inference from damaged images; `rate`: the stored bound against the bits of the memory,
-beside codes without a network; `importance_weighted`.
+its curve over t; `swapped`, under another episode's memory. `nudge`: what a small move
+of a key leads to; `scale_sweep`: what the scale of a key does; `samples`: are they good
+and new; `attractor`: iterative inference from damaged images; `rate`: the stored bound
+against the bits of the memory, beside codes without a network; `importance_weighted`.
 
 With --watch it waits beside a training run, measures each new checkpoint, and ends with
 the run.
@@ -41,8 +42,12 @@ NUM_SAMPLES = flags.DEFINE_integer(
 BATCHES = flags.DEFINE_integer(
     "batches",
     0,
-    "Batches of episodes for importance_weighted and attractor; 0 takes all.",
+    "Batches of episodes for importance_weighted, nudge, scale_sweep, samples and "
+    "attractor; 0 takes all.",
     0,
+)
+CLASSIFIERS = flags.DEFINE_string(
+    "classifiers", "runs/classifiers", "Folder that classifiers are kept in."
 )
 WATCH = flags.DEFINE_bool(
     "watch", False, "Measure each new checkpoint of --workdir until its run ends."
@@ -101,10 +106,12 @@ def _measure(model, config, strategy, checkpoint=None) -> None:
     warning = measure.too_long(model, length)
     if warning:
         _say(warning)
-    train = table = None
+    train = table = space = None
     if "rate" in quantities:
         train = load_images(config.data, config.data.train_split, DATA.data_dir.value)
         table = load_images(config.data, split, DATA.data_dir.value)
+    if measure.OF_A_CLASSIFIER & set(quantities):
+        space = _classifier(config)
     episodes = DATA.episodes(config)
     results = {
         "data": config.data.name,
@@ -128,6 +135,7 @@ def _measure(model, config, strategy, checkpoint=None) -> None:
                 length=length,
                 train=train,
                 split=table,
+                space=space,
                 num_samples=NUM_SAMPLES.value or config.eval.num_samples,
                 scored=ReplicatedModel(model, strategy),
             ),
@@ -140,6 +148,19 @@ def _measure(model, config, strategy, checkpoint=None) -> None:
     print(json.dumps(results, indent=1))
     if JSON.value:
         write(JSON.value, results)
+
+
+def _classifier(config):
+    """The feature space, or None where the data has no labels to train it with."""
+    from kpp_tf.evaluation import features
+
+    try:
+        return features.load_or_train(
+            config.data, CLASSIFIERS.value, DATA.data_dir.value, progress=_say
+        )
+    except UserError as error:
+        _say(f"nudge and samples need a classifier, and stay out: {error}")
+        return None
 
 
 def _training(config, trained_length, checkpoint) -> dict:

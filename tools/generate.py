@@ -7,10 +7,10 @@ r"""Draws images from a model's memory, or writes pictures of what it can do.
 With --num_images: so many images from p(Y), of the memories of test episodes in turn,
 as numbered PNG files in the folder --out, or in one file if its name ends in .npz.
 
-Without: PNG grids from the first test episodes: reconstructions; samples from p(Y); the
-same improved by iterative inference, with its curve; small key perturbations N(0,
-0.01); images along a path of keys; denoising by iterative reading; the memory's map
-with the keys on it.
+Without: PNG grids from the first test episodes, a picture each: what is recalled;
+samples from p(Y), and the same improved by iterative inference; denoising; of K++ also
+the gist of a memory, a zoom from recall to gist, a walk over the memory, nudged keys,
+and the memory's map.
 """
 
 from absl import flags

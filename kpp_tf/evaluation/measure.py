@@ -11,7 +11,11 @@ import tensorflow as tf
 from kpp_tf.data import Episodes, ImageTable
 from kpp_tf.evaluation import bounds, quantization, rate
 from kpp_tf.evaluation.attractor import attractor
+from kpp_tf.evaluation.features import FeatureSpace
+from kpp_tf.evaluation.nudge import nudge
 from kpp_tf.evaluation.predictive import predictive
+from kpp_tf.evaluation.samples import samples
+from kpp_tf.evaluation.scale_sweep import scale_sweep
 from kpp_tf.models import MemoryModel
 
 # In the order of what they cost.
@@ -20,10 +24,14 @@ QUANTITIES = (
     "unseen",
     "predictive",
     "swapped",
+    "nudge",
+    "scale_sweep",
+    "samples",
     "attractor",
     "rate",
     "importance_weighted",
 )
+OF_A_CLASSIFIER = frozenset({"nudge", "samples"})
 
 
 class Material(NamedTuple):
@@ -31,10 +39,13 @@ class Material(NamedTuple):
 
     Attributes:
       episodes: batches of the split's `Episodes`, to go through many times.
-      few: the same, or fewer, for what takes long: `importance_weighted`, `attractor`.
+      few: the same, or fewer, for what takes long: `importance_weighted`, `nudge`,
+        `scale_sweep`, `samples`, `attractor`.
       length: T.
       train: the table that codes without a network are fitted on; for `rate`.
       split: the table that is scored; for `rate`.
+      space: a classifier and its features, for `nudge` and `samples`, which are None
+        without.
       num_samples: N of the importance-weighted bounds.
       scored: what scores `episodes` in the model's place, such as a model whose
         batches many replicas share; None: the model.
@@ -45,6 +56,7 @@ class Material(NamedTuple):
     length: int
     train: ImageTable | None = None
     split: ImageTable | None = None
+    space: FeatureSpace | None = None
     num_samples: int = 16
     scored: MemoryModel | None = None
 
@@ -89,6 +101,9 @@ def measure(
         del others["predictive"]["curve"]
         return {**bounds.stored(scored, few, count), "samples": count, **others}
 
+    def judged(function):
+        return material.space and function(model, few, material.space)
+
     def rates():
         slots = results["capacity"] or material.length
         rows = rate.model_rows(model, material.episodes, material.length)
@@ -99,6 +114,9 @@ def measure(
         "unseen": lambda: bounds.unseen(scored, material.episodes),
         "predictive": lambda: predictive(model, material.episodes),
         "swapped": lambda: bounds.swapped(scored, material.episodes),
+        "nudge": lambda: judged(nudge),
+        "scale_sweep": lambda: scale_sweep(model, few),
+        "samples": lambda: judged(samples),
         "attractor": lambda: attractor(model, few),
         "rate": rates,
         "importance_weighted": importance_weighted,

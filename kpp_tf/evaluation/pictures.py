@@ -1,6 +1,8 @@
-"""The paper's pictures from a trained model: one function a picture."""
+"""Pictures of what a model remembers, imagines and does with keys: one a function.
 
-from collections.abc import Callable
+Every grid is of the first episodes of a batch, images in rows.
+"""
+
 from pathlib import Path
 
 import numpy as np
@@ -8,142 +10,153 @@ import tensorflow as tf
 
 from kpp_tf import noise, plots
 from kpp_tf.data import Episodes
-from kpp_tf.evaluation import corruptions
-from kpp_tf.evaluation.iterative_inference import refine_repeatedly
+from kpp_tf.evaluation import corruptions, keys
+from kpp_tf.evaluation.scale_sweep import widths
 from kpp_tf.models import KanervaPlusPlus, MemoryModel
 
 ZOOM = 2
+COLUMNS = 16
 
 
-def reconstructions(
-    model: MemoryModel, batch: Episodes, columns: int = 16
-) -> np.ndarray:
-    """Pairs of rows: written images, and what is read with their inferred keys."""
+def recall(model: MemoryModel, batch: Episodes) -> np.ndarray:
+    """Pairs of rows: written images, and what the memory reads back for them."""
     memory = model.write(batch.images, batch.mask)
-    read = model.reconstruct(memory, batch.images, batch.seeds, batch.mask)
-    pairs = np.stack([batch.images[:, :columns], read[:, :columns]], axis=1)
-    return _grid(pairs.reshape(-1, *pairs.shape[2:]))
+    return _pairs(batch, model.reconstruct(memory, batch.images, batch.seeds))
 
 
-def samples(
-    model: MemoryModel, batch: Episodes, columns: int = 16, temperature: float = 1.0
-) -> np.ndarray:
-    """Per memory, a row of written images and a row of generations from p(Y)."""
-    written = batch.images[:, :columns]
-    drawn = _generate(model, batch, written.shape[1], temperature)
-    pairs = np.stack([written, drawn], axis=1)
-    return _grid(pairs.reshape(-1, *pairs.shape[2:]))
+def samples(model: MemoryModel, batch: Episodes) -> np.ndarray:
+    """Pairs of rows: written images, and draws from p(Y)."""
+    memory = model.write(batch.images, batch.mask)
+    return _pairs(batch, model.generate(memory, batch.images.shape[1], batch.seeds))
 
 
 def iterative_inference(
-    model: MemoryModel, batch: Episodes, columns: int = 16, steps: int = 5
-) -> tuple[np.ndarray, np.ndarray]:
-    """Generations of one memory, improved step by step, downwards.
-
-    Returns:
-      (grid, nll): `nll` float32 [steps + 1], mean nats an image; see
-      `iterative_inference.reading_nll`.
-    """
-    memory = model.write(batch.images, batch.mask)
-    drawn = _generate(model, batch, columns, 1.0)
-    path = refine_repeatedly(model, memory, drawn, steps)
-    return _grid(path.images[:, 0]), path.nll.mean(axis=(1, 2))
-
-
-def key_perturbations(
-    model: KanervaPlusPlus, batch: Episodes, columns: int = 16, variance: float = 0.01
+    model: MemoryModel, batch: Episodes, steps: int = 5
 ) -> np.ndarray:
-    """Rows: key y ~ p(Y) first, then y + N(0, variance) around it."""
+    """Draws of the first memory from p(Y), then each reading, downwards."""
     memory = model.write(batch.images, batch.mask)
-    keys = model.draw_keys(1, batch.seeds)
-    shape = (columns, model.blocks_per_frame, 3)
-    moves = noise.normal(batch.seeds, shape, noise.Stream.KEY_MOVES) * variance**0.5
-    moves *= tf.reshape(tf.cast(tf.range(columns) > 0, tf.float32), [1, -1, 1, 1])
-    return _grid(model.generate_from_keys(memory, keys + moves))
-
-
-def key_path(model: KanervaPlusPlus, batch: Episodes, columns: int = 16) -> np.ndarray:
-    """Rows: images along the straight path of keys between two written frames."""
-    memory = model.write(batch.images, batch.mask)
-    keys = model.infer_keys(memory, batch.images)
-    share = tf.reshape(tf.linspace(0.0, 1.0, columns), [1, -1, 1, 1])
-    path = keys[:, :1] * (1 - share) + keys[:, 1:2] * share
-    return _grid(model.generate_from_keys(memory, path))
+    drawn = model.generate(memory, COLUMNS, batch.seeds)
+    return _grid(_readings(model, memory, drawn, steps)[:, 0])
 
 
 def denoising(
-    model: MemoryModel, batch: Episodes, columns: int = 16, steps: int = 3
+    model: MemoryModel, batch: Episodes, steps: int = 3
 ) -> dict[str, np.ndarray]:
-    """Iterative reading of damaged images: a grid for each kind of damage.
+    """Iterative reading of damaged images of the first episode, by kind of damage.
 
-    Rows of a grid: the written images, the damaged ones, then each reading.
+    Rows: the written images, the damaged ones, then each reading.
     """
     memory = model.write(batch.images, batch.mask)
-    queries = batch.images[:, :columns]
+    queries = batch.images[:, :COLUMNS]
+    damages = {n: f(queries, batch.seeds) for n, f in corruptions.BY_NAME.items()}
+    damages["hidden_half"] = corruptions.hide_half(queries)
     grids = {}
-    for name, corrupt in corruptions.BY_NAME.items():
-        damaged = corrupt(queries, batch.seeds)
-        path = refine_repeatedly(model, memory, damaged, steps)
-        grids[name] = _grid(np.concatenate([queries[:1], path.images[:, 0]]))
+    for name, damaged in damages.items():
+        readings = _readings(model, memory, damaged, steps)
+        grids[name] = _grid(np.concatenate([queries[:1], readings[:, 0]]))
     return grids
+
+
+def gist(model: KanervaPlusPlus, batch: Episodes) -> np.ndarray:
+    """Pairs of rows: written images, and draws from a window over all of the memory."""
+    memory = model.write(batch.images, batch.mask)
+    places = model.draw_keys(batch.images.shape[1], batch.seeds)
+    wide = keys.with_width(model, places, float(widths(model)[-1]))
+    return _pairs(batch, model.generate_from_keys(memory, wide, batch.seeds))
+
+
+def zoom(model: KanervaPlusPlus, batch: Episodes) -> np.ndarray:
+    """From recall to gist: an image, then one key's window, wider to the right.
+
+    A row for each episode's first image; the latents' noise is the same along a row.
+    """
+    memory = model.write(batch.images, batch.mask)
+    key = keys.recall_keys(model, memory, batch.images)[:, :1]
+    columns = [batch.images[:, 0]]
+    for width in np.geomspace(*widths(model)[[0, -1]], COLUMNS - 1):
+        wide = keys.with_width(model, key, float(width))
+        columns.append(model.generate_from_keys(memory, wide, batch.seeds)[:, 0])
+    return _grid(np.stack(columns, axis=1))
+
+
+def walk(model: KanervaPlusPlus, batch: Episodes) -> np.ndarray:
+    """The first memory as a map: the finest window at places half a block apart.
+
+    Where nothing is written, the mean of the prior without a memory is seen.
+    """
+    memory = model.write(batch.images[:1], batch.mask[:1])
+    side = min(2 * keys.blocks_a_side(model) - 1, COLUMNS)
+    x, y = np.meshgrid(*[0.5 + np.arange(side, dtype=np.float32) / 2] * 2)
+    places = np.stack([x, y], axis=-1).reshape(1, -1, 1, 2)
+    places = tf.constant(np.repeat(places, model.blocks_per_frame, axis=2))
+    blank = tf.zeros([*places.shape[:-1], 3])
+    key = keys.at_positions(model, keys.with_width(model, blank, 0.0), places)
+    images = model.generate_from_keys(memory, key).numpy()
+    return _grid(images.reshape(side, side, *model.image_shape))
+
+
+def nudges(model: KanervaPlusPlus, batch: Episodes) -> np.ndarray:
+    """A written image, its recall, then moves of its key by 1/4, 1/2 and 1 block.
+
+    A row for each episode's first image; each move is made in four directions.
+    """
+    memory = model.write(batch.images, batch.mask)
+    key = keys.recall_keys(model, memory, batch.images)[:, :1]
+    moves = [key]
+    for distance in (0.25, 0.5, 1.0):
+        for direction in range(4):
+            seeds = noise.fold_in(batch.seeds, direction)
+            moves.append(keys.moved(model, key, distance, seeds))
+    images = model.generate_from_keys(memory, tf.concat(moves, axis=1))
+    return _grid(np.concatenate([batch.images[:, :1], images], axis=1))
 
 
 def memory_map(model: KanervaPlusPlus, batch: Episodes):
     """The heap picture of the first episode: a matplotlib figure."""
     first = batch.images[:1], batch.mask[:1]
-    keys = model.key_posterior(*first).mean()
-    return plots.occupancy(
-        model.ownership(*first)[0].numpy(),
-        model.reader.places(keys[0, ..., 1:]).numpy(),
-        "which frame wrote which cell",
-    )
+    places = model.reader.places(model.key_posterior(*first).mean()[0, ..., 1:])
+    owned = model.ownership(*first)[0].numpy()
+    return plots.occupancy(owned, places.numpy(), "which frame wrote which cell")
 
 
-def write_all(
-    model: MemoryModel,
-    batch: Episodes,
-    folder: str | Path,
-    progress: Callable[[], None] = lambda: None,
-) -> list[Path]:
+def write_all(model: MemoryModel, batch: Episodes, folder: str | Path) -> list[Path]:
     """Writes every picture that the model can make into a folder.
 
     Args:
       model: with trained weights.
       batch: of test episodes, at least one.
       folder: for the PNG files.
-      progress: called after each picture.
 
     Returns:
       The files.
     """
-    folder = Path(folder)
-    files = []
-
-    def keep(name, content):
-        save = plots.save_png if isinstance(content, np.ndarray) else plots.save_figure
-        files.append(save(folder / f"{name}.png", content))
-        progress()
-
     few = tf.nest.map_structure(lambda part: part[:4], batch)
-    keep("reconstructions", reconstructions(model, few))
-    keep("samples", samples(model, few))
-    grid, nll = iterative_inference(model, few)
-    keep("iterative_inference", grid)
-    figure = plots.curves({"generated": nll}, "iteration", "nats/image of the reading")
-    keep("iterative_inference_curve", figure)
+    pictures = {f.__name__: f(model, few) for f in (recall, samples)}
+    pictures["iterative_inference"] = iterative_inference(model, few)
     for name, grid in denoising(model, few).items():
-        keep(f"denoising_{name}", grid)
-    if isinstance(model, KanervaPlusPlus):
-        keep("key_perturbations", key_perturbations(model, few))
-        keep("key_path", key_path(model, few))
-        keep("memory_map", memory_map(model, few))
+        pictures[f"denoising_{name}"] = grid
+    if keys.has_keys(model):
+        for of_keys in (gist, zoom, walk, nudges, memory_map):
+            pictures[of_keys.__name__] = of_keys(model, few)
+    files = []
+    for name, picture in pictures.items():
+        array = isinstance(picture, np.ndarray)
+        save = plots.save_png if array else plots.save_figure
+        files.append(save(Path(folder) / f"{name}.png", picture))
     return files
 
 
-def _generate(model, batch, columns, temperature):
-    memory = model.write(batch.images, batch.mask)
-    temperature = tf.fill([len(batch.images)], temperature)
-    return model.generate(memory, columns, batch.seeds, temperature)
+def _readings(model, memory, images, steps):
+    """Images and what `refine` makes of them, step by step: [steps + 1, B, N, ...]."""
+    path = [images]
+    for _ in range(steps):
+        path.append(model.refine(memory, path[-1]))
+    return np.stack(path)
+
+
+def _pairs(batch, below):
+    rows = np.stack([batch.images[:, :COLUMNS], below[:, :COLUMNS]], axis=1)
+    return _grid(rows.reshape(-1, *rows.shape[2:]))
 
 
 def _grid(images):

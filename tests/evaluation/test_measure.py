@@ -50,6 +50,11 @@ def test_importance_weights_are_of_the_few_episodes():
     assert results["terms"] == {}
 
 
+def test_what_a_model_cannot_give_is_none():
+    results, _ = _measure("nudge", "scale_sweep", "samples")  # no keys, no classifier
+    assert results["nudge"] is results["scale_sweep"] is results["samples"] is None
+
+
 @pytest.mark.parametrize(
     ("blocks_per_frame", "block_size", "capacity", "size"),
     [(1, 1, 36, 7), (2, 1, 18, 9), (1, 4, 36, 28)],

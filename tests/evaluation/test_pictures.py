@@ -2,24 +2,25 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 from scipy import stats
 
 from kpp_tf import plots
-from kpp_tf.evaluation import pictures
-from tests.evaluation import tiny_models
+from kpp_tf.evaluation import corruptions, pictures
+from tests.evaluation import shelf, tiny_models
 
 FOR_ANY_MODEL = {
-    "reconstructions",
+    "recall",
     "samples",
     "iterative_inference",
-    "iterative_inference_curve",
     "denoising_salt_and_pepper",
     "denoising_speckle",
     "denoising_poisson",
+    "denoising_hidden_half",
 }
-FOR_KEYS = {"key_perturbations", "key_path", "memory_map"}
-SIDE, PAD = 8 * pictures.ZOOM, 2
+FOR_KEYS = {"gist", "zoom", "walk", "nudges", "memory_map"}
+PAD = 2
 
 
 @pytest.fixture(scope="module")
@@ -32,26 +33,32 @@ def batch():
     return tiny_models.episodes(16)[0]
 
 
-def _cell(grid, row, column):
-    """One image of a grid, without zoom: [8, 8]."""
-    y, x = PAD + row * (SIDE + PAD), PAD + column * (SIDE + PAD)
-    return grid[y : y + SIDE : pictures.ZOOM, x : x + SIDE : pictures.ZOOM, 0]
+def _cell(grid, row, column, side=8):
+    """One image of a grid, without zoom: [side, side]."""
+    step = side * pictures.ZOOM + PAD
+    y, x = PAD + row * step, PAD + column * step
+    large = grid[y : y + step - PAD, x : x + step - PAD, 0]
+    return large[:: pictures.ZOOM, :: pictures.ZOOM]
 
 
 def _pixels(image):
     return np.rint(np.asarray(image)[..., 0] * 255)
 
 
+def _size(grid, side=8):
+    """(rows, columns)."""
+    step = side * pictures.ZOOM + PAD
+    return (grid.shape[0] - PAD) // step, (grid.shape[1] - PAD) // step
+
+
 def test_every_picture_is_written(model, batch, tmp_path):
-    calls = []
-    files = pictures.write_all(model, batch, tmp_path, lambda: calls.append(1))
+    files = pictures.write_all(model, batch, tmp_path)
     assert {file.stem for file in files} == FOR_ANY_MODEL | FOR_KEYS
     assert sorted(files) == sorted(tmp_path.iterdir())
-    assert len(calls) == len(files)
     for file in files:
         with Image.open(file) as image:
             image.load()
-            assert min(image.size) > SIDE
+            assert min(image.size) > 8 * pictures.ZOOM
         assert file.stat().st_size < 150_000
 
 
@@ -60,12 +67,13 @@ def test_a_model_without_keys_has_the_other_pictures(batch, tmp_path):
     assert {file.stem for file in files} == FOR_ANY_MODEL
 
 
-def test_reconstructions_stand_below_what_was_written(model, batch):
-    grid = pictures.reconstructions(model, batch, columns=3)
+def test_what_is_read_stands_below_what_was_written(model, batch):
+    grid = pictures.recall(model, batch)
     memory = model.write(batch.images, batch.mask)
-    read = model.reconstruct(memory, batch.images, batch.seeds, batch.mask)
+    read = model.reconstruct(memory, batch.images, batch.seeds)
+    assert _size(grid) == (8, 4)
     for episode in range(4):
-        for frame in range(3):
+        for frame in range(4):
             above = _cell(grid, 2 * episode, frame)
             below = _cell(grid, 2 * episode + 1, frame)
             np.testing.assert_array_equal(above, _pixels(batch.images[episode, frame]))
@@ -73,40 +81,80 @@ def test_reconstructions_stand_below_what_was_written(model, batch):
 
 
 def test_iterative_inference_goes_downwards(model, batch):
-    grid, nll = pictures.iterative_inference(model, batch, columns=2, steps=3)
-    assert grid.shape[0] == PAD + 4 * (SIDE + PAD)
-    assert nll.shape == (4,) and np.all(np.isfinite(nll))
+    grid = pictures.iterative_inference(model, batch, steps=3)
+    assert _size(grid) == (4, pictures.COLUMNS)
     memory = model.write(batch.images, batch.mask)
-    drawn = model.generate(memory, 2, batch.seeds)
+    drawn = model.generate(memory, pictures.COLUMNS, batch.seeds)
     np.testing.assert_allclose(_cell(grid, 0, 1), _pixels(drawn[0, 1]), atol=1)
     again = model.refine(memory, drawn)
     np.testing.assert_allclose(_cell(grid, 1, 1), _pixels(again[0, 1]), atol=1)
 
 
-def test_perturbations_stand_beside_their_key(model, batch):
-    grid = pictures.key_perturbations(model, batch, columns=3)
-    memory = model.write(batch.images, batch.mask)
-    image = model.generate_from_keys(memory, model.draw_keys(1, batch.seeds))
-    np.testing.assert_allclose(_cell(grid, 0, 0), _pixels(image[0, 0]), atol=1)
-    still = pictures.key_perturbations(model, batch, columns=3, variance=0.0)
-    np.testing.assert_array_equal(_cell(still, 0, 0), _cell(still, 0, 2))
-
-
-def test_a_key_path_joins_two_frames(model, batch):
-    grid = pictures.key_path(model, batch, columns=5)
-    memory = model.write(batch.images, batch.mask)
-    keys = model.infer_keys(memory, batch.images)
-    images = model.generate_from_keys(memory, keys)
-    np.testing.assert_allclose(_cell(grid, 0, 0), _pixels(images[0, 0]), atol=1)
-    np.testing.assert_allclose(_cell(grid, 0, 4), _pixels(images[0, 1]), atol=1)
-
-
 def test_denoising_begins_with_the_clean_and_the_damaged_image(model, batch):
-    grids = pictures.denoising(model, batch, columns=2, steps=1)
+    grids = pictures.denoising(model, batch, steps=1)
+    assert set(grids) == {*corruptions.BY_NAME, "hidden_half"}
     for grid in grids.values():
-        assert grid.shape[0] == PAD + 3 * (SIDE + PAD)
-        np.testing.assert_array_equal(_cell(grid, 0, 0), _pixels(batch.images[0, 0]))
-        assert np.any(_cell(grid, 1, 0) != _cell(grid, 0, 0))
+        assert _size(grid) == (3, 4)
+        for frame in range(4):
+            clean = _pixels(batch.images[0, frame])
+            np.testing.assert_array_equal(_cell(grid, 0, frame), clean)
+        clean, damaged = ([_cell(grid, n, f) for f in range(4)] for n in (0, 1))
+        assert np.any(np.array(clean) != np.array(damaged))
+    for frame in range(4):
+        assert not np.any(_cell(grids["hidden_half"], 1, frame)[4:])
+
+
+# Where all that keys read can be foretold.
+SHELF, FRAMES = shelf.Shelf(), shelf.episodes()
+
+
+def test_the_gist_is_the_mean_of_what_was_written():
+    grid = pictures.gist(SHELF, FRAMES)
+    for episode, images in enumerate(FRAMES.images.numpy()):
+        below = _cell(grid, 2 * episode + 1, 2, side=4)
+        np.testing.assert_allclose(below, _pixels(images.mean(axis=0)), atol=1)
+
+
+def test_a_zoom_leads_from_the_image_to_the_gist():
+    grid = pictures.zoom(SHELF, FRAMES)
+    assert _size(grid, side=4) == (3, pictures.COLUMNS)
+    for episode, images in enumerate(FRAMES.images.numpy()):
+        for column in (0, 1):  # written, and read by the finest window
+            cell = _cell(grid, episode, column, side=4)
+            np.testing.assert_allclose(cell, _pixels(images[0]), atol=1)
+        last = _cell(grid, episode, pictures.COLUMNS - 1, side=4)
+        np.testing.assert_allclose(last, _pixels(images.mean(axis=0)), atol=1)
+
+
+def test_a_walk_passes_every_block_and_the_middles_between():
+    grid = pictures.walk(SHELF, FRAMES)
+    assert _size(grid, side=4) == (3, 3)
+    images = FRAMES.images[0].numpy()
+    expected = {
+        (0, 0): images[0],
+        (0, 2): images[1],
+        (2, 0): images[2],
+        (2, 2): images[3],
+        (0, 1): (images[0] + images[1]) / 2,
+        (1, 2): (images[1] + images[3]) / 2,
+        (1, 1): images.mean(axis=0),
+    }
+    for (row, column), image in expected.items():
+        cell = _cell(grid, row, column, side=4)
+        np.testing.assert_allclose(cell, _pixels(image), atol=1.5)
+
+
+def test_nudges_stand_beside_their_image_by_distance():
+    grid = pictures.nudges(SHELF, FRAMES)
+    assert _size(grid, side=4) == (3, 2 + 3 * 4)
+    for episode, images in enumerate(FRAMES.images.numpy()):
+        for column in range(6):  # written, recalled, by a quarter of a block
+            cell = _cell(grid, episode, column, side=4)
+            np.testing.assert_allclose(cell, _pixels(images[0]), atol=1)
+        for column in range(10, 14):
+            cell = _cell(grid, episode, column, side=4)
+            beside = [np.abs(cell - _pixels(images[n])).max() for n in (1, 2)]
+            assert min(beside) <= 1
 
 
 @pytest.mark.parametrize("blocks", [1, 2])
@@ -119,4 +167,6 @@ def test_the_memory_map_shows_every_key(batch, blocks):
     keys = model.key_posterior(batch.images[:1]).mean()[0, ..., 1:]
     expected = 3 * stats.norm.cdf(keys).reshape(-1, 2)  # S Phi(y)
     np.testing.assert_allclose(places, expected, atol=3 * 5e-4)
+    coloured = tf.reduce_any(axis.images[0].get_array() < 1, axis=-1)
+    assert np.sum(coloured) == 4 * blocks
     plots.close(figure)

@@ -19,7 +19,6 @@ OF_A_MODEL = {
     "export": ("--out=out",),
     "generate": ("--out=out",),
     "inspect_model": (),
-    "sample_quality": (),
 }
 
 

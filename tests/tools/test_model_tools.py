@@ -69,7 +69,7 @@ def test_evaluate_reproduces_the_trainers_bound(run, tmp_path):
     process = _done(
         "evaluate",
         f"--workdir={run}",
-        "--quantities=stored,predictive",
+        "--quantities=stored,unseen,predictive",
         f"--json={target}",
     )
     results = json.loads(target.read_text())
@@ -82,7 +82,7 @@ def test_evaluate_reproduces_the_trainers_bound(run, tmp_path):
     assert stored["standard_error"] == pytest.approx(error, rel=1e-4)
     for name in ("log_likelihood", "kl_keys"):
         assert results["terms"]["stored"][name] == pytest.approx(summary[name], 1e-4)
-    assert stored["images"] == results["predictive"]["images"] == 2000
+    assert stored["images"] == results["unseen"]["images"] == 2000
     curve = [point["value"] for point in results["predictive_curve"]]
     assert results["predictive"]["value"] == pytest.approx(sum(curve) / 8, rel=1e-4)
     assert results["memory_bits_per_image"] == 32 * results["memory_floats_per_image"]
@@ -95,7 +95,7 @@ def test_evaluate_reproduces_the_trainers_bound(run, tmp_path):
 def test_generate_writes_pictures(run, tmp_path):
     process = _done("generate", f"--workdir={run}", f"--out={tmp_path / 'pictures'}")
     files = sorted((tmp_path / "pictures").iterdir())
-    assert {"samples", "key_path", "memory_map"} < {file.stem for file in files}
+    assert {"samples", "walk", "memory_map"} < {file.stem for file in files}
     said = f"Wrote {tmp_path / 'pictures'}: {len(files)} pictures.\n"
     assert process.stdout.endswith(said)
     for file in files:
@@ -122,7 +122,7 @@ def test_evaluate_measures_all_that_counts(run, tmp_path):
     bounds = ("stored", "unseen", "predictive", "swapped", "importance_weighted")
     for name in bounds:
         assert set(results[name]) >= {"value", "standard_error", "unit"}
-    for name in ("attractor", "rate"):
+    for name in ("nudge", "scale_sweep", "samples", "attractor", "rate"):
         assert results[name]
     assert set(results["terms"]) == {"stored", "unseen", "swapped"}
     assert [point["seen"] for point in results["predictive_curve"]] == list(range(8))
@@ -130,7 +130,7 @@ def test_evaluate_measures_all_that_counts(run, tmp_path):
 
 def test_evaluate_takes_other_memories_and_lengths(run, tmp_path):
     target = tmp_path / "stored.json"
-    _done(
+    process = _done(
         "evaluate",
         f"--workdir={run}",
         "--quantities=stored",
@@ -140,7 +140,8 @@ def test_evaluate_takes_other_memories_and_lengths(run, tmp_path):
     )
     results = json.loads(target.read_text())
     assert results["episode_length"] == 5 and results["trained_episode_length"] == 8
-    assert results["resized_memory"] == 2
+    assert results["resized_memory"] == 2 and results["capacity"] == 4
+    assert "--memory_size=3 holds them all" in process.stderr
     assert "unseen" not in results
 
 
@@ -172,7 +173,7 @@ def test_a_run_is_published_evaluated_and_reported(run, tmp_path):
     again = _run(*publish, cwd=tmp_path, **models)
     assert again.returncode == 1 and "exists" in again.stderr
 
-    evaluate = ("evaluate", "--pretrained=small", "--quantities=stored,predictive")
+    evaluate = ("evaluate", "--pretrained=small", "--quantities=stored,unseen")
     _done(*evaluate, "--json=results/kpp/glyphs.json", cwd=tmp_path, **models)
     process = _done("report", cwd=tmp_path)
     assert "from 1 files under results" in process.stderr

@@ -1,0 +1,135 @@
+"""Does a key that is moved a little lead to a similar image?"""
+
+from collections.abc import Iterable
+
+import numpy as np
+import tensorflow as tf
+
+from kpp_tf import noise
+from kpp_tf.data import Episodes
+from kpp_tf.evaluation import keys, pixels
+from kpp_tf.evaluation.averages import Totals
+from kpp_tf.evaluation.features import FeatureSpace
+from kpp_tf.evaluation.frechet import frechet_distance
+from kpp_tf.models import MemoryModel
+
+DISTANCES = {
+    "recalled": 0.0,
+    "quarter_cell": 0.25,
+    "half_cell": 0.5,
+    "one_cell": 1.0,
+}
+
+
+def nudge(
+    model: MemoryModel, dataset: Iterable[Episodes], space: FeatureSpace
+) -> dict | None:
+    """Moves recall keys; judges what lies there by a classifier of real images.
+
+    Images are generated at the mean of p(Z|M-hat). The class of a picture, and that of
+    the image whose key was moved, are what the classifier says; binary pictures are
+    rounded first.
+
+    Args:
+      model: with trained weights.
+      dataset: batches of `Episodes`, whose images are written.
+      space: a classifier and its features.
+
+    Returns:
+      None for a model without keys. Else for `recalled`, `quarter_cell`, `half_cell`
+      and `one_cell` (of blocks, where a block has more cells): `class_kept`, the share
+      of images, its `standard_error` over episodes, and `pixel_distance` to the image.
+      `same_class`: the share of pairs of an episode's images that are of one class,
+      what a move to any of them would keep. `half_way`: of what lies half-way between
+      images in neighbouring blocks, the `frechet` distance to all real images, beside
+      `frechet_pixel_average`, that of the averages of the same `pairs`; both drawn from
+      their means where images are binary, and None where there are no two pairs.
+      `classifier_accuracy`, on real images.
+    """
+    if not keys.has_keys(model):
+        return None
+    write, read = tf.function(model.write), tf.function(model.generate_from_keys)
+    totals = {name: Totals() for name in DISTANCES}
+    same_class = Totals()
+    between, averages, real = [], [], []
+    for batch in dataset:
+        images, counted = batch.images.numpy(), batch.mask.numpy()
+        memory = write(batch.images, batch.mask)
+        recall = keys.recall_keys(model, memory, batch.images)
+        classes = _classes(space, images)
+        for name, distance in DISTANCES.items():
+            moved = keys.moved(model, recall, distance, batch.seeds)
+            found = pixels.likeliest(model, read(memory, moved))
+            totals[name].add(
+                {
+                    "class_kept": _classes(space, found) == classes,
+                    "pixel_distance": np.abs(found - images).mean(axis=(2, 3, 4)),
+                },
+                counted,
+            )
+        same_class.add({"share": _sharing(classes, counted)}, counted)
+        middle, average = _half_way(model, read, memory, recall, batch)
+        between.append(middle)
+        averages.append(average)
+        real.append(space(images[counted > 0]))
+    results: dict = {}
+    for name, total in totals.items():
+        kept, error = total.mean("class_kept")
+        distance, _ = total.mean("pixel_distance")
+        results[name] = {
+            "class_kept": kept,
+            "standard_error": error,
+            "pixel_distance": distance,
+        }
+    real = np.concatenate(real)
+
+    def frechet(images):
+        images = np.concatenate(images)
+        return frechet_distance(space(images), real) if len(images) > 1 else None
+
+    return {
+        **results,
+        "same_class": same_class.mean("share")[0],
+        "half_way": {
+            "frechet": frechet(between),
+            "frechet_pixel_average": frechet(averages),
+            "pairs": sum(map(len, between)),
+        },
+        "classifier_accuracy": space.accuracy,
+    }
+
+
+def _classes(space, images):
+    """[B, T, H, W, C] to class numbers [B, T]."""
+    return space.classes(pixels.rows(images)).reshape(images.shape[:2])
+
+
+def _sharing(classes, counted):
+    """Share of the other images of its episode that an image has its class with."""
+    pairs = (classes[:, :, None] == classes[:, None]) * counted[:, None]
+    others = counted.sum(axis=1, keepdims=True) - 1
+    return (pairs.sum(axis=2) - 1) / np.maximum(others, 1)
+
+
+def _half_way(model, read, memory, recall, batch):
+    """Images half-way between neighbours, and averages of their pixels: [N, ...]."""
+    places = keys.positions(model, recall).numpy()
+    # The same number of pairs of each episode, so that one graph reads them.
+    length = places.shape[1]
+    pairs = np.zeros((len(places), 2 * length, 2), int)
+    known = np.zeros(pairs.shape[:2], bool)
+    for row, real in enumerate(batch.mask.numpy()):
+        found = keys.neighbours(places[row, :, 0], real)[: 2 * length]
+        pairs[row, : len(found)], known[row, : len(found)] = found, True
+    first, second = (
+        tf.gather(batch.images, pairs[..., side], batch_dims=1) for side in (0, 1)
+    )
+    middle = np.take_along_axis(
+        places[:, :, None], pairs[..., None, None], axis=1
+    ).mean(axis=2)
+    at_first = tf.gather(recall, pairs[..., 0], batch_dims=1)
+    found = read(memory, keys.at_positions(model, at_first, tf.constant(middle)))
+    average = (first + second) / 2
+    seeds = noise.fold_in(batch.seeds, 1)
+    drawn = pixels.drawn(model, found, batch.seeds), pixels.drawn(model, average, seeds)
+    return tuple(images[known] for images in drawn)
