@@ -32,15 +32,15 @@ def scale_sweep(model: MemoryModel, dataset: Iterable[Episodes]) -> list[dict] |
     Returns:
       None for a model without keys. Else for each of `WIDTHS` windows, the finest
       first: `width` in blocks; `bound`, in nats/image, of -ln p(x given M and the key)
-      for the written image at whose place the key reads, the cost of the key left out,
-      where the model has `elbo_at`; `distance` of the picture to that image; `novelty`,
-      its distance to the nearest written image; `diversity`, the mean distance of two
-      pictures of a memory. Distances are mean absolute differences of a pixel.
+      for the written image at whose place the key reads, the cost of the key left out;
+      `distance` of the picture to that image; `novelty`, its distance to the nearest
+      written image; `diversity`, the mean distance of two pictures of a memory.
+      Distances are mean absolute differences of a pixel.
     """
     if not keys.has_keys(model):
         return None
     write, read = tf.function(model.write), tf.function(model.generate_from_keys)
-    score = tf.function(model.elbo_at) if hasattr(model, "elbo_at") else None
+    score = tf.function(model.elbo_at)
     rows = [{"width": width, "totals": Totals()} for width in widths(model).tolist()]
     for batch in dataset:
         images, counted = batch.images.numpy(), batch.mask.numpy()
@@ -50,6 +50,9 @@ def scale_sweep(model: MemoryModel, dataset: Iterable[Episodes]) -> list[dict] |
             wide = keys.with_width(model, recall, row["width"])
             found = pixels.likeliest(model, read(memory, wide, batch.seeds))
             numbers = {
+                "bound": score(
+                    memory, batch.images, wide, batch.seeds, batch.mask
+                ).bound,
                 "distance": np.abs(found - images).mean(axis=(2, 3, 4)),
                 "novelty": np.zeros(counted.shape),
                 "diversity": np.zeros(counted.shape),
@@ -61,8 +64,5 @@ def scale_sweep(model: MemoryModel, dataset: Iterable[Episodes]) -> list[dict] |
                     numbers["novelty"][episode, real] = near
                     apart = pixels.distances(own, own).sum(axis=1)
                     numbers["diversity"][episode, real] = apart / max(len(own) - 1, 1)
-            if score is not None:
-                elbo = score(memory, batch.images, wide, batch.seeds, batch.mask)
-                numbers["bound"] = elbo.bound
             row["totals"].add(numbers, counted)
     return [{"width": row["width"], **row["totals"].means()} for row in rows]

@@ -362,6 +362,29 @@ class KanervaPlusPlus(MemoryModel):
             latents = gaussians.draw(prior, seeds, Stream.LATENTS, temperature)
         return self.picture(latents)
 
+    def elbo_at(
+        self,
+        memory: Memory,
+        queries: tf.Tensor,
+        keys: tf.Tensor,
+        seeds: tf.Tensor,
+        mask: tf.Tensor | None = None,
+    ) -> Elbo:
+        """Terms of the bound of ln p(x | M, y) at given keys, whose cost is 0.
+
+        Args:
+          memory: B memories.
+          queries: [B, T, H, W, C] in [0, 1].
+          keys: [B, T, K, 3], one for each query.
+          seeds: int32 [B, 2].
+          mask: [B, T].
+        """
+        memory = self.check_memory(memory)
+        keys = self._checked_keys(keys, memory)
+        reading = self.reader(memory.cells, memory.coverage, keys)
+        embeddings = self._queries(memory, queries)
+        return self._terms(queries, seeds, mask, embeddings, None, keys, reading, True)
+
     def reconstruct(self, memory, queries, seeds, mask=None):
         del mask  # a query does not see the others
         return self.generate_from_keys(memory, self.infer_keys(memory, queries, seeds))
@@ -577,7 +600,7 @@ class KanervaPlusPlus(MemoryModel):
             mask,
             self.likelihood.log_prob(self.decode(latents), episode),
             gaussians.kl(posterior, prior, latents, analytic),
-            self.keys.kl(region, keys, analytic),
+            None if region is None else self.keys.kl(region, keys, analytic),
         )
 
     def _prior(self, keys, reading: Reading):

@@ -346,3 +346,20 @@ def test_bad_episodes_are_refused_by_every_method(box, episode, seeds):
     ):
         with pytest.raises(UserError, match="Received: values from 0.0 to 255.0"):
             method()
+
+
+def test_a_bound_at_the_keys_that_a_query_finds_lacks_their_cost_alone(spread, episode):
+    memory, seeds = (
+        spread.write(episode[:, :3]),
+        tf.constant([[n, 4] for n in range(3)]),
+    )
+    mask = np.float32([[1, 1, 1, 0, 0], [1, 0, 0, 0, 0], [1, 1, 1, 1, 1]])
+    keys = spread.infer_keys(memory, episode, seeds)
+    found = spread.elbo_at(memory, episode, keys, seeds, mask)
+    whole = spread.elbo(episode, seeds, mask, memory=memory)
+    np.testing.assert_allclose(found.log_likelihood, whole.log_likelihood, rtol=1e-5)
+    np.testing.assert_allclose(found.kl_latents, whole.kl_latents, rtol=1e-4, atol=1e-5)
+    assert not np.any(found.kl_keys) and np.any(whole.kl_keys)
+    moved = spread.elbo_at(memory, episode, keys + tf.constant(0.7), seeds, mask)
+    away = np.abs(moved.log_likelihood - found.log_likelihood)
+    assert np.all(away[:, 0] > 1e-3)
