@@ -16,6 +16,6 @@ def get_config():
     config.data.augment = ("nudge",)
     config.data.validation_split = "validation"
     use_dense_networks(config.model)
-    config.train.steps = 16_000
+    config.train.steps = 24_000
     config.train.checkpoint_every = 1_000
     return config

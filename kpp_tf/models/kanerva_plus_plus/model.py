@@ -15,7 +15,7 @@ from kpp_tf.models import gaussians
 from kpp_tf.models.kanerva_plus_plus.keys import FAMILIES, Region
 from kpp_tf.models.kanerva_plus_plus.latents import LatentPrior, RelativePosterior
 from kpp_tf.models.kanerva_plus_plus.memory import Memory
-from kpp_tf.models.kanerva_plus_plus.places import neighbour_loss
+from kpp_tf.models.kanerva_plus_plus.places import coarse_pixels, neighbour_loss
 from kpp_tf.models.kanerva_plus_plus.reader import WindowReader
 from kpp_tf.models.kanerva_plus_plus.windows import Windows
 from kpp_tf.models.kanerva_plus_plus.writer import BlockWriter, Writing
@@ -223,7 +223,7 @@ class KanervaPlusPlus(MemoryModel):
         encoding, so that a step teaches the same images to be stored and to be known,
         with 0 to T - 1 frames in the memory. Some of the frames that look around read
         windows of random widths (`Windows.explore`), and the places that images want
-        learn from `neighbour_loss` of the contents. Which frames are `written` is
+        learn from `neighbour_loss`. Which frames are `written` is
         nothing that has to be drawn.
 
         Returns:
@@ -245,17 +245,17 @@ class KanervaPlusPlus(MemoryModel):
             both,
             tf.tile(written, [1, 2]),
             tf.concat([writing.held(), tf.zeros_like(written)], axis=1),
-            self._map_loss(writing, written) * written,
+            self._map_loss(episode, writing, written) * written,
         )
 
-    def _map_loss(self, writing, real):
+    def _map_loss(self, episode, writing, real):
         """How little each episode's map says of who is alike: nats, float32 [B, 1]."""
-        batch, length = tf.unstack(tf.shape(writing.blocks)[:2])
+        batch = tf.shape(episode)[0]
         loss = tf.zeros([batch])
         if self.writer.place is not None:
-            contents = tf.reshape(writing.contents, [batch, length, -1])
+            features = coarse_pixels(episode)
             for k in range(self.blocks_per_frame):
-                loss += neighbour_loss(writing.places[:, :, k], contents, real)
+                loss += neighbour_loss(writing.places[:, :, k], features, real)
         return loss[:, tf.newaxis] / self.blocks_per_frame
 
     def predictive_elbo(self, episode, seeds, mask=None, analytic=True) -> Elbo:

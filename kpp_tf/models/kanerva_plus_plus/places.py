@@ -3,7 +3,7 @@
 import keras
 import tensorflow as tf
 
-NEIGHBOURS = 3
+NEIGHBOURS = 2
 SPAN = 12.0  # sides of the memory, in units of the Student t kernel
 
 
@@ -48,6 +48,25 @@ class PlaceHead(keras.layers.Layer):
             "blocks_per_frame": self.blocks_per_frame,
             "hidden": self.hidden_size,
         }
+
+
+def coarse_pixels(episode: tf.Tensor) -> tf.Tensor:
+    """Images at half the resolution, by which neighbours are known.
+
+    Distances between the contents that are stored say less of who is alike the longer
+    training goes on: they come to tell every image from every other.
+
+    Args:
+      episode: [B, T, H, W, C].
+
+    Returns:
+      float32 [B, T, F].
+    """
+    batch, length = tf.unstack(tf.shape(episode)[:2])
+    frames = tf.reshape(episode, [batch * length, *episode.shape[2:]])
+    coarse = tf.nn.avg_pool2d(frames, 2, 2, "SAME")
+    size = coarse.shape[1] * coarse.shape[2] * coarse.shape[3]
+    return tf.reshape(coarse, [batch, length, size])
 
 
 def neighbour_loss(

@@ -8,7 +8,7 @@ from kpp_tf.models.kanerva_plus_plus.places import PlaceHead, neighbour_loss
 from tests.layer_checks import check_layer, perturb
 
 
-def _loss(places, features, real, neighbours=3, span=12.0):
+def _loss(places, features, real, neighbours=NEIGHBOURS, span=SPAN):
     """KL[P || Q] of one episode in loops over pairs."""
     places, features = np.float64(places), np.float64(features)
     images = [n for n in range(len(places)) if real[n]]
@@ -55,6 +55,15 @@ def test_few_images_have_a_finite_loss_and_gradient(count):
         loss = neighbour_loss(places, tf.zeros([2, count, 3]), tf.ones([2, count]))
     np.testing.assert_allclose(loss, [0, 0], atol=1e-5)
     assert np.all(np.isfinite(tape.gradient(loss, places)))
+
+
+@pytest.mark.parametrize(("side", "channels"), [(4, 1), (6, 3)])
+def test_coarse_pixels_are_means_of_four(side, channels):
+    episode = np.random.default_rng(7).random((2, 3, side, side, channels))
+    expected = episode.reshape(2, 3, side // 2, 2, side // 2, 2, channels)
+    got = coarse_pixels(tf.constant(episode, tf.float32))
+    expected = expected.mean(axis=(3, 5)).reshape(2, 3, -1)
+    np.testing.assert_allclose(got, expected, atol=1e-6)
 
 
 def test_padding_alone_has_no_loss():
