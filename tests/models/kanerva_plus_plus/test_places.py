@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kpp_tf.models.kanerva_plus_plus.places import PlaceHead, neighbour_loss
+from kpp_tf.models.kanerva_plus_plus.places import (
+    NEIGHBOURS,
+    SPAN,
+    PlaceHead,
+    coarse_pixels,
+    neighbour_loss,
+)
 from tests.layer_checks import check_layer, perturb
 
 
