@@ -136,7 +136,7 @@ class TSMResNet(keras.layers.Layer):
         if carry is not None:
             carries = tf.split(carry, [math.prod(s) for s in self.carry_shapes], axis=1)
             carries = [
-                tf.reshape(part, [-1, *shape])
+                tf.reshape(part, [batch, *shape])
                 for part, shape in zip(carries, self.carry_shapes, strict=True)
             ]
         handed_on = []

@@ -91,6 +91,12 @@ class KanervaPlusPlus(MemoryModel):
         super().__init__(
             image_shape, likelihood, episode_length, encoder, decoder, **kwargs
         )
+        if (memory_size // block_size) ** 2 < blocks_per_frame:
+            raise UserError(
+                "the memory must hold one image at least: (memory_size / block_size)^2 "
+                f"blocks of blocks_per_frame. Received: memory_size={memory_size}, "
+                f"block_size={block_size}, blocks_per_frame={blocks_per_frame}"
+            )
         if key_posterior not in FAMILIES:
             raise UserError(
                 f"key_posterior must be one of {sorted(FAMILIES)}. Received: "

@@ -98,13 +98,13 @@ class Windows(keras.layers.Layer):
         return Region(tf.concat([scale, places], axis=-1), half_width)
 
     def explore(self, region: Region, share: float, seeds: tf.Tensor) -> Region:
-        """Gives some frames windows of random widths about the place they belong.
+        """Gives some blocks' keys windows of random widths about where they belong.
 
         So that a window of any width comes to mean: something like what is here.
 
         Args:
           region: of frames that look around.
-          share: of the frames, in [0, 1].
+          share: of the blocks that frames read, in [0, 1].
           seeds: int32 [B, 2].
         """
         centre = region.centre

@@ -529,6 +529,7 @@ def test_colour_images(likelihood):
     ("changes", "message"),
     [
         ({"memory_size": 7, "block_size": 2}, "memory_size=7, block_size=2"),
+        ({"blocks_per_frame": 10}, r"memory_size=3, block_size=1, blocks_per_frame=10"),
         ({"key_posterior": "cube"}, r"\['box', 'gaussian'\]. Received: 'cube'"),
         ({"explored": 1.5}, r"\[0, 1\]. Received: 1.5"),
         ({"explored": float("nan")}, r"Received: nan"),
