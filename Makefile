@@ -39,9 +39,10 @@ test: lint ## Lint, then the quick tests
 test-slow: $(STAMP) ## The slow tests alone
 	$(BIN)/python -m pytest -m slow $(ARGS)
 
-lint: $(STAMP) ## Check style and format; change nothing
+lint: $(STAMP) ## Check style, format and types; change nothing
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m ruff format --check .
+	$(BIN)/python -m mypy
 
 format: $(STAMP) ## Bring every file into format and repair what can be repaired
 	$(BIN)/python -m ruff check --fix .
@@ -63,5 +64,5 @@ lock: $(STAMP) ## Compile requirements*.txt anew; UPGRADE=1 takes the newest ver
 	  --output-file requirements-dev.txt
 
 clean: ## Remove .venv, caches and build output; runs/ stays
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -187,6 +187,7 @@ class ModelFlags:
         if self.pretrained.value is not None:
             model, config = pretrained.load(self.pretrained.value)
         else:
+            assert self.workdir.value is not None, "one of the two is given"
             model, config = checkpoints.load_model(
                 self.workdir.value, ema=self.ema.value, which=self.which.value
             )
@@ -277,7 +278,7 @@ def _parse(argv: list[str]) -> list[str]:
         validation.check(config)
     # absl's default is 0, which tells everything that goes well.
     if flags.FLAGS["verbosity"].using_default_value:
-        flags.FLAGS.verbosity = logging.WARNING
+        logging.set_verbosity(logging.WARNING)
     # Read when TensorFlow is imported: all of its lines, or errors alone.
     quiet = flags.FLAGS.verbosity < logging.INFO
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2" if quiet else "0")

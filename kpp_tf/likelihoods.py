@@ -116,7 +116,8 @@ class LogisticMixture:
     def mean(self, parameters: tf.Tensor, channels: int) -> tf.Tensor:
         logits, means, _, mixing = self._split(parameters, channels)
         weights = tf.nn.softmax(logits)
-        colours, pair = [], 0
+        colours: list[tf.Tensor] = []
+        pair = 0
         for c in range(channels):
             mean = means[..., c, :]
             for j in range(c):

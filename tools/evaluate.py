@@ -61,23 +61,24 @@ JSON = flags.DEFINE_string(
 def main() -> int:
     """Measures; returns the exit code."""
     as_trained = MODEL.which.value == "newest" and not MODEL.memory_size.value
-    if WATCH.value and (MODEL.workdir.value is None or not as_trained):
+    watched = MODEL.workdir.value if WATCH.value else None
+    if WATCH.value and (watched is None or not as_trained):
         raise UserError(
             "--watch takes --workdir, its newest checkpoints and the memory as trained"
         )
-    if not WATCH.value:
+    if watched is None:
         MODEL.check()
     strategy = DEVICES.make()
     from kpp_tf.training import checkpoints
     from kpp_tf.training.checkpoint_watch import watch
 
-    if not WATCH.value:
+    if watched is None:
         with strategy.scope():
             model, config = MODEL.load()
         _measure(model, config, strategy)
         return 0
     model = None
-    for checkpoint in watch(MODEL.workdir.value):
+    for checkpoint in watch(watched):
         if model is None:
             with strategy.scope():
                 model, config = MODEL.load()

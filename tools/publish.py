@@ -16,8 +16,10 @@ from absl import flags
 from kpp_tf import cli
 from kpp_tf.errors import UserError
 
-WORKDIR = flags.DEFINE_string("workdir", None, "Folder of a finished run.")
-NAME = flags.DEFINE_string("name", None, "Name of the pretrained model.")
+WORKDIR = flags.DEFINE_string(
+    "workdir", None, "Folder of a finished run.", required=True
+)
+NAME = flags.DEFINE_string("name", None, "Name of the pretrained model.", required=True)
 EMA = flags.DEFINE_bool("ema", True, "Take the weights' average, where there is one.")
 WHICH = flags.DEFINE_enum("which", "newest", ["newest", "best"], "Checkpoint to take.")
 
@@ -45,5 +47,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    flags.mark_flags_as_required(["workdir", "name"])
     cli.run(main)

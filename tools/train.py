@@ -28,7 +28,7 @@ from absl import flags
 from kpp_tf import cli
 
 CONFIG = cli.define_config()
-WORKDIR = flags.DEFINE_string("workdir", None, "Folder of this run.")
+WORKDIR = flags.DEFINE_string("workdir", None, "Folder of this run.", required=True)
 DATA_DIR = cli.define_data_dir()
 DEVICES = cli.StrategyFlags()
 ROLLBACKS = flags.DEFINE_integer(
@@ -105,5 +105,5 @@ def _train() -> int:
 
 
 if __name__ == "__main__":
-    flags.mark_flags_as_required(["config", "workdir"])
+    flags.mark_flag_as_required("config")
     cli.run(main)

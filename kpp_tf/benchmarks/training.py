@@ -1,5 +1,6 @@
 """The training step, the loop and the input pipeline around it, memories alone."""
 
+import functools
 import time
 
 import keras
@@ -53,8 +54,7 @@ def model_speed(config: ConfigDict, rounds: int = 5) -> dict:
     for name, (function, arguments) in calls.items():
         concrete = function.get_concrete_function(*arguments)
         seconds = seconds_per_call(
-            lambda function=function, arguments=arguments: function(*arguments),
-            rounds=rounds,
+            functools.partial(function, *arguments), rounds=rounds
         )
         rate = count_flops(concrete) / seconds / 1e9
         results[name] = {

@@ -52,7 +52,8 @@ def read(path: Path, image_shape: tuple[int, int, int], split: str = "") -> Coll
             continue
         where = f"the array {name!r} of {path}"
         pictures = fitting.as_pictures(array, where)
-        if fitting.is_enlarged(*pictures.shape[1:3], image_shape):
+        height, width = pictures.shape[1:3]
+        if fitting.is_enlarged(height, width, image_shape):
             enlarged += len(pictures)
         images.append(fitting.fit(tf.constant(pictures), image_shape).numpy())
         keys += [f"{name}/{row}" for row in range(len(pictures))]

@@ -51,9 +51,8 @@ def load(split: str) -> ImageTable:
                 f"Received: {split!r}"
             )
     images = np.concatenate([_draw_split(part) for part in parts])
-    numbers = np.concatenate(
-        [np.arange(n) + first for first, n in map(CHARACTERS.get, parts)]
-    )
+    places = [CHARACTERS[part] for part in parts]
+    numbers = np.concatenate([np.arange(n) + first for first, n in places])
     return ImageTable(
         images=images,
         labels=np.repeat(numbers, DRAWERS).astype(np.int64),

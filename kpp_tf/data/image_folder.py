@@ -73,9 +73,9 @@ def _files(folder: Path) -> Iterator[tuple[str, int, int]]:
 def _decoded(folder, files, image_shape, damaged) -> tuple[np.ndarray, list[str]]:
     """Images and names of the files that can be decoded."""
     names = [name for name, *_ in files]
-    bad = {name: why for name in names if (why := _no_file(folder, name))}
-    paths = [os.fsencode(folder / name) for name in names if name not in bad]
-    rows = [row for row, name in enumerate(names) if name not in bad]
+    reasons = {name: why for name in names if (why := _no_file(folder, name))}
+    paths = [os.fsencode(folder / name) for name in names if name not in reasons]
+    rows = [row for row, name in enumerate(names) if name not in reasons]
 
     def decode(row, path):
         image = _decode(path)
@@ -93,8 +93,8 @@ def _decoded(folder, files, image_shape, damaged) -> tuple[np.ndarray, list[str]
             enlarged += fitting.is_enlarged(height, width, image_shape)
     # What came back without an image is decoded again, to hear why.
     for row in sorted(set(rows) - set(kept)):
-        bad[names[row]] = _reason(folder / names[row])
-    bad = [f"{name!r} ({bad[name]})" for name in names if name in bad]
+        reasons[names[row]] = _reason(folder / names[row])
+    bad = [f"{name!r} ({reasons[name]})" for name in names if name in reasons]
     if bad and damaged == "stop":
         raise UserError(
             f"An image of {str(folder)!r} cannot be read. Remove it, or pass over such "

@@ -156,17 +156,15 @@ def read(
     )
     dataset = dataset.map(select, num_parallel_calls=tf.data.AUTOTUNE)
     dataset = dataset.batch(batch_size).prefetch(2)
-    arrays, done = None, 0
+    arrays = into(size) if into else {}
+    done = 0
     try:
         # TFDS checks that there are exactly as many examples as there should be.
         for batch in dataset.as_numpy_iterator():
-            if arrays is None:
-                arrays = into(size) if into else {}
-                for key, value in batch.items():
-                    if key not in arrays:
-                        arrays[key] = np.empty((size, *value.shape[1:]), value.dtype)
             end = done + len(next(iter(batch.values())))
             for key, value in batch.items():
+                if key not in arrays:
+                    arrays[key] = np.empty((size, *value.shape[1:]), value.dtype)
                 arrays[key][done:end] = value
             done = end
     except tf.errors.OpError as error:

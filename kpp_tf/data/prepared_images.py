@@ -109,8 +109,13 @@ def load_any(data_config: ConfigDict, split: str, data_dir: str | None) -> Image
         )
     folder = prepared.find(name, data_dir)
     info = prepared.open_folder(folder).info
-    image = _feature(info, tfds.features.Image, folder, needed=True)
-    label = _feature(info, tfds.features.ClassLabel, folder, needed=False)
+    image = _feature(info, tfds.features.Image)
+    label = _feature(info, tfds.features.ClassLabel)
+    if image is None or info.features[image].np_dtype != np.uint8:
+        raise UserError(
+            f"{folder / 'features.json'} must have one feature that is an image of "
+            f"8 bits, or one of that kind named 'image'. Received: {info.features}"
+        )
     shape = tuple(data_config.image_shape)
 
     def transform(example):
@@ -139,14 +144,9 @@ def load_any(data_config: ConfigDict, split: str, data_dir: str | None) -> Image
     return select(collection, data_config, split, data_config.name)
 
 
-def _feature(info, kind: type, folder, needed: bool) -> str | None:
+def _feature(info, kind: type) -> str | None:
     """The one feature of a kind, or the one of these by its usual name."""
     names = [name for name, of in info.features.items() if isinstance(of, kind)]
     usual = sorted({"image", "label"} & set(names))
     chosen = names if len(names) == 1 else usual
-    if needed and (not chosen or info.features[chosen[0]].np_dtype != np.uint8):
-        raise UserError(
-            f"{folder / 'features.json'} must have one feature that is an image of "
-            f"8 bits, or one of that kind named 'image'. Received: {info.features}"
-        )
     return chosen[0] if chosen else None

@@ -1,6 +1,7 @@
 """Does reading again and again lead from a damaged image to the stored one?"""
 
-from collections.abc import Iterable
+import functools
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import tensorflow as tf
@@ -32,10 +33,8 @@ def attractor(
       the last reading is nearest.
     """
     write, refine = tf.function(model.write), tf.function(model.refine)
-    damages = {
-        f"salt and pepper, {share:.0%}": (
-            lambda images, seeds, share=share: salt_and_pepper(images, seeds, share)
-        )
+    damages: dict[str, Callable] = {
+        f"salt and pepper, {share:.0%}": functools.partial(salt_and_pepper, share=share)
         for share in NOISE
     }
     damages["lower half hidden"] = lambda images, seeds: hide_half(images)

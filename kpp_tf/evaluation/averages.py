@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from kpp_tf import likelihoods
-from kpp_tf.models import MemoryModel
+from kpp_tf.evaluation.scorer import Scorer
 
 
 class Totals:
@@ -67,7 +67,7 @@ class Totals:
         return {"value": value, "standard_error": error}
 
 
-def unit(model: MemoryModel) -> tuple[str, float]:
+def unit(model: Scorer) -> tuple[str, float]:
     """The unit that a model's bounds are told in, and what it is of a nat an image.
 
     Returns:
@@ -80,7 +80,7 @@ def unit(model: MemoryModel) -> tuple[str, float]:
     return "bits/dim", likelihoods.bits_per_dim(1.0, dims)
 
 
-def figure(totals: Totals, name: str, model: MemoryModel) -> dict:
+def figure(totals: Totals, name: str, model: Scorer) -> dict:
     """`value`, `standard_error` and `unit` of a bound that was added in nats/image."""
     name_of_unit, factor = unit(model)
     value, error = totals.mean(name)

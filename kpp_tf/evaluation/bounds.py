@@ -9,7 +9,8 @@ import tensorflow as tf
 from kpp_tf import likelihoods, noise
 from kpp_tf.data import Episodes
 from kpp_tf.evaluation.averages import Totals, figure
-from kpp_tf.models import Elbo, Memory, MemoryModel
+from kpp_tf.evaluation.scorer import Scorer
+from kpp_tf.models import Elbo, Memory
 
 TERMS = Elbo._fields
 IMAGES_AT_ONCE = 512
@@ -18,7 +19,7 @@ Score = Callable[..., Elbo]
 
 
 def stored(
-    model: MemoryModel,
+    model: Scorer,
     dataset: Iterable[Episodes],
     samples: int = 0,
     transform: Callable[[Memory], Memory] | None = None,
@@ -54,7 +55,7 @@ def stored(
     return _bound(model, dataset, passes, samples)
 
 
-def unseen(model: MemoryModel, dataset: Iterable[Episodes], samples: int = 0) -> dict:
+def unseen(model: Scorer, dataset: Iterable[Episodes], samples: int = 0) -> dict:
     """The bound over images that were not written: what the model knows.
 
     Each episode's first half is written and its second half scored, then the other way
@@ -75,7 +76,7 @@ def unseen(model: MemoryModel, dataset: Iterable[Episodes], samples: int = 0) ->
     return _bound(model, dataset, passes, samples)
 
 
-def swapped(model: MemoryModel, dataset: Iterable[Episodes]) -> dict:
+def swapped(model: Scorer, dataset: Iterable[Episodes]) -> dict:
     """The bound of each episode under the memory of its batch's next episode.
 
     How far it lies above `stored` shows how much is read from the memory.
@@ -102,7 +103,7 @@ def swapped(model: MemoryModel, dataset: Iterable[Episodes]) -> dict:
     return _bound(model, dataset, passes, 0)
 
 
-def evaluate(model: MemoryModel, dataset: Iterable[Episodes]) -> dict[str, float]:
+def evaluate(model: Scorer, dataset: Iterable[Episodes]) -> dict[str, float]:
     """What a training run reports of a split: `stored`, flat.
 
     Returns:
@@ -170,7 +171,7 @@ def _repeated(structure, many):
 
 
 def _bound(
-    model: MemoryModel,
+    model: Scorer,
     dataset: Iterable[Episodes],
     passes: Callable[[Episodes], Iterator[tuple[tf.Tensor, dict[str, Any]]]],
     samples: int,

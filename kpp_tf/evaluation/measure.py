@@ -16,6 +16,7 @@ from kpp_tf.evaluation.nudge import nudge
 from kpp_tf.evaluation.predictive import predictive
 from kpp_tf.evaluation.samples import samples
 from kpp_tf.evaluation.scale_sweep import scale_sweep
+from kpp_tf.evaluation.scorer import Scorer
 from kpp_tf.models import MemoryModel
 
 # In the order of what they cost.
@@ -58,7 +59,7 @@ class Material(NamedTuple):
     split: ImageTable | None = None
     space: FeatureSpace | None = None
     num_samples: int = 16
-    scored: MemoryModel | None = None
+    scored: Scorer | None = None
 
 
 def measure(
@@ -107,7 +108,9 @@ def measure(
     def rates():
         slots = results["capacity"] or material.length
         rows = rate.model_rows(model, material.episodes, material.length)
-        return rows + rate.plain_rows(material.train, material.split, slots)
+        train, split = material.train, material.split
+        assert train is not None and split is not None, "rate takes both tables"
+        return rows + rate.plain_rows(train, split, slots)
 
     functions: dict[str, Callable] = {
         "stored": lambda: bounds.stored(scored, material.episodes),

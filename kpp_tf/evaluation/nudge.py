@@ -81,11 +81,11 @@ def nudge(
             "standard_error": error,
             "pixel_distance": distance,
         }
-    real = np.concatenate(real)
+    features = np.concatenate(real)
 
-    def frechet(images):
-        images = np.concatenate(images)
-        return frechet_distance(space(images), real) if len(images) > 1 else None
+    def frechet(batches):
+        images = np.concatenate(batches)
+        return frechet_distance(space(images), features) if len(images) > 1 else None
 
     return {
         **results,

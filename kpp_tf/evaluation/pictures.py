@@ -73,7 +73,8 @@ def zoom(model: KanervaPlusPlus, batch: Episodes) -> np.ndarray:
     memory = model.write(batch.images, batch.mask)
     key = keys.recall_keys(model, memory, batch.images)[:, :1]
     columns = [batch.images[:, 0]]
-    for width in np.geomspace(*widths(model)[[0, -1]], COLUMNS - 1):
+    finest, *_, all_of_it = widths(model)
+    for width in np.geomspace(finest, all_of_it, COLUMNS - 1):
         wide = keys.with_width(model, key, float(width))
         columns.append(model.generate_from_keys(memory, wide, batch.seeds)[:, 0])
     return _grid(np.stack(columns, axis=1))

@@ -8,12 +8,10 @@ from kpp_tf import noise
 from kpp_tf.data import Episodes
 from kpp_tf.evaluation.averages import Totals, figure
 from kpp_tf.evaluation.bounds import image_bounds
-from kpp_tf.models import MemoryModel
+from kpp_tf.evaluation.scorer import Scorer
 
 
-def predictive(
-    model: MemoryModel, dataset: Iterable[Episodes], samples: int = 0
-) -> dict:
+def predictive(model: Scorer, dataset: Iterable[Episodes], samples: int = 0) -> dict:
     """The bound of -ln p(x_t given M(x_<t)), its mean over t and its curve.
 
     By the chain rule the sum over t bounds -ln p(X): the mean compares with any density
@@ -49,7 +47,8 @@ def predictive(
                 columns.append(found["bound"])
             return tf.concat(columns, axis=1)
 
-    totals, by_place = Totals(), []
+    totals = Totals()
+    by_place: list[Totals] = []
     for batch in dataset:
         found = bounds_of(batch)
         totals.add({"bound": found}, batch.mask)

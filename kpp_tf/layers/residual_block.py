@@ -39,7 +39,7 @@ class ResidualBlock(keras.layers.Layer):
         self.first_norm = group_norm(width, name="first_norm")
         self.second = keras.layers.Conv2D(width, 3, name="second", **conv)
         self.second_norm = group_norm(width, gamma="zeros", name="second_norm")
-        self.projection = None
+        self.projection: keras.layers.Layer | None = None
 
     def build(self, input_shape):
         frames = (None, *input_shape[2:])

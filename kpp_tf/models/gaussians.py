@@ -1,11 +1,9 @@
 """Diagonal Gaussians as the models use them: one place for draws and for KLs."""
 
 import tensorflow as tf
-import tensorflow_probability as tfp
+from tensorflow_probability import distributions as tfd
 
 from kpp_tf import noise
-
-tfd = tfp.distributions
 
 
 def diagonal(mean: tf.Tensor, stddev: tf.Tensor) -> tfd.MultivariateNormalDiag:

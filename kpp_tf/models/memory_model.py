@@ -46,7 +46,7 @@ class Elbo(NamedTuple):
         kl_memory: tf.Tensor | None = None,
     ) -> "Elbo":
         """Terms [B, T] with 0 for padded images, and for a term that is None."""
-        terms = (log_likelihood, kl_latents, kl_keys, kl_memory)
+        terms = [log_likelihood, kl_latents, kl_keys, kl_memory]
         zeros = tf.zeros_like(log_likelihood)
         terms = [zeros if term is None else term for term in terms]
         if mask is not None:
@@ -383,7 +383,7 @@ def any_length(
         missing = [[0, 0], [0, tf.maximum(1 - length, 0)]]
         return tf.pad(tensor, [*missing, *[[0, 0]] * (len(tensor.shape) - 2)])
 
-    masks = (mask if mask is None else padded(mask) for mask in masks)
+    masks = tuple(mask if mask is None else padded(mask) for mask in masks)
     return function(padded(frames), *masks)[:, :length]
 
 

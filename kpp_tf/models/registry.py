@@ -1,8 +1,9 @@
 """The models by the names that configs give them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import keras
+from ml_collections import ConfigDict
 
 from kpp_tf.errors import UserError
 from kpp_tf.models.dnc.model import GenerativeDNC
@@ -23,11 +24,11 @@ BY_NAME: dict[str, Callable[..., MemoryModel]] = {
 }
 
 
-def build_model(config: Mapping) -> MemoryModel:
+def build_model(config: ConfigDict) -> MemoryModel:
     """Builds the model that a config names, with its weights created.
 
     Args:
-      config: a ConfigDict of `kpp_tf.config`; `config.model` holds the name and the
+      config: of `kpp_tf.config`; `config.model` holds the name and the
         constructor's arguments, `config.data` the image shape and episode length.
 
     Returns:

@@ -179,8 +179,8 @@ def _commands(results: Sequence[Result]) -> Iterator[str]:
 
 
 def _runs(models: Sequence[Result]) -> Iterator[str]:
-    fields = ("split", "episode_length", "capacity", "seed", "parameters", "step")
-    fields += ("images_seen", "hours")
+    fields = ["split", "episode_length", "capacity", "seed", "parameters", "step"]
+    fields += ["images_seen", "hours"]
     rows = []
     for result in models:
         revision = result.content.get("git_revision", MISSING)

@@ -11,7 +11,7 @@ import numpy as np
 from kpp_tf.serving.client_base import Client, ServingError, UnavailableError
 from kpp_tf.serving.specs import Field, SignatureSpec
 
-_DTYPES = {"DT_FLOAT": np.float32, "DT_INT32": np.int32}
+_DTYPES: dict[str, type[np.generic]] = {"DT_FLOAT": np.float32, "DT_INT32": np.int32}
 # What gRPC reads as UNAVAILABLE where a proxy answers it in HTTP
 # (grpc/grpc, doc/http-grpc-status-mapping.md).
 _UNAVAILABLE = (429, 502, 503, 504)

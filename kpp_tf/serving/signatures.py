@@ -71,16 +71,16 @@ class Signature(NamedTuple):
 
         @functools.wraps(self.row)
         def batched(*values):
-            values = [
+            rows = [
                 checked(value, name, field.shape, field.low, field.high)
                 for value, (name, field) in zip(
                     values, self.inputs.items(), strict=True
                 )
             ]
-            values = same_batch(**dict(zip(self.inputs, values, strict=True)))
+            rows = same_batch(**dict(zip(self.inputs, rows, strict=True)))
             return tf.map_fn(
                 self._one,
-                values,
+                rows,
                 fn_output_signature={
                     name: tf.TensorSpec(field.shape[1:], field.dtype)
                     for name, field in self.outputs.items()

@@ -41,7 +41,7 @@ def example_inputs(
       all else 0 or 1.
     """
     rng = np.random.default_rng(seed)
-    values = {}
+    values: dict[str, np.ndarray] = {}
     for name, field in sorted(fields.items()):
         sizes = [batch, *(length if d is None else d for d in field.shape[1:])]
         if name == "seed":

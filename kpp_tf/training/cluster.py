@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
-from typing import Any, NamedTuple
+from typing import Any
 
 from kpp_tf.errors import UserError
 
@@ -15,7 +16,8 @@ EXAMPLE = (
 )
 
 
-class Cluster(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class Cluster:
     """What TF_CONFIG says.
 
     Attributes:

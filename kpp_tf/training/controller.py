@@ -146,7 +146,8 @@ class Controller:
 
     def _loop(self, steps):
         trainer, train = self.trainer, self.config.train
-        pending, clock = [], Clock(trainer.images_per_step, trainer.step)
+        pending: list[np.ndarray] = []
+        clock = Clock(trainer.images_per_step, trainer.step)
         while trainer.step < steps:
             count = self._steps_to_next_event()
             rows, stop = self._profiled(trainer.train, count)
@@ -291,7 +292,9 @@ class Controller:
                 f"{train.clip_norm:g}; 0: no clipping); the same --workdir takes them."
             )
         self._rollbacks_left -= 1
-        restored, skipped = self.checkpoints.restore()
+        found = self.checkpoints.restore()
+        assert found is not None, "saved_step says that there is a checkpoint"
+        restored, skipped = found
         passed = step - restored + 1
         trainer.move_to(restored, skipped + passed)
         self.progress.say(

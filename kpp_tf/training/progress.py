@@ -87,7 +87,8 @@ class Clock:
 
     def __init__(self, images_per_step: int, step: int):
         self.images_per_step = images_per_step
-        self._first, self._began = step, None
+        self._first = step
+        self._began: float | None = None
 
     def start_after_first_call(self, step: int) -> None:
         """Starts, once."""
@@ -101,14 +102,17 @@ class Clock:
     def images_per_second(self, step: int) -> float:
         """Since the start; 0 if no step was made since."""
         images = (step - self._first) * self.images_per_step
-        return images / (time.monotonic() - self._began) if images else 0.0
+        if self._began is None or not images:
+            return 0.0
+        return images / (time.monotonic() - self._began)
 
     @contextlib.contextmanager
     def paused(self) -> Iterator[None]:
         """What happens in this block is not timed."""
         at = time.monotonic()
         yield
-        self._began += time.monotonic() - at
+        if self._began is not None:
+            self._began += time.monotonic() - at
 
 
 def _duration(seconds: float) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 
 import tensorflow as tf
@@ -38,10 +39,7 @@ class ReplicatedModel:
         analytic: bool = True,
     ) -> Elbo:
         """`MemoryModel.elbo` of the whole batch."""
-
-        def score(*batch):
-            return self.model.elbo(*batch, analytic=analytic)
-
+        score = functools.partial(self.model.elbo, analytic=analytic)
         return self._by_rows(score, episode, seeds, mask, written, memory)
 
     def write(

@@ -1,6 +1,6 @@
 """The map beside a walk: walls, rooms, the path, and where the agent looks."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -16,7 +16,7 @@ _AGENT = (214, 39, 40)
 
 
 def draw_map(
-    layout: Layout, poses: np.ndarray, arrows: Sequence[int] = (0,)
+    layout: Layout, poses: np.ndarray, arrows: Iterable[int] = (0,)
 ) -> np.ndarray:
     """Draws a maze from above, north up.
 
@@ -31,7 +31,9 @@ def draw_map(
     scale = PIXELS_PER_CELL * _SUPERSAMPLING
     palette = np.array([_CORRIDOR, *_ROOMS], np.float32)
     rooms = np.where(layout.room > 0, 1 + (layout.room - 1) % len(_ROOMS), 0)
-    cells = np.where(layout.free[..., None], palette[rooms], np.float32(_WALL))
+    cells = np.where(
+        layout.free[..., None], palette[rooms], np.array(_WALL, np.float32)
+    )
     canvas = cells.repeat(scale, 0).repeat(scale, 1)
 
     def paint(x, y, reach, colour, shape):

@@ -77,7 +77,10 @@ def _trace(tour: list[tuple[int, int]], samples_per_cell: int = 64):
     """
     centres = np.array(tour, np.float64)[:, ::-1] + 0.5
     t = np.arange(samples_per_cell) / samples_per_cell
-    x, y, heading, length = [], [], [], []
+    x: list[np.ndarray] = []
+    y: list[np.ndarray] = []
+    heading: list[np.ndarray] = []
+    length: list[np.ndarray] = []
 
     def add(px, py, angle, total):
         start = length[-1][-1] + last_step[0] if length else 0.0

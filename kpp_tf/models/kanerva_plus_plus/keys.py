@@ -26,14 +26,12 @@ import math
 from typing import NamedTuple
 
 import tensorflow as tf
-import tensorflow_probability as tfp
+from tensorflow_probability import distributions as tfd
 
 from kpp_tf import noise
 from kpp_tf.models import gaussians
 from kpp_tf.models.kanerva_plus_plus.reader import normal_quantile
 from kpp_tf.noise import Stream
-
-tfd = tfp.distributions
 
 EDGE = 1e-4  # keys end here before 0 and 1 of the cube, so that they are finite
 
@@ -112,7 +110,10 @@ class GaussianKeys:
         return tf.reduce_sum(gaussians.kl(posterior, prior, keys, analytic), axis=-1)
 
 
-FAMILIES = {"box": BoxKeys, "gaussian": GaussianKeys}
+FAMILIES: dict[str, type[BoxKeys] | type[GaussianKeys]] = {
+    "box": BoxKeys,
+    "gaussian": GaussianKeys,
+}
 
 
 def _edges(region):

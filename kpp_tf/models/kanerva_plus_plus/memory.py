@@ -34,7 +34,7 @@ class Memory(NamedTuple):
     def save(self, path: str | Path) -> None:
         """Writes the memory as arrays of an .npz file, without any code."""
         with files.replacing(path) as temporary, temporary.open("wb") as stream:
-            np.savez(stream, **{k: np.asarray(v) for k, v in self._asdict().items()})
+            np.savez(stream, cells=self.cells, coverage=self.coverage, carry=self.carry)
 
     @classmethod
     def load(cls, path: str | Path) -> Memory:

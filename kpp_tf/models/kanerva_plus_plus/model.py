@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 import tensorflow as tf
-import tensorflow_probability as tfp
+from tensorflow_probability import distributions as tfd
 
 from kpp_tf import noise
 from kpp_tf.errors import UserError
@@ -21,8 +21,6 @@ from kpp_tf.models.kanerva_plus_plus.windows import Windows
 from kpp_tf.models.kanerva_plus_plus.writer import BlockWriter, Writing
 from kpp_tf.models.memory_model import Elbo, MemoryModel, TrainingTerms
 from kpp_tf.noise import Stream
-
-tfd = tfp.distributions
 
 Reading = tuple[tf.Tensor, tf.Tensor]  # blocks and how much of them is covered
 
