@@ -56,7 +56,7 @@ def test_an_unknown_name_is_refused(stored):
 def test_weights_of_another_config_are_refused(stored):
     path = stored / "tiny" / "config.json"
     config = json.loads(path.read_text())
-    config["model"]["writer"] = "pooled"
+    config["model"]["hidden"] += 1
     path.write_text(json.dumps(config))
     with pytest.raises(UserError, match="are not those that its config"):
         pretrained.load("tiny", stored)

@@ -43,7 +43,7 @@ def test_the_default_passes_and_every_number_has_a_range():
         ("model.memory_size", 0, "1 or more"),
         ("model.latent_size", -2, "1 or more"),
         ("model.encoder.widths", (8, 0), "1 or more"),
-        ("model.key_stddev", float("nan"), "finite"),
+        ("model.finest", float("nan"), "finite"),
     ],
 )
 def test_what_is_outside_its_range_is_named(field, value, message):

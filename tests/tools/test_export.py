@@ -48,7 +48,7 @@ def test_a_run_is_exported_inspected_and_served(workdir, tmp_path):
     assert done.returncode == 0, done.stderr
     described = json.loads(done.stdout)
     assert described["path"] == str(version)
-    assert described["memory_floats"] == described["live"]["memory_floats"] == 32
+    assert described["memory_floats"] == described["live"]["memory_floats"] == 36
     assert described["live"]["flops_per_image"]["generate"] > 0
     picture = tmp_path / "samples.png"
     with LocalServer(tmp_path / "m") as server:
@@ -99,7 +99,7 @@ def test_a_run_is_exported_with_a_memory_of_another_size(workdir, tmp_path):
     )
     assert done.returncode == 0, done.stderr
     done = run("inspect_model", str(tmp_path / "m"), "--json")
-    assert json.loads(done.stdout)["memory_floats"] == 3 * 3 * 8
+    assert json.loads(done.stdout)["memory_floats"] == 3 * 3 * (8 + 1)
 
 
 def test_a_folder_without_a_run_is_refused(tmp_path):
