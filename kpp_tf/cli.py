@@ -135,6 +135,24 @@ class DataFlags:
         )
 
 
+def load_model(source: str):
+    """A trained model by its place: a run's folder, or a pretrained model's name.
+
+    Returns:
+      (model, config), of a `MemoryModel` and a `ConfigDict`.
+
+    Raises:
+      UserError: if there is neither, or it cannot be read.
+    """
+    start_tensorflow()
+    from kpp_tf import pretrained
+    from kpp_tf.training import checkpoints
+
+    if (Path(source) / checkpoints.FOLDER).is_dir():
+        return checkpoints.load_model(source)
+    return pretrained.load(source)
+
+
 class ModelFlags:
     """--workdir or --pretrained, which name a model, and the ways to take it.
 
@@ -279,9 +297,10 @@ def _parse(argv: list[str]) -> list[str]:
     # absl's default is 0, which tells everything that goes well.
     if flags.FLAGS["verbosity"].using_default_value:
         logging.set_verbosity(logging.WARNING)
-    # Read when TensorFlow is imported: all of its lines, or errors alone.
+    # Read when TensorFlow is imported: all of its lines, or none. What it calls errors
+    # are remarks (oneDNN has no int32, there is no GPU); real ones are exceptions.
     quiet = flags.FLAGS.verbosity < logging.INFO
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2" if quiet else "0")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3" if quiet else "0")
     return rest
 
 

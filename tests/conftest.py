@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 # Read by TensorFlow when it is first imported, so set before any test module is.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
 @pytest.fixture(scope="session")

@@ -121,6 +121,6 @@ def test_arguments_are_passed_on_where_they_are_wanted(program):
 def test_lines_of_tensorflow_are_as_many_as_are_asked_for(program, monkeypatch):
     monkeypatch.delenv("TF_CPP_MIN_LOG_LEVEL")
     body = "print(os.environ['TF_CPP_MIN_LOG_LEVEL'], logging.get_verbosity())"
-    assert program(body).stdout == "2 -1\n"
+    assert program(body).stdout == "3 -1\n"
     assert program(body, "--verbosity=0").stdout == "0 0\n"
-    assert program(body, "--verbosity=-3").stdout == "2 -3\n"
+    assert program(body, "--verbosity=-3").stdout == "3 -3\n"

@@ -61,7 +61,7 @@ def _export_saved_model():
         warmup.require_extra()
     model, name = _load()
     path, differences = saved_model.export(
-        model, OUT.value, name, NUM_SAMPLES.value, WARM_UP.value
+        model, Path(OUT.value) / name, name, NUM_SAMPLES.value, WARM_UP.value
     )
     _report(differences)
     print(f"Wrote {path}: version {path.name} of {name}, checked against the model.")

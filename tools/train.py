@@ -1,4 +1,4 @@
-r"""Trains a model.
+r"""Trains a model, and exports it for serving.
 
     python tools/train.py --config=configs/glyphs.py --workdir=runs/glyphs
     python tools/train.py --config=configs/binarized_mnist.py \
@@ -8,9 +8,14 @@ r"""Trains a model.
     python tools/train.py --config=configs/glyphs.py --workdir=runs/two \
         --strategy=mirrored --num_cpus=2
 
+    python tools/train.py --config=configs/binarized_mnist.py --workdir=runs/mine \
+        --init_from=binarized_mnist --config.data.name=PICTURES \
+        --config.data.binarize=fixed --config.train.kl_warmup_steps=0
+
 The same command line goes on with a run that was stopped, from its newest checkpoint.
 The work directory holds config.json, metrics.csv (nats per image), tensorboard/,
-checkpoints/, best/ (with config.data.validation_split) and, at the end, summary.json;
+checkpoints/, best/ (with config.data.validation_split) and, at the end, summary.json
+and exported/, versions of a SavedModel as TF Serving loads them (docs/serving.md);
 config_changes.json says what of the config was changed on the way.
 docs/distributed.md says how to train on several machines.
 
@@ -22,6 +27,7 @@ helps.
 
 import os
 import sys
+from pathlib import Path
 
 from absl import flags
 
@@ -42,6 +48,18 @@ PROFILE_AT = flags.DEFINE_integer(
     "profile_at", 0, "Profile the first loop from this step on, for TensorBoard."
 )
 TENSORBOARD = flags.DEFINE_bool("tensorboard", True, "Write TensorBoard files.")
+INIT_FROM = flags.DEFINE_string(
+    "init_from",
+    None,
+    "Start from the weights of a pretrained model's name or a run's folder, of the "
+    "same architecture; a run that goes on keeps its own.",
+)
+EXPORT = flags.DEFINE_bool(
+    "export", True, "Export kanerva_plus_plus for serving at the end."
+)
+EXPORT_DIR = flags.DEFINE_string(
+    "export_dir", None, "Folder of exported versions; <workdir>/exported if not given."
+)
 
 EXIT_DIVERGED, EXIT_WORKER_LOST = 3, 144
 
@@ -81,10 +99,14 @@ def _train() -> int:
         validation = load_scored(config, data.validation_split, folder)
     test = load_scored(config, data.test_split, folder)
     trainer = Trainer(config, load_scored(config, data.train_split, folder), strategy)
+    if INIT_FROM.value is not None:
+        trainer.start_from(cli.load_model(INIT_FROM.value)[0])
     options = Options(ROLLBACKS.value, PROFILE_AT.value, TENSORBOARD.value)
     chief = strategies.is_chief(strategy)
     with workdirs.opened(WORKDIR.value, writes=chief) as workdir:
-        results = Controller(trainer, workdir, test, validation, options).run()
+        controller = Controller(trainer, workdir, test, validation, options)
+        first_step = trainer.step
+        results = controller.run()
         if chief:
             workdirs.write_summary(
                 workdir,
@@ -100,8 +122,28 @@ def _train() -> int:
                 f"bits/dim. Wrote {workdir / workdirs.SUMMARY}",
                 file=sys.stderr,
             )
+            if EXPORT.value:
+                _export(workdir, made_steps=trainer.step > first_step)
     strategies.wait_for_all(strategy)
     return 0
+
+
+def _export(workdir: Path, made_steps: bool) -> None:
+    """Exports the run's newest weights, unless that was done for them before."""
+    from kpp_tf.models import KanervaPlusPlus
+    from kpp_tf.serving import saved_model, warmup
+    from kpp_tf.training import checkpoints
+
+    folder = Path(EXPORT_DIR.value or workdir / "exported")
+    if saved_model.versions(folder) and not made_steps:
+        return
+    model, config = checkpoints.load_model(workdir)
+    if not isinstance(model, KanervaPlusPlus):
+        return  # only these have signatures
+    path, _ = saved_model.export(
+        model, folder, config.model.name, warm_up=warmup.has_extra()
+    )
+    print(f"Wrote {path}: a SavedModel, checked.", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Versioned SavedModels: `<base>/<model>/<integer version>/`, as TF Serving loads them.
+"""Versioned SavedModels: `<folder>/<integer version>/`, as TF Serving loads them.
 
 A version is written under a temporary name that no server looks at, checked against the
 live model, and renamed: a server never sees half a version, and none is overwritten.
@@ -25,7 +25,7 @@ DESCRIPTION_FILE = "kpp_tf.json"
 
 def export(
     model: KanervaPlusPlus,
-    base: str | os.PathLike,
+    folder: str | os.PathLike,
     name: str,
     num_samples: int | None = None,
     warm_up: bool = True,
@@ -34,7 +34,8 @@ def export(
 
     Args:
       model: with its weights.
-      base: folder of models; created if it is missing.
+      folder: of the model's versions, as TF Serving's base_path names it; created if it
+        is missing.
       name: of the model, as clients call it: letters, digits, `_` and `-`.
       num_samples: N images that one `generate` draws; None for the episode length.
       warm_up: whether to add warm-up records for TF Serving (the `serving` extra).
@@ -57,9 +58,8 @@ def export(
     if warm_up:
         warmup.require_extra()
     offered = signatures(model, num_samples)
-    folder = Path(base) / name
     # No server looks at the temporary name, which is no number.
-    version = folder / str(max(versions(folder), default=0) + 1)
+    version = Path(folder) / str(max(versions(folder), default=0) + 1)
     with new_folder(version) as written:
         endpoints = {n: (s.batched(), s.specs()) for n, s in offered.items()}
         write(endpoints, written)

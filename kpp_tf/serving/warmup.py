@@ -1,5 +1,6 @@
 """Warm-up records: requests that TF Serving runs before a version answers its first."""
 
+import importlib.util
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +14,11 @@ from kpp_tf.serving.specs import example_inputs
 FILE_NAME = "tf_serving_warmup_requests"
 # TF Serving refuses a file of more than 1,000 records.
 BATCH_SIZES = (1, 8)
+
+
+def has_extra() -> bool:
+    """Whether the `serving` extra is installed."""
+    return importlib.util.find_spec("tensorflow_serving") is not None
 
 
 def require_extra() -> None:

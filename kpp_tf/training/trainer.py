@@ -16,8 +16,9 @@ from kpp_tf import validation
 from kpp_tf.data import ImageTable, evaluation_episodes, training_episodes
 from kpp_tf.errors import UserError
 from kpp_tf.evaluation import bounds
-from kpp_tf.models import build_model
-from kpp_tf.training import precision, strategies
+from kpp_tf.models import MemoryModel, build_model
+from kpp_tf.training import checkpoints, precision, strategies
+from kpp_tf.training.architecture import check_same_architecture
 from kpp_tf.training.optimizers import make_optimizer
 from kpp_tf.training.replicated_model import ReplicatedModel
 from kpp_tf.training.train_step import METRICS, make_train_step
@@ -88,6 +89,23 @@ class Trainer:
         """Images of the global batch."""
         data = self.config.data
         return data.episodes_per_batch * data.episode_length
+
+    def start_from(self, model: MemoryModel) -> None:
+        """Takes another model's weights, for the first step and for the average.
+
+        Args:
+          model: of the same architecture; no weight knows an episode's length or K++'s
+            memory size, so these may differ.
+
+        Raises:
+          ArchitectureError: naming what differs.
+        """
+        check_same_architecture(model, self.model)
+        theirs = checkpoints.weight_names(model)
+        for name, weight in checkpoints.weight_names(self.model).items():
+            weight.assign(theirs[name].numpy())
+        if self.average:
+            self.average.restart()
 
     def move_to(self, step: int, skipped: int = 0) -> None:
         """Sets the step, and the data to the batch that it sees."""

@@ -47,6 +47,11 @@ class WeightAverage:
             value = tf.convert_to_tensor(weight)
             average.assign_sub(rate * (tf.convert_to_tensor(average) - value))
 
+    def restart(self) -> None:
+        """Takes the weights as they are for the average."""
+        for average, weight in zip(self.averages, self.weights, strict=True):
+            average.assign(weight.numpy())
+
     @contextlib.contextmanager
     def in_place(self) -> Iterator[None]:
         """Lends the averages to the model: its weights are these within the block."""

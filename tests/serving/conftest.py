@@ -16,7 +16,7 @@ def model():
 @pytest.fixture(scope="session")
 def exported(model, tmp_path_factory):
     base = tmp_path_factory.mktemp("exports")
-    return Exported(model, *saved_model.export(model, base, "tiny"))
+    return Exported(model, *saved_model.export(model, base / "tiny", "tiny"))
 
 
 @pytest.fixture(scope="session")

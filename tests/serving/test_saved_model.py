@@ -213,7 +213,7 @@ def quick_export(model, tmp_path, monkeypatch):
     def export(difference=0.0, name="m"):
         monkeypatch.setattr(saved_model, "write", write)
         monkeypatch.setattr(saved_model, "compare", lambda *_: {"x/y": difference})
-        return saved_model.export(model, tmp_path, name, warm_up=False)[0]
+        return saved_model.export(model, tmp_path / "m", name, warm_up=False)[0]
 
     return export
 

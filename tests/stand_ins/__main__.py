@@ -64,7 +64,7 @@ def _export(folder):
 
     print("Exporting a model of the default config.", file=sys.stderr)
     path, _ = saved_model.export(
-        build_model(config.default()), folder, "kanerva_plus_plus", warm_up=False
+        build_model(config.default()), f"{folder}/kpp", "kpp", warm_up=False
     )
     return path.parent
 

@@ -60,6 +60,7 @@ def run(tmp_path_factory):
         *(f"--config.{name}={value}" for name, value in SMALL.items()),
         f"--workdir={folder}",
         "--notensorboard",
+        "--noexport",
     )
     return folder
 

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[2]
 KEYS = {
     "data",
@@ -68,11 +70,37 @@ def test_a_run_stops_on_sigterm_goes_on_and_ends(tmp_path):
     summary = json.loads((tmp_path / "run" / "summary.json").read_text())
     assert summary.keys() == KEYS
     assert summary["steps"] == step + 10 and summary["data"] == "glyphs"
+    exported = tmp_path / "run" / "exported"
+    assert text.endswith(f"Wrote {exported / '1'}: a SavedModel, checked.\n")
+    assert [path.name for path in exported.iterdir()] == ["1"]
+    assert (exported / "1" / "saved_model.pb").is_file()
 
     process = _start(tmp_path / "run", step + 10, "--config.seed=5")
     _, text = process.communicate()
     assert process.returncode == 1
     assert "seed: 0 there, 5 given" in text and "Traceback" not in text
+
+
+@pytest.mark.slow
+def test_a_run_starts_from_another_and_exports_where_it_is_told(tmp_path):
+    _, text = _start(tmp_path / "first", 2, "--noexport").communicate()
+    assert not (tmp_path / "first" / "exported").exists(), text
+    told = f"--export_dir={tmp_path / 'served'}"
+    flags = (f"--init_from={tmp_path / 'first'}", "--config.data.episodes_per_batch=2")
+    process = _start(tmp_path / "second", 1, *flags, told)
+    _, text = process.communicate()
+    assert process.returncode == 0, text
+    assert (tmp_path / "served" / "1" / "saved_model.pb").is_file()
+    # The same command again makes no step, and no other version.
+    process = _start(tmp_path / "second", 1, *flags, told)
+    process.communicate()
+    assert process.returncode == 0
+    assert [path.name for path in (tmp_path / "served").iterdir()] == ["1"]
+    process = _start(tmp_path / "third", 1, flags[0], "--config.model.hidden=8")
+    _, text = process.communicate()
+    assert process.returncode == 1
+    assert text.endswith("hidden is 512, here 8\n") and "Traceback" not in text
+    assert not (tmp_path / "third").exists()
 
 
 def test_a_refused_command_leaves_nothing(tmp_path):

@@ -143,6 +143,7 @@ def command(workdir: Path, steps: int) -> list[str]:
     return [
         sys.executable,
         TRAIN,
+        "--noexport",
         f"--config={CONFIG.value}",
         f"--config.train.steps={steps}",
         f"--workdir={workdir}",

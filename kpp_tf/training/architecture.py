@@ -1,0 +1,41 @@
+"""Whether the weights of one model mean the same in another."""
+
+from kpp_tf.models import MemoryModel
+from kpp_tf.training.checkpoints import ArchitectureError
+from kpp_tf.validation import flatten
+
+# Arguments of models that no weight depends on.
+_FREE = frozenset({"name", "episode_length", "memory_size", "explored"})
+
+
+def check_same_architecture(given: MemoryModel, wanted: MemoryModel) -> None:
+    """Compares the models' classes and arguments: equal shapes are not enough.
+
+    Args:
+      given: whose weights are to be taken.
+      wanted: that is to take them.
+
+    Raises:
+      ArchitectureError: if they differ; the message lists the differences.
+    """
+    ours, theirs = _arguments(wanted), _arguments(given)
+    lines = [
+        f"{name} is {theirs.get(name, 'absent')}, here {ours.get(name, 'absent')}"
+        for name in sorted(ours.keys() | theirs.keys())
+        if ours.get(name) != theirs.get(name)
+    ]
+    if lines:
+        raise ArchitectureError(
+            "To start from a model's weights, take its architecture: the --config that "
+            f"it was trained with. Received one whose {'; '.join(lines)}"
+        )
+
+
+def _arguments(model: MemoryModel) -> dict[str, object]:
+    flat = flatten({"model": type(model).__name__, **model.get_config()})
+    # A JSON file makes lists of tuples.
+    return {
+        name: list(value) if isinstance(value, tuple) else value
+        for name, value in flat.items()
+        if name not in _FREE
+    }

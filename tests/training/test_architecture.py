@@ -1,0 +1,54 @@
+"""Fine-tuning: whose weights may be taken, and what is taken."""
+
+import numpy as np
+import pytest
+
+from kpp_tf.models import build_model
+from kpp_tf.training import checkpoints
+from kpp_tf.training.architecture import check_same_architecture
+from kpp_tf.training.checkpoints import ArchitectureError
+from kpp_tf.training.trainer import Trainer
+from tests.training import tiny
+
+
+def _model(seed=1, **fields):
+    config = tiny.config()
+    config.seed = seed
+    config.model.update(fields)
+    return build_model(config)
+
+
+def test_a_trainer_starts_from_the_weights_of_another_memory_size():
+    given = _model(memory_size=3)
+    trainer = Trainer(tiny.config(ema_decay=0.9), tiny.table())
+    before = trainer.model.weights[0].numpy()
+    trainer.start_from(given)
+    expected = [weight.numpy() for weight in given.weights]
+    assert np.any(before != expected[0])
+    for weights in (trainer.model.weights, trainer.average.averages):
+        for weight, value in zip(weights, expected, strict=True):
+            np.testing.assert_array_equal(weight.numpy(), value)
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"hidden": 16}, "hidden is 16, here 8"),
+        # Weights of the same shapes, which mean something else.
+        ({"scale_low": 0.4}, "scale_low is 0.4, here 0.5"),
+        (
+            {"encoder": {"shift": "bidirectional"}},
+            "encoder.shift is bidirectional, here causal",
+        ),
+    ],
+)
+def test_another_architecture_is_refused_by_what_differs(fields, said):
+    with pytest.raises(ArchitectureError, match=said):
+        check_same_architecture(_model(**fields), _model())
+
+
+def test_lists_of_a_file_are_the_tuples_of_a_config():
+    given = _model(encoder={"widths": [8], "blocks": [1]})
+    check_same_architecture(given, _model())
+    names = checkpoints.weight_names
+    assert names(given).keys() == names(_model()).keys()
