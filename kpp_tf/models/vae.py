@@ -31,8 +31,6 @@ class VariationalAutoencoder(MemoryModel):
       ValueError: the encoder shifts.
     """
 
-    config_name = "vae"
-
     def __init__(
         self,
         *,

@@ -6,10 +6,11 @@ cannot run a model that falls back on TensorFlow's kernels, so a model that woul
 them is refused.
 """
 
+import functools
 import os
 import re
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -18,23 +19,35 @@ import tensorflow as tf
 from kpp_tf.errors import UserError, require
 from kpp_tf.files import replacing
 from kpp_tf.models import KanervaPlusPlus
+from kpp_tf.models.kanerva_plus_plus import Memory
 from kpp_tf.serving import comparison
 from kpp_tf.serving.saved_model import write
 from kpp_tf.serving.signatures import Signature, fields_of, readable, signatures
 from kpp_tf.serving.specs import Field
+
+# What is offered: signatures that draw nothing, or are brought the noise for it.
+NAMES = ("write", "write_next", "generate_from_keys", "reconstruct", "recall_keys")
 
 # Largest difference to the live model that an export may have; who takes int8 judges
 # the differences, which are returned.
 TOLERANCES = {"float32": 1e-4, "float16": 1e-2, "int8": float("inf")}
 
 
-def convert(model: KanervaPlusPlus, precision: str) -> tuple[bytes, dict[str, float]]:
+def convert(
+    model: KanervaPlusPlus,
+    precision: str,
+    length: int | None = None,
+    names: Collection[str] = NAMES,
+) -> tuple[bytes, dict[str, float]]:
     """Converts a model and compares the result with the live one.
 
     Args:
-      model: with its weights; its `episode_length` becomes T and N.
+      model: with its weights.
       precision: "float32"; "float16" (weights stored in 16 bits); "int8" (weights in 8
         bits, activations quantised as they come: dynamic range).
+      length: T, images of an episode and of a reading; the model's `episode_length`
+        if None. A length of 1 answers soonest, where one image is looked at.
+      names: of the signatures.
 
     Returns:
       (the file's bytes, the differences as `comparison.differences` gives them).
@@ -49,13 +62,12 @@ def convert(model: KanervaPlusPlus, precision: str) -> tuple[bytes, dict[str, fl
             f"precision must be one of {sorted(TOLERANCES)}. Received: {precision!r}"
         )
     require_extra()
-    offered = _offered(model)
+    length = length or model.episode_length
+    offered = _offered(model, length, names)
     with tempfile.TemporaryDirectory() as folder:
         write({n: (s.compute, s.specs()) for n, s in offered.items()}, folder)
         content = _convert(folder, list(offered), precision)
-    differences = comparison.differences(
-        offered, LiteModel(content).run, 1, model.episode_length
-    )
+    differences = comparison.differences(offered, LiteModel(content).run, 1, length)
     comparison.check(differences, TOLERANCES[precision])
     return content, differences
 
@@ -114,9 +126,12 @@ def require_extra() -> None:
     )
 
 
-def _offered(model):
+def _offered(model, length, names):
     """What is served and draws nothing, and the noise that reading takes instead."""
-    length = model.episode_length
+
+    def recall_keys(memory_cells, memory_coverage, memory_carry, queries):
+        memory = Memory(memory_cells, memory_coverage, memory_carry)
+        return {"keys": model.recall_keys(memory, queries)}
 
     def generate_from_keys(memory_cells, memory_coverage, keys, noise):
         memory = readable(model, memory_cells, memory_coverage)
@@ -131,16 +146,15 @@ def _offered(model):
             for name, field in fields.items()
         }
 
-    served = signatures(model, length)
-    read = Signature.of(fields_of(model), generate_from_keys, "images")
+    offer = functools.partial(Signature.of, fields_of(model))
+    offered = signatures(model, length) | {
+        "generate_from_keys": offer(generate_from_keys, "images"),
+        "recall_keys": offer(recall_keys, "keys"),
+    }
     return {
         name: Signature(fixed(each.inputs), fixed(each.outputs), each.row)
-        for name, each in {
-            "write": served["write"],
-            "write_next": served["write_next"],
-            "generate_from_keys": read,
-            "reconstruct": served["reconstruct"],
-        }.items()
+        for name, each in offered.items()
+        if name in names
     }
 
 

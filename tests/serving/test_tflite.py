@@ -43,6 +43,16 @@ def test_float32_computes_what_the_live_model_computes(model, converted):
     found = lite.run("reconstruct", {**written, "queries": episode.numpy()})
     expected = model.infer_keys(memory, episode)
     np.testing.assert_allclose(found["keys"], expected, atol=1e-4)
+    recalled = lite.run("recall_keys", {**written, "queries": episode.numpy()})["keys"]
+    again = model.generate_from_keys(memory, recalled)
+    np.testing.assert_allclose(again, model.refine(memory, episode), atol=1e-4)
+
+
+def test_some_signatures_for_one_image(model):
+    names = ["generate_from_keys", "write_next"]
+    lite = tflite.LiteModel(tflite.convert(model, "float32", 1, names)[0])
+    assert sorted(lite.signatures) == names
+    assert lite.signatures["generate_from_keys"]["keys"].shape == (1, 1, 1, 3)
 
 
 def test_noise_moves_the_latents(converted):
@@ -68,7 +78,7 @@ def test_int8_is_smaller_still(converted):
 def test_an_operation_that_tflite_lacks_is_named(model, monkeypatch):
     field = {"noise": Field((1, 3))}
     erfinv = Signature(field, field, lambda noise: {"noise": tf.math.erfinv(noise)})
-    monkeypatch.setattr(tflite, "_offered", lambda model: {"write": erfinv})
+    monkeypatch.setattr(tflite, "_offered", lambda *_: {"write": erfinv})
     with pytest.raises(UserError, match="Erfinv"):
         tflite.convert(model, "float32")
 

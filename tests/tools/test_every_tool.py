@@ -16,6 +16,7 @@ TOOLS = sorted(path.stem for path in (ROOT / "tools").glob("*.py"))
 # Those that take the model of a run, with the flags that they insist on.
 OF_A_MODEL = {
     "evaluate": (),
+    "explorer": ("--out=out",),
     "export": ("--out=out",),
     "generate": ("--out=out",),
     "inspect_model": (),
@@ -99,7 +100,7 @@ def test_a_folder_that_is_no_run_is_refused(tool, tmp_path):
 
 @pytest.mark.parametrize("tool", OF_A_MODEL)
 def test_one_model_is_named(tool, tmp_path):
-    if tool != "inspect_model":  # which can do without
+    if tool not in ("explorer", "inspect_model"):  # which can do without
         process = _run(tool, *OF_A_MODEL[tool], cwd=tmp_path)
         _assert_one_line(process, tool)
         assert "Exactly one of (workdir, pretrained)" in process.stderr

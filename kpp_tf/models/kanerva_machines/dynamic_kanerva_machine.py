@@ -39,8 +39,6 @@ class DynamicKanervaMachine(GaussianMemoryModel):
         with "bidirectional" DKM with TSM.
     """
 
-    config_name = "dynamic_kanerva_machine"
-
     def __init__(
         self,
         *,

@@ -45,8 +45,6 @@ class KanervaMachine(GaussianMemoryModel):
       kwargs: see `GaussianMemoryModel`. A KM sees each image by itself: shift="none".
     """
 
-    config_name = "kanerva_machine"
-
     def __init__(
         self,
         *,

@@ -57,8 +57,6 @@ class KanervaPlusPlus(MemoryModel):
         width about their place in training; see `Windows.explore`.
     """
 
-    config_name = "kanerva_plus_plus"
-
     def __init__(
         self,
         image_shape: Sequence[int],
@@ -152,7 +150,6 @@ class KanervaPlusPlus(MemoryModel):
         """
         copy = type(self).from_config({**self.get_config(), "memory_size": memory_size})
         copy.build_from_shapes()
-        copy.run_config = self.run_config
         for ours, theirs in zip(self.weights, copy.weights, strict=True):
             theirs.assign(ours)
         return copy
@@ -397,9 +394,23 @@ class KanervaPlusPlus(MemoryModel):
         return self.generate_from_keys(memory, self.infer_keys(memory, queries, seeds))
 
     def refine(self, memory, images):
-        embeddings = self._queries(memory, images)
-        blocks = self._nearest_blocks(memory, embeddings)
-        return self.generate_from_keys(memory, tf.gather(self.slot_keys(), blocks))
+        return self.generate_from_keys(memory, self.recall_keys(memory, images))
+
+    def recall_keys(self, memory: Memory, queries: tf.Tensor) -> tf.Tensor:
+        """Keys of the blocks that hold what is nearest to `queries`.
+
+        Unlike `infer_keys` it takes for granted that they were written, however little
+        they look like it: with noise, or in parts.
+
+        Args:
+          memory: B memories.
+          queries: [B, T, H, W, C] in [0, 1].
+
+        Returns:
+          float32 [B, T, K, 3], rows of `slot_keys`.
+        """
+        blocks = self._nearest_blocks(memory, self._queries(memory, queries))
+        return tf.gather(self.slot_keys(), blocks)
 
     def infer_keys(
         self, memory: Memory, queries: tf.Tensor, seeds: tf.Tensor | None = None

@@ -52,8 +52,6 @@ class VariationalMemoryAddressing(MemoryModel):
         shift="none".
     """
 
-    config_name = "variational_memory_addressing"
-
     def __init__(
         self,
         *,
