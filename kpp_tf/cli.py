@@ -136,7 +136,7 @@ class DataFlags:
 
 
 def load_model(source: str):
-    """A trained model by its place: a run's folder, or a pretrained model's name.
+    """A trained model by its place: a run's folder, or a preset as --pretrained is.
 
     Returns:
       (model, config), of a `MemoryModel` and a `ConfigDict`.
@@ -145,12 +145,12 @@ def load_model(source: str):
       UserError: if there is neither, or it cannot be read.
     """
     start_tensorflow()
-    from kpp_tf import pretrained
+    from kpp_tf.models import load_preset
     from kpp_tf.training import checkpoints
 
     if (Path(source) / checkpoints.FOLDER).is_dir():
         return checkpoints.load_model(source)
-    return pretrained.load(source)
+    return load_preset(source)
 
 
 class ModelFlags:
@@ -165,7 +165,9 @@ class ModelFlags:
             "workdir", None, "Folder of a training run, to take its model."
         )
         self.pretrained = flags.DEFINE_string(
-            "pretrained", None, "Name of a pretrained model."
+            "pretrained",
+            None,
+            "A preset: a name, a folder of one, or hf://user/name.",
         )
         self.which = flags.DEFINE_enum(
             "which", "newest", ["newest", "best"], "Checkpoint of the run to take."
@@ -198,12 +200,11 @@ class ModelFlags:
         """
         self.check()
         start_tensorflow()
-        from kpp_tf import pretrained
-        from kpp_tf.models import KanervaPlusPlus
+        from kpp_tf.models import KanervaPlusPlus, load_preset
         from kpp_tf.training import checkpoints
 
         if self.pretrained.value is not None:
-            model, config = pretrained.load(self.pretrained.value)
+            model, config = load_preset(self.pretrained.value)
         else:
             assert self.workdir.value is not None, "one of the two is given"
             model, config = checkpoints.load_model(

@@ -2,13 +2,9 @@
 
 import re
 
-import pytest
-
-from kpp_tf import pretrained
 from tests.test_repository import ROOT
 
 
-@pytest.mark.skipif(not pretrained.names(), reason="no pretrained model lies here")
 def test_the_library_snippet_runs():
     text = (ROOT / "README.md").read_text()
     (program,) = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)

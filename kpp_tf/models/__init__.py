@@ -5,7 +5,7 @@ from kpp_tf.models.kanerva_machines.dynamic_kanerva_machine import DynamicKanerv
 from kpp_tf.models.kanerva_machines.kanerva_machine import KanervaMachine
 from kpp_tf.models.kanerva_plus_plus import KanervaPlusPlus
 from kpp_tf.models.memory_model import Elbo, Memory, MemoryModel
-from kpp_tf.models.registry import build_model
+from kpp_tf.models.registry import build_model, load_preset
 from kpp_tf.models.vae import VariationalAutoencoder
 from kpp_tf.models.vma.model import VariationalMemoryAddressing
 
@@ -20,4 +20,5 @@ __all__ = [
     "VariationalAutoencoder",
     "VariationalMemoryAddressing",
     "build_model",
+    "load_preset",
 ]

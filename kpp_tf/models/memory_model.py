@@ -2,13 +2,16 @@
 
 import abc
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 import tensorflow as tf
+from ml_collections import ConfigDict
 
-from kpp_tf import likelihoods
+from kpp_tf import likelihoods, pretrained
+from kpp_tf.config import default
 from kpp_tf.errors import UserError
 from kpp_tf.layers.make_decoder import make_decoder
 from kpp_tf.layers.tsm_resnet import TSMResNet
@@ -98,6 +101,8 @@ class MemoryModel(keras.Model, abc.ABC):
       decoder: arguments of `make_decoder`.
     """
 
+    config_name: str  # `config.model.name` of this class
+
     def __init__(
         self,
         image_shape: Sequence[int],
@@ -116,6 +121,9 @@ class MemoryModel(keras.Model, abc.ABC):
         self.episode_length = episode_length
         self.encoder_config = dict(encoder)
         self.decoder_config = dict(decoder)
+        # What is known of the run that it is a model of; of data, training and seed.
+        self.run_config = default()
+        self.run_config.data.name = ""
         self.encoder = TSMResNet(**self.encoder_config, name="encoder")
         self.decoder = make_decoder(
             self.image_shape,
@@ -350,6 +358,31 @@ class MemoryModel(keras.Model, abc.ABC):
                 f"written=1 with mask=0 at {tf.where(written > mask)[0].numpy()}"
             )
         return written * mask
+
+    def save_to_preset(
+        self, folder: str | Path, training: Mapping[str, Any] | None = None
+    ) -> Path:
+        """Stores the model for `kpp_tf.from_preset`: four files, half precision.
+
+        Args:
+          folder: that does not exist yet.
+          training: what its card is to say of its training; see
+            `kpp_tf.pretrained.card`.
+
+        Returns:
+          The folder.
+
+        Raises:
+          UserError: if there is something at `folder`, or a weight is too large for
+            half precision.
+        """
+        arguments = self.get_config()
+        arguments["name"] = self.config_name
+        config = self.run_config.copy_and_resolve_references().unlock()
+        for name in ("image_shape", "episode_length"):
+            config.data[name] = arguments.pop(name)
+        config.model = ConfigDict(arguments)
+        return pretrained.save(folder, self, config, training)
 
     def get_config(self) -> dict[str, Any]:
         return {

@@ -1,10 +1,12 @@
 """The models by the names that configs give them."""
 
-from collections.abc import Callable
+from pathlib import Path
 
 import keras
 from ml_collections import ConfigDict
 
+from kpp_tf import pretrained, validation
+from kpp_tf.config import read
 from kpp_tf.errors import UserError
 from kpp_tf.models.dnc.model import GenerativeDNC
 from kpp_tf.models.kanerva_machines.dynamic_kanerva_machine import DynamicKanervaMachine
@@ -14,13 +16,16 @@ from kpp_tf.models.memory_model import MemoryModel
 from kpp_tf.models.vae import VariationalAutoencoder
 from kpp_tf.models.vma.model import VariationalMemoryAddressing
 
-BY_NAME: dict[str, Callable[..., MemoryModel]] = {
-    "differentiable_neural_computer": GenerativeDNC,
-    "dynamic_kanerva_machine": DynamicKanervaMachine,
-    "kanerva_machine": KanervaMachine,
-    "kanerva_plus_plus": KanervaPlusPlus,
-    "vae": VariationalAutoencoder,
-    "variational_memory_addressing": VariationalMemoryAddressing,
+BY_NAME: dict[str, type[MemoryModel]] = {
+    model.config_name: model
+    for model in (
+        DynamicKanervaMachine,
+        GenerativeDNC,
+        KanervaMachine,
+        KanervaPlusPlus,
+        VariationalAutoencoder,
+        VariationalMemoryAddressing,
+    )
 }
 
 
@@ -54,4 +59,25 @@ def build_model(config: ConfigDict) -> MemoryModel:
     except (TypeError, ValueError) as error:
         # Constructors check what they are given, and that is the config's.
         raise UserError(f"config.model cannot be built: {error}") from error
+    model.run_config = config.copy_and_resolve_references()
     return model
+
+
+def load_preset(source: str | Path) -> tuple[MemoryModel, ConfigDict]:
+    """Loads a preset; nothing in its files is run.
+
+    Args:
+      source: a name, a folder or hf://user/name; see `kpp_tf.pretrained.find`.
+
+    Returns:
+      (model, config). The weights are float32, rounded to half precision as stored.
+
+    Raises:
+      UserError: if there is none, it is damaged, or its weights are not the config's.
+    """
+    folder = pretrained.find(source)
+    config = read(folder)
+    validation.check(config)
+    model = build_model(config)
+    pretrained.restore_weights(model, folder)
+    return model, config

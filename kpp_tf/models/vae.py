@@ -31,6 +31,8 @@ class VariationalAutoencoder(MemoryModel):
       ValueError: the encoder shifts.
     """
 
+    config_name = "vae"
+
     def __init__(
         self,
         *,

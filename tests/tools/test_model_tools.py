@@ -167,19 +167,25 @@ def test_evaluate_watches_until_the_run_ends(run, tmp_path):
 
 @pytest.mark.slow
 def test_a_run_is_published_evaluated_and_reported(run, tmp_path):
-    models = {"KPP_PRETRAINED_DIR": str(tmp_path / "models")}
-    publish = ("publish", f"--workdir={run}", "--name=small")
-    _done(*publish, cwd=tmp_path, **models)
-    assert (tmp_path / "models" / "small" / "weights.npz").exists()
-    again = _run(*publish, cwd=tmp_path, **models)
-    assert again.returncode == 1 and "exists" in again.stderr
+    publish = ("publish", "--name=small", "--out=models")
+    _done(*publish, f"--workdir={run}", cwd=tmp_path)
+    card = tmp_path / "models" / "small" / "README.md"
+    assert "Not measured." in card.read_text()
+    again = _run(*publish, f"--workdir={run}", cwd=tmp_path)
+    assert again.returncode == 1 and "move it away" in again.stderr
 
-    evaluate = ("evaluate", "--pretrained=small", "--quantities=stored,unseen")
-    _done(*evaluate, "--json=results/kpp/glyphs.json", cwd=tmp_path, **models)
+    evaluate = ("evaluate", "--pretrained=models/small", "--quantities=stored,unseen")
+    _done(*evaluate, "--json=results/kpp/glyphs.json", cwd=tmp_path)
+    _done(*publish, "--results=results/kpp/glyphs.json", cwd=tmp_path)
+    results = json.loads((tmp_path / "results/kpp/glyphs.json").read_text())
+    said = card.read_text()
+    assert f"| {results['stored']['value']:.2f} +- " in said
+    assert "--workdir=runs/small" in said and str(tmp_path) not in said
+
     process = _done("report", cwd=tmp_path)
     assert "from 1 files under results" in process.stderr
     report = (tmp_path / "RESULTS.md").read_text()
-    assert "python tools/evaluate.py --pretrained=small" in report
+    assert "python tools/evaluate.py --pretrained=models/small" in report
     assert str(tmp_path) not in report
 
 
@@ -188,6 +194,18 @@ def test_publish_refuses_what_is_no_finished_run(tmp_path):
     process = _run("publish", f"--workdir={tmp_path}", "--name=x", cwd=tmp_path)
     assert process.returncode == 1
     assert "not a finished run" in process.stderr
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (("--name=x",), "Received: neither"),
+        (("--name=../x", "--workdir=."), "must name a folder. Received: '../x'"),
+    ],
+)
+def test_publish_says_what_it_needs(tmp_path, flags, said):
+    process = _run("publish", *flags, cwd=tmp_path)
+    assert process.returncode == 1 and said in process.stderr
 
 
 @pytest.mark.slow

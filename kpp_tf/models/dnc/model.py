@@ -51,6 +51,8 @@ class GenerativeDNC(MemoryModel):
       kwargs: see `MemoryModel`. A DNC sees frames one by one: shift="none".
     """
 
+    config_name = "differentiable_neural_computer"
+
     def __init__(
         self,
         *,

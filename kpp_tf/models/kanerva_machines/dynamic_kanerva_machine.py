@@ -39,6 +39,8 @@ class DynamicKanervaMachine(GaussianMemoryModel):
         with "bidirectional" DKM with TSM.
     """
 
+    config_name = "dynamic_kanerva_machine"
+
     def __init__(
         self,
         *,

@@ -45,6 +45,8 @@ class KanervaMachine(GaussianMemoryModel):
       kwargs: see `GaussianMemoryModel`. A KM sees each image by itself: shift="none".
     """
 
+    config_name = "kanerva_machine"
+
     def __init__(
         self,
         *,

@@ -57,6 +57,8 @@ class KanervaPlusPlus(MemoryModel):
         width about their place in training; see `Windows.explore`.
     """
 
+    config_name = "kanerva_plus_plus"
+
     def __init__(
         self,
         image_shape: Sequence[int],
@@ -150,6 +152,7 @@ class KanervaPlusPlus(MemoryModel):
         """
         copy = type(self).from_config({**self.get_config(), "memory_size": memory_size})
         copy.build_from_shapes()
+        copy.run_config = self.run_config
         for ours, theirs in zip(self.weights, copy.weights, strict=True):
             theirs.assign(ours)
         return copy

@@ -52,6 +52,8 @@ class VariationalMemoryAddressing(MemoryModel):
         shift="none".
     """
 
+    config_name = "variational_memory_addressing"
+
     def __init__(
         self,
         *,

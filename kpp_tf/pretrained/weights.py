@@ -1,0 +1,98 @@
+"""Weights of a Keras model as a .weights.h5 file of half precision."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import h5py
+import keras
+import numpy as np
+
+from kpp_tf.errors import UserError, reason
+
+_FILTERS = {"shuffle": True, "compression": "gzip"}
+
+
+def write(model: keras.Model, path: Path) -> None:
+    """Writes the weights in half precision, in the layout of `Model.save_weights`.
+
+    Keras stores what a variable holds, float32; so its file is copied, with each array
+    rounded and compressed.
+
+    Args:
+      model: its weights created.
+      path: that ends with ".weights.h5", in a folder of the caller's own.
+
+    Raises:
+      UserError: if a weight is too large for half precision.
+    """
+    whole = path.with_name(f"whole.{path.name}")
+    model.save_weights(whole)
+    try:
+        with h5py.File(whole) as source, h5py.File(path, "w") as target:
+            for name, values in _arrays(source):
+                with np.errstate(over="ignore"):
+                    half = values[...].astype(np.float16)
+                if not np.all(np.isfinite(half)):
+                    raise UserError(
+                        "weights must be finite in half precision, below 65,504. "
+                        f"Received: {name}, which is not"
+                    )
+                # HDF5 takes a single number as it is.
+                filters = _FILTERS if half.ndim else {}
+                target.create_dataset(name, data=half, **filters)
+    finally:
+        whole.unlink()
+
+
+def read(model: keras.Model, path: Path) -> None:
+    """Sets the weights to those of a file; they keep their own precision.
+
+    Raises:
+      UserError: if the file is damaged, is more than arrays, or its arrays are not the
+        model's weights.
+    """
+    try:
+        with h5py.File(path) as file:
+            # Read whole once, so that damage shows before a weight is touched.
+            count = sum(values[...].size for _, values in _arrays(file))
+    except UserError:
+        raise
+    except (OSError, KeyError, RuntimeError, TypeError, ValueError) as error:
+        raise UserError(
+            f"the file is damaged: {reason(error)}. Received: {path}"
+        ) from error
+    problem = f"it holds {count:,} numbers, not {model.count_params():,}"
+    try:
+        if count == model.count_params():
+            model.load_weights(path)
+            return
+    except ValueError as error:
+        problem = reason(error)
+    raise UserError(
+        f"these weights are not those that the config beside them describes: {problem}."
+        f" Received: {path}"
+    )
+
+
+def _arrays(group: h5py.Group) -> Iterator[tuple[str, h5py.Dataset]]:
+    """The arrays of an HDF5 file by their paths, if it has nothing but them.
+
+    HDF5 can name other files, and computes some arrays from others.
+    """
+    for name in group:
+        plain = isinstance(group.get(name, getlink=True), h5py.HardLink)
+        item = group[name] if plain else None
+        if isinstance(item, h5py.Group):
+            yield from _arrays(item)
+        elif (
+            isinstance(item, h5py.Dataset)
+            and not item.external
+            and not item.is_virtual
+            and item.dtype.kind == "f"
+        ):
+            yield item.name, item
+        else:
+            raise UserError(
+                "a file of weights holds arrays of floating point numbers, and no "
+                f"links. Received: {name} in {group.file.filename}"
+            )
