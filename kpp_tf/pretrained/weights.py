@@ -2,14 +2,13 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import h5py
 import keras
 import numpy as np
 
 from kpp_tf.errors import UserError, reason
-
-_FILTERS = {"shuffle": True, "compression": "gzip"}
 
 
 def write(model: keras.Model, path: Path) -> None:
@@ -37,8 +36,10 @@ def write(model: keras.Model, path: Path) -> None:
                         "weights must be finite in half precision, below 65,504. "
                         f"Received: {name}, which is not"
                     )
-                # HDF5 takes a single number as it is.
-                filters = _FILTERS if half.ndim else {}
+                filters: dict[str, Any] = {}
+                if half.ndim:  # HDF5 takes a single number as it is
+                    filters = {"chunks": half.shape, "shuffle": True}
+                    filters["compression"] = "gzip"
                 target.create_dataset(name, data=half, **filters)
     finally:
         whole.unlink()
