@@ -17,10 +17,18 @@ __all__ = ["__version__", "from_preset"]
 # Before Keras is imported, which would take another backend from ~/.keras/keras.json.
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
-if "keras" in sys.modules:
-    # Keras finds the classes that a saved file names once they have been imported.
-    # Where Keras is not there yet, this package is quick to import: a program answers
-    # `--help` without TensorFlow's seconds.
+
+def _is_program_starting() -> bool:
+    """Whether the main program is one whose absl flags are not parsed yet."""
+    flags = getattr(sys.modules["__main__"], "flags", None)
+    is_absl = getattr(flags, "__name__", None) == "absl.flags"
+    return is_absl and not flags.FLAGS.is_parsed()
+
+
+# Keras finds the classes that a saved file names once they have been imported. A program
+# is spared TensorFlow's seconds until it has read its flags: it answers --help, and
+# refuses what is wrong, at once.
+if "keras" in sys.modules or not _is_program_starting():
     import kpp_tf.models  # noqa: F401
 
 
