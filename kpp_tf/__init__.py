@@ -25,9 +25,9 @@ def _is_program_starting() -> bool:
     return is_absl and not flags.FLAGS.is_parsed()
 
 
-# Keras finds the classes that a saved file names once they have been imported. A program
-# is spared TensorFlow's seconds until it has read its flags: it answers --help, and
-# refuses what is wrong, at once.
+# Keras finds the classes that a saved file names once they have been imported. A
+# program is spared TensorFlow's seconds until it has read its flags: it answers --help,
+# and refuses what is wrong, at once.
 if "keras" in sys.modules or not _is_program_starting():
     import kpp_tf.models  # noqa: F401
 
