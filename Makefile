@@ -19,7 +19,7 @@ help: ## Show what each target does
 setup: $(STAMP) ## Create .venv with the exact pins (once; later calls return at once)
 
 # The stamp is newer than every file that decides what is installed.
-$(STAMP): requirements-dev.txt pyproject.toml
+$(STAMP): requirements-dev.txt pyproject.toml setup.py
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 14))' \
 	  || { echo "kpp_tf needs Python 3.10 to 3.13. Received: $$($(PYTHON) -V 2>&1)." \
 	  "Choose one with: make setup PYTHON=python3.12" >&2; exit 1; }

@@ -20,9 +20,11 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
 def _is_program_starting() -> bool:
     """Whether the main program is one whose absl flags are not parsed yet."""
-    flags = getattr(sys.modules["__main__"], "flags", None)
-    is_absl = getattr(flags, "__name__", None) == "absl.flags"
-    return is_absl and not flags.FLAGS.is_parsed()
+    flags = sys.modules.get("absl.flags")
+    if flags is None:
+        return False
+    is_used = vars(sys.modules["__main__"]).get("flags") is flags
+    return is_used and not flags.FLAGS.is_parsed()
 
 
 # Keras finds the classes that a saved file names once they have been imported. A

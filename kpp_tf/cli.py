@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import sys
 import traceback
 from collections.abc import Callable
@@ -22,7 +23,13 @@ from kpp_tf import validation
 from kpp_tf.config import read
 from kpp_tf.errors import UserError
 
-CONFIGS = Path(__file__).resolve().parent.parent / "configs"
+_PACKAGE = Path(__file__).resolve().parent
+# A wheel has configs/ inside the package; in the source tree it lies beside it.
+CONFIGS = next(
+    folder / "configs"
+    for folder in (_PACKAGE, _PACKAGE.parent)
+    if (folder / "configs").is_dir()
+)
 
 # What the system refuses and a person can put right.
 _REFUSALS = frozenset(
@@ -94,7 +101,8 @@ def define_config(default: str | None = None) -> flags.FlagHolder:
     return config_flags.DEFINE_config_file(
         "config",
         default and str(CONFIGS / f"{default}.py"),
-        "A file of configs/; --config.a.b=value overrides a field.",
+        "A file of configs/ by its name, or any such file; --config.a.b=value "
+        "overrides a field.",
     )
 
 
@@ -278,7 +286,7 @@ def _parse(argv: list[str]) -> list[str]:
         app.usage(shorthelp=True, writeto_stdout=True)
         sys.exit(0)  # absl's own --help exits with 1
     try:
-        rest = flags.FLAGS(argv)
+        rest = flags.FLAGS([_with_path(word) for word in argv])
     except flags.Error as error:
         raise UserError(f"{error} (--help shows the flags)") from error
     except AttributeError as error:
@@ -292,7 +300,10 @@ def _parse(argv: list[str]) -> list[str]:
     config = flags.FLAGS.config if "config" in flags.FLAGS else None
     if type(config).__name__ == "_ErrorConfig":
         name = config_flags.get_config_filename(flags.FLAGS["config"])
-        raise UserError(f"--config must name a file that can be read. Received: {name}")
+        raise UserError(
+            "--config must name a file that can be read, or be one of "
+            f"{sorted(path.stem for path in CONFIGS.glob('*.py'))}. Received: {name}"
+        )
     if config is not None:
         validation.check(config)
     # absl's default is 0, which tells everything that goes well.
@@ -303,6 +314,14 @@ def _parse(argv: list[str]) -> list[str]:
     quiet = flags.FLAGS.verbosity < logging.INFO
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3" if quiet else "0")
     return rest
+
+
+def _with_path(word: str) -> str:
+    """A word of the command line, with --config's name as the path of its file."""
+    match = re.fullmatch(r"(--?config)=(\w+)(:.*)?", word)
+    if match is None or not (CONFIGS / f"{match[2]}.py").is_file():
+        return word
+    return f"{match[1]}={CONFIGS / match[2]}.py{match[3] or ''}"
 
 
 def _leave(message: str, code: int) -> NoReturn:

@@ -29,6 +29,8 @@ def config_hash(config: ml_collections.ConfigDict) -> str:
 
 def git_revision() -> str | None:
     """The source tree's commit, "+changes" if it differs; None without git."""
+    if not (ROOT / ".git").exists():
+        return None  # an installed package, maybe inside a folder of another project
 
     def git(*arguments):
         return subprocess.run(
@@ -58,6 +60,10 @@ def portable_command(argv: Sequence[str]) -> str:
       argv: e.g. `sys.argv`.
     """
     words = list(argv)
+    program = Path(words[0])
+    if program.parent.name == "kpp_tools":  # of the wheel, where it is a command
+        command = f"kpp-{program.stem.replace('_', '-')}"
+        return shlex.join([command, *map(_portable, words[1:])])
     if Path(words[0]).name.startswith("python"):
         words = words[1:]
     return shlex.join(["python", *map(_portable, words)])

@@ -83,6 +83,7 @@ def test_other_errors_keep_their_traceback(program, body):
         ("--sides=3", "Unknown command line flag 'sides'"),
         ("--side=x", "--side=x"),
         ("--config=nowhere.py", "Received: nowhere.py"),
+        ("--config=nowhere", "or be one of ['ablations', "),
         ("--config.data.nowhere=3", "'nowhere'"),
         ("--config.seed=x", "--config.seed=x"),
         ("stray", "flags only, which start with '--'. Received: stray"),
@@ -93,6 +94,19 @@ def test_wrong_flags_are_one_line(program, flag, said):
     assert done.returncode == 1 and done.stdout == ""
     assert done.stderr.startswith("square: ") and said in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("flag", "name"),
+    [
+        ("--config=glyphs", "glyphs"),
+        ("-config=configs/fashion_mnist.py", "fashion_mnist"),
+        ("--config=table:vae,omniglot28", "omniglot28"),
+    ],
+)
+def test_a_config_goes_by_its_name_or_its_path(program, flag, name):
+    done = program("print(CONFIG.value.data.name)", flag)
+    assert done.stdout == f"{name}\n", done.stderr
 
 
 def test_an_error_in_a_config_file_keeps_its_traceback(program, tmp_path):

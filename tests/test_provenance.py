@@ -30,6 +30,10 @@ from kpp_tf import provenance
             "python a.py --config=configs/ablations.py:pooled",
         ),
         (
+            ["/env/lib/kpp_tools/show_data.py", "--config=glyphs", "--out=/x/y.png"],
+            "kpp-show-data --config=glyphs --out=y.png",
+        ),
+        (
             ["a.py", "--config.data.augment=('shift',)", "--text=a b"],
             "python a.py '--config.data.augment=('\"'\"'shift'\"'\"',)' '--text=a b'",
         ),
@@ -41,6 +45,12 @@ from kpp_tf import provenance
 )
 def test_commands_name_no_machine(argv, command):
     assert provenance.portable_command(argv) == command
+
+
+def test_an_installed_package_has_no_revision(tmp_path, monkeypatch):
+    monkeypatch.setattr(provenance, "ROOT", tmp_path)
+    subprocess.run(["git", "init", tmp_path.parent], check=True, capture_output=True)
+    assert provenance.git_revision() is None
 
 
 def test_revision_is_that_of_git_or_none(monkeypatch):

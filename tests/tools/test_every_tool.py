@@ -12,7 +12,7 @@ from kpp_tf.config import FILE, default
 from kpp_tf.files import write_json
 
 ROOT = Path(__file__).resolve().parents[2]
-TOOLS = sorted(path.stem for path in (ROOT / "tools").glob("*.py"))
+TOOLS = sorted(path.stem for path in (ROOT / "tools").glob("[!_]*.py"))
 # Those that take the model of a run, with the flags that they insist on.
 OF_A_MODEL = {
     "evaluate": (),
