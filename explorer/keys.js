@@ -1,6 +1,6 @@
 // Keys in R^3, and what they point at: the reader of the model, in closed form.
 //
-// kpp_tf/models/kanerva_plus_plus/reader.py has the formulas and their reasons.
+// kpp_tf/layers/block_memory/reader.py has the formulas and their reasons.
 
 const LINEAR = 1.5976;
 const CUBIC = 0.070566;

@@ -11,11 +11,11 @@ from ml_collections import ConfigDict
 from kpp_tf import noise
 from kpp_tf.benchmarks.speed import count_flops, matmul_rate, seconds_per_call
 from kpp_tf.data import ImageTable, training_episodes
+from kpp_tf.layers.block_memory.reader import WindowReader, normal_quantile
+from kpp_tf.layers.block_memory.writer import BlockWriter
 from kpp_tf.models import build_model
 from kpp_tf.models.kanerva_machines.dynamic_kanerva_memory import DynamicKanervaMemory
-from kpp_tf.models.kanerva_plus_plus.reader import WindowReader, normal_quantile
 from kpp_tf.models.kanerva_plus_plus.windows import Windows
-from kpp_tf.models.kanerva_plus_plus.writer import BlockWriter
 from kpp_tf.training.optimizers import make_optimizer
 from kpp_tf.training.train_step import make_train_step
 from kpp_tf.training.trainer import Trainer

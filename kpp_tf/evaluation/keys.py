@@ -8,8 +8,8 @@ import numpy as np
 import tensorflow as tf
 
 from kpp_tf import noise
+from kpp_tf.layers.block_memory.reader import normal_quantile
 from kpp_tf.models import Memory, MemoryModel
-from kpp_tf.models.kanerva_plus_plus.reader import normal_quantile
 
 DIRECTIONS = tf.constant([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0]])
 TOLERANCE = 0.05

@@ -1,5 +1,11 @@
-"""Keras layers that two models or more are made of."""
+"""Keras layers. Each may be a part of other models too: see docs/layers.md."""
 
+from kpp_tf.layers.block_memory import (
+    BlockWriter,
+    MemoryWriter,
+    PlaceHead,
+    WindowReader,
+)
 from kpp_tf.layers.convolutional_decoder import ConvolutionalDecoder
 from kpp_tf.layers.dense_decoder import DenseDecoder
 from kpp_tf.layers.gaussian_head import GaussianHead
@@ -9,11 +15,15 @@ from kpp_tf.layers.temporal_shift import TemporalShift
 from kpp_tf.layers.tsm_resnet import TSMResNet
 
 __all__ = [
+    "BlockWriter",
     "ConvolutionalDecoder",
     "DenseDecoder",
     "GaussianHead",
+    "MemoryWriter",
+    "PlaceHead",
     "ResidualBlock",
     "TSMResNet",
     "TemporalShift",
+    "WindowReader",
     "make_decoder",
 ]

@@ -4,8 +4,8 @@ import numpy as np
 import tensorflow as tf
 
 from kpp_tf.data import Episodes
+from kpp_tf.layers.block_memory.reader import WindowReader, normal_quantile
 from kpp_tf.models import Elbo
-from kpp_tf.models.kanerva_plus_plus.reader import WindowReader, normal_quantile
 
 SIDE = 2  # blocks; four images, in reading order
 SHAPE = (4, 4, 1)

@@ -29,8 +29,8 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from kpp_tf import noise
+from kpp_tf.layers.block_memory.reader import normal_quantile
 from kpp_tf.models import gaussians
-from kpp_tf.models.kanerva_plus_plus.reader import normal_quantile
 from kpp_tf.noise import Stream
 
 EDGE = 1e-4  # keys end here before 0 and 1 of the cube, so that they are finite

@@ -8,9 +8,9 @@ import keras
 import tensorflow as tf
 
 from kpp_tf import noise
-from kpp_tf.models.kanerva_plus_plus.allocator import block_centres
+from kpp_tf.layers.block_memory.allocator import block_centres
+from kpp_tf.layers.block_memory.reader import WindowReader, normal_quantile
 from kpp_tf.models.kanerva_plus_plus.keys import Region
-from kpp_tf.models.kanerva_plus_plus.reader import WindowReader, normal_quantile
 from kpp_tf.noise import Stream
 
 

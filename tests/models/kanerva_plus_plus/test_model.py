@@ -9,8 +9,8 @@ import tensorflow as tf
 from scipy import special, stats
 
 from kpp_tf import noise
+from kpp_tf.layers.block_memory.allocator import block_centres
 from kpp_tf.models import Elbo, KanervaPlusPlus
-from kpp_tf.models.kanerva_plus_plus.allocator import block_centres
 from kpp_tf.noise import Stream
 from tests.layer_checks import gradients_of, precision
 from tests.models.kanerva_plus_plus import by_numpy

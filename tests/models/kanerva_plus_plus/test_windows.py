@@ -6,9 +6,9 @@ import tensorflow as tf
 from scipy import stats
 
 from kpp_tf import noise
-from kpp_tf.models.kanerva_plus_plus.allocator import block_centres
+from kpp_tf.layers.block_memory.allocator import block_centres
+from kpp_tf.layers.block_memory.reader import WindowReader
 from kpp_tf.models.kanerva_plus_plus.keys import FAMILIES, Region
-from kpp_tf.models.kanerva_plus_plus.reader import WindowReader
 from kpp_tf.models.kanerva_plus_plus.windows import Windows
 from tests.layer_checks import check_layer, perturb
 from tests.models.kanerva_plus_plus import by_numpy

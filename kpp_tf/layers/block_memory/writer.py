@@ -7,9 +7,9 @@ from typing import NamedTuple
 import keras
 import tensorflow as tf
 
-from kpp_tf.models.kanerva_plus_plus import allocator
-from kpp_tf.models.kanerva_plus_plus.places import PlaceHead
-from kpp_tf.models.kanerva_plus_plus.reader import WindowReader
+from kpp_tf.layers.block_memory import allocator
+from kpp_tf.layers.block_memory.places import PlaceHead
+from kpp_tf.layers.block_memory.reader import WindowReader
 
 ALLOCATIONS = ("content", "turn")
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kpp_tf.models.kanerva_plus_plus.allocator import allocate, block_centres, holds
+from kpp_tf.layers.block_memory.allocator import allocate, block_centres, holds
 from tests.models.kanerva_plus_plus import by_numpy
 
 

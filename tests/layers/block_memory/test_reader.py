@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 from scipy import ndimage, stats
 
-from kpp_tf.models.kanerva_plus_plus.reader import (
+from kpp_tf.layers.block_memory.reader import (
     WindowReader,
     normal_cdf,
     normal_quantile,

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kpp_tf.models.kanerva_plus_plus.reader import WindowReader
+from kpp_tf.layers.block_memory.reader import WindowReader
+from kpp_tf.layers.block_memory.writer import BlockWriter, Writing
 from kpp_tf.models.kanerva_plus_plus.windows import Windows
-from kpp_tf.models.kanerva_plus_plus.writer import BlockWriter, Writing
 from tests.layer_checks import perturb
 from tests.models.kanerva_plus_plus import by_numpy
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kpp_tf.models.kanerva_plus_plus.places import (
+from kpp_tf.layers.block_memory.places import (
     NEIGHBOURS,
     SPAN,
     PlaceHead,
