@@ -56,7 +56,8 @@ def _download(handle: str) -> Path:
         )
     except (OSError, ValueError) as error:  # what its errors of every kind are
         raise UserError(
-            f"the preset cannot be downloaded: {reason(error)} Received: {handle!r}"
+            f"the preset cannot be downloaded: {reason(error).rstrip('.')}. "
+            f"Received: {handle!r}"
         ) from error
     if not (Path(folder) / WEIGHTS).is_file():
         raise UserError(f"there is no {WEIGHTS}: no preset. Received: {handle!r}")

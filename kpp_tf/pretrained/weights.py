@@ -54,8 +54,11 @@ def read(model: keras.Model, path: Path) -> None:
     """
     try:
         with h5py.File(path) as file:
-            # Read whole once, so that damage shows before a weight is touched.
-            count = sum(values[...].size for _, values in _arrays(file))
+            arrays = [values for _, values in _arrays(file)]
+            count = sum(values.size for values in arrays)
+            if count == model.count_params():
+                for values in arrays:  # damage shows before a weight is touched
+                    values[...]
     except UserError:
         raise
     except (OSError, KeyError, RuntimeError, TypeError, ValueError) as error:
