@@ -1,6 +1,4 @@
-"""A model of 17,000 weights for `make faults`: a step takes milliseconds.
-
-    python tools/faults.py
+"""A small model for `make faults`: a step takes milliseconds.
 
 What it learns is of no interest; what matters is that a run which is killed again and
 again ends with the weights of one that is not.

@@ -27,14 +27,7 @@ def read(folder: str | Path) -> ml_collections.ConfigDict:
         raise UserError(
             f"this is no folder of a training run: it has no {FILE}. Received: {folder}"
         )
-    saved = files.read_json(path)
-    missing = {"data", "model", "train", "eval", "seed"} - set(saved)
-    if missing:
-        raise UserError(
-            f"the file is no config of a run: it lacks {sorted(missing)}. "
-            f"Received: {path}"
-        )
-    return completed(saved)
+    return completed(files.read_json(path), path)
 
 
 def default() -> ml_collections.ConfigDict:
@@ -92,12 +85,28 @@ def default() -> ml_collections.ConfigDict:
     return config.lock()
 
 
-def completed(saved: Mapping[str, Any]) -> ml_collections.ConfigDict:
-    """A config that was saved; fields of `data` that are newer have their defaults."""
-    config = ml_collections.ConfigDict(saved)
-    for name, value in default().data.items():
-        if name not in config.data:
-            config.data[name] = value
+def completed(
+    saved: Mapping[str, Any], source: str | Path
+) -> ml_collections.ConfigDict:
+    """A config that was saved; fields that are newer than it have their defaults.
+
+    Args:
+      saved: what `to_dict` gave.
+      source: the file that holds it, for the message.
+
+    Raises:
+      UserError: if it is no config, or a value is of another type than its default.
+    """
+    config = default().unlock()
+    try:
+        config.seed = saved["seed"]
+        for name in ("data", "train", "eval"):
+            config[name].unlock().update(saved[name])
+        config.model = ml_collections.ConfigDict({"name": "", **saved["model"]})
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise UserError(
+            f"the file is no config of a run: {error}. Received: {source}"
+        ) from error
     return config
 
 

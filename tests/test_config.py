@@ -3,6 +3,8 @@
 import pytest
 
 from kpp_tf import config as configs
+from kpp_tf import files
+from kpp_tf.errors import UserError
 from kpp_tf.layers import ConvolutionalDecoder, DenseDecoder, TSMResNet, make_decoder
 
 
@@ -53,5 +55,22 @@ def test_a_saved_config_gets_the_data_fields_that_are_newer_than_it():
     saved = configs.default().to_dict()
     saved["data"]["name"] = "mnist"
     del saved["data"]["split_seed"]
-    config = configs.completed(saved)
+    config = configs.completed(saved, "config.json")
     assert config.to_dict()["data"] == {**saved["data"], "split_seed": 0}
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"data": 3},
+        {"data": {"episode_length": "many"}},
+        {"train": None},
+        {"model": [1]},
+        {"seed": "one"},
+    ],
+)
+def test_a_damaged_config_is_named(tmp_path, damage):
+    path = tmp_path / configs.FILE
+    files.write_json(path, {**configs.default().to_dict(), **damage})
+    with pytest.raises(UserError, match=f"no config of a run: .*Received: {path}"):
+        configs.read(tmp_path)

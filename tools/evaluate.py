@@ -90,7 +90,7 @@ def main() -> int:
 def _measure(model, config, strategy, checkpoint=None) -> None:
     from kpp_tf import provenance
     from kpp_tf.data import load_images
-    from kpp_tf.evaluation import measure
+    from kpp_tf.evaluation import capacity, measure
     from kpp_tf.report.results import write
     from kpp_tf.training import strategies
     from kpp_tf.training.replicated_model import ReplicatedModel
@@ -104,7 +104,7 @@ def _measure(model, config, strategy, checkpoint=None) -> None:
     length = LENGTH.value or config.data.episode_length
     config.data.episode_length = length
     split = DATA.split.value or config.data.test_split
-    warning = measure.too_long(model, length)
+    warning = capacity.warning(model, length)
     if warning:
         _say(warning)
     train = table = space = None

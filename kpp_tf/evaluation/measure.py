@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Collection, Iterable
 from typing import NamedTuple
 
@@ -136,20 +135,3 @@ def measure(
         if name in results
     }
     return results
-
-
-def too_long(model: MemoryModel, length: int) -> str | None:
-    """What to do about episodes of more images than the memory holds; None if it fits.
-
-    Args:
-      model: K++ has a `capacity`.
-      length: T.
-    """
-    capacity = getattr(model, "capacity", length)
-    if length <= capacity:
-        return None
-    blocks = math.ceil(math.sqrt(length * model.blocks_per_frame))
-    return (
-        f"{length} images do not fit a memory of {capacity}: the later ones take the "
-        f"place of others. --memory_size={blocks * model.block_size} holds them all."
-    )

@@ -118,7 +118,7 @@ def write(
     archive.write_out(os.fspath(path), verbose=False)
 
 
-def _describe(model: KanervaPlusPlus, num_samples: int, path: Path) -> None:
+def _describe(model, num_samples, path):
     """Writes what the graph does not tell; TF Serving ignores the file."""
     description = {
         "kpp_tf": kpp_tf.__version__,
@@ -126,6 +126,8 @@ def _describe(model: KanervaPlusPlus, num_samples: int, path: Path) -> None:
         "tensorflow": tf.__version__,
         "model": type(model).__name__,
         "num_samples": num_samples,
+        "capacity": model.capacity,
         "config": model.get_config(),
+        "experiment": model.run_config.to_dict(),
     }
     write_json(path, description)

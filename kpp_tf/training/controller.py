@@ -14,6 +14,7 @@ import tensorflow as tf
 from kpp_tf import files
 from kpp_tf.data import ImageTable, evaluation_episodes, partition
 from kpp_tf.errors import UserError
+from kpp_tf.evaluation import capacity
 from kpp_tf.training import strategies, workdirs
 from kpp_tf.training.checkpoints import Checkpointer
 from kpp_tf.training.progress import Clock, Progress
@@ -326,6 +327,13 @@ class Controller:
         )
         for name, (before, now) in self.changes.items():
             self.progress.say(f"From here on config.{name} is {now}, before {before}.")
+        warning = capacity.warning(
+            trainer.model,
+            self.config.data.episode_length,
+            "--config.model.memory_size",
+        )
+        if warning:
+            self.progress.say(warning)
 
 
 def _reason(error: OSError | tf.errors.OpError) -> str:

@@ -183,6 +183,8 @@ def write_summary(
         "data": config.data.name,
         "model": config.model.name,
         "split": config.data.test_split,
+        "episode_length": config.data.episode_length,
+        "capacity": getattr(model, "capacity", None),
         "memory_floats_per_image": model.memory_floats / config.data.episode_length,
         "parameters": model.count_params(),
         "seed": config.seed,

@@ -1,8 +1,5 @@
-"""What stands where in the JSON, and what is said of a memory that is too small."""
+"""What stands where in the JSON."""
 
-import types
-
-import pytest
 import tensorflow as tf
 
 from kpp_tf.evaluation import bounds, measure
@@ -53,21 +50,3 @@ def test_importance_weights_are_of_the_few_episodes():
 def test_what_a_model_cannot_give_is_none():
     results, _ = _measure("nudge", "scale_sweep", "samples")  # no keys, no classifier
     assert results["nudge"] is results["scale_sweep"] is results["samples"] is None
-
-
-@pytest.mark.parametrize(
-    ("blocks_per_frame", "block_size", "capacity", "size"),
-    [(1, 1, 36, 7), (2, 1, 18, 9), (1, 4, 36, 28)],
-)
-def test_a_memory_that_is_too_small_is_told_its_size(
-    blocks_per_frame, block_size, capacity, size
-):
-    model = types.SimpleNamespace(
-        capacity=capacity, blocks_per_frame=blocks_per_frame, block_size=block_size
-    )
-    assert measure.too_long(model, capacity) is None
-    length = {36: 40, 18: 40}[capacity]
-    said = measure.too_long(model, length)
-    assert f"--memory_size={size} holds" in said
-    assert (size // block_size) ** 2 // blocks_per_frame >= length
-    assert measure.too_long(types.SimpleNamespace(), 10_000) is None

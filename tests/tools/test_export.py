@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import keras
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -50,6 +51,7 @@ def test_a_run_is_exported_inspected_and_served(workdir, tmp_path):
     assert described["path"] == str(version)
     assert described["memory_floats"] == described["live"]["memory_floats"] == 36
     assert described["live"]["flops_per_image"]["generate"] > 0
+    _assert_drawn_alike(workdir, tmp_path / "m", tmp_path)
     picture = tmp_path / "samples.png"
     with LocalServer(tmp_path / "m") as server:
         done = run(
@@ -64,6 +66,20 @@ def test_a_run_is_exported_inspected_and_served(workdir, tmp_path):
     assert done.returncode == 0, done.stderr
     with Image.open(picture) as grid:  # 4 images of each of 2 episodes, zoomed by 2
         assert grid.size == (4 * (56 + 2) + 2, 2 * (56 + 2) + 2)
+
+
+def _assert_drawn_alike(workdir, export, folder):
+    """That the export draws what the live model draws of the same episodes."""
+    drawn = []
+    for flag in (f"--workdir={workdir}", f"--export={export}"):
+        out = folder / f"{len(drawn)}.npz"
+        flags = ("--num_images=10", "--seed=3", "--temperature=0.5", f"--out={out}")
+        done = run("generate", flag, *flags)
+        assert done.returncode == 0, done.stderr
+        with np.load(out) as stored:
+            drawn.append(stored["images"].astype(int))
+    live, exported = drawn
+    assert live.std() > 0 and np.abs(live - exported).max() <= 1
 
 
 @pytest.mark.slow

@@ -106,7 +106,9 @@ def test_generate_writes_pictures(run, tmp_path):
 def test_generate_draws_as_many_images_as_asked_for(run, tmp_path):
     target = tmp_path / "drawn.npz"
     command = ("generate", f"--workdir={run}", "--num_images=300", f"--out={target}")
-    process = _done(*command, "--seed=3", "--temperature=0.5")
+    flags = ("--seed=3", "--temperature=0.5", "--memory_size=2")
+    process = _done(*command, *flags)
+    assert "8 images do not fit a memory of 4" in process.stderr
     assert process.stdout.endswith(f"Wrote {target}: 300 images.\n")
     with np.load(target) as stored:
         assert stored["images"].shape == (300, 28, 28, 1)

@@ -20,6 +20,8 @@ KEYS = {
     "kl_memory",
     "bits_per_dim",
     "images_per_second",
+    "episode_length",
+    "capacity",
     "memory_floats_per_image",
     "parameters",
     "seed",

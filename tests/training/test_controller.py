@@ -171,6 +171,7 @@ def test_files_and_averages_of_a_run(trainer, whole):
         workdir, config, averaged, results, "a device", ["train.py", "--a=b c"]
     )
     assert summary["memory_floats_per_image"] == 2 * 2 * (4 + 1) / 3
+    assert summary["episode_length"] == 3 and summary["capacity"] == 4
     assert summary["command"] == "train.py '--a=b c'"
     assert (
         None not in {k: v for k, v in summary.items() if k != "git_revision"}.values()
@@ -293,6 +294,14 @@ def test_zero_means_only_at_the_end(trainer, tmp_path, monkeypatch):
     }
     with (tmp_path / "metrics.csv").open() as stream:
         assert [row["step"] for row in csv.DictReader(stream)] == ["12"]
+
+
+def test_a_memory_that_is_too_small_is_told(trainer, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(type(trainer.model), "capacity", 2)
+    _controller(trainer, tmp_path).run()
+    told = capsys.readouterr().err
+    assert "3 images do not fit a memory of 2" in told
+    assert "--config.model.memory_size=2 holds them all" in told
 
 
 def test_a_split_that_cannot_be_evaluated_is_refused_at_the_start(trainer, tmp_path):

@@ -1,0 +1,80 @@
+"""An exported model in the place of a live one, as far as drawing goes."""
+
+import os
+from pathlib import Path
+
+import tensorflow as tf
+
+from kpp_tf import files, validation
+from kpp_tf.config import completed
+from kpp_tf.errors import UserError
+from kpp_tf.models.kanerva_plus_plus import Memory
+from kpp_tf.serving import inspection, saved_model
+
+
+class Exported:
+    """Writes and generates through the signatures of a SavedModel.
+
+    A SavedModel is code: it is loaded only if `inspection.inspect` finds no operations
+    but those that this project's exports are made of.
+
+    Args:
+      path: `<base>/<model>/<version>`, or `<base>/<model>` for its newest version.
+
+    Raises:
+      UserError: if it is none, has other operations, or does not say what experiment
+        it is from.
+
+    Attributes:
+      config: of the experiment, a ConfigDict.
+      capacity, blocks_per_frame, block_size: see `KanervaPlusPlus`.
+    """
+
+    def __init__(self, path: str | os.PathLike):
+        described = inspection.inspect(path)
+        if described["unknown_ops"]:
+            raise UserError(
+                "this project's exports do not use the operations "
+                f"{described['unknown_ops']}, and a SavedModel is code: it is not "
+                f"loaded. Received: {path}"
+            )
+        folder = Path(described["path"])
+        about = folder / "assets.extra" / saved_model.DESCRIPTION_FILE
+        told = files.read_json(about) if about.exists() else {}
+        if "experiment" not in told:
+            raise UserError(
+                "the export does not say what experiment it is from; export it again "
+                f"with tools/export.py. Received: {path}"
+            )
+        self.config = completed(told["experiment"], about)
+        validation.check(self.config)
+        model = self.config.model
+        self.blocks_per_frame = model.blocks_per_frame
+        self.block_size = model.block_size
+        self.capacity = (
+            model.memory_size // model.block_size
+        ) ** 2 // model.blocks_per_frame
+        # The signatures live as long as what they were loaded with.
+        self._loaded = tf.saved_model.load(os.fspath(folder))
+
+    def write(self, episode: tf.Tensor, mask: tf.Tensor) -> Memory:
+        """See `MemoryModel.write`."""
+        write = self._loaded.signatures["write_marked"]
+        fields = write(episode=episode, written=tf.cast(mask, tf.int32))
+        return Memory(*(fields[f"memory_{name}"] for name in Memory._fields))
+
+    def generate(
+        self,
+        memory: Memory,
+        num_samples: int,
+        seeds: tf.Tensor,
+        temperature: tf.Tensor,
+    ) -> tf.Tensor:
+        """See `MemoryModel.generate`; the number of images is the export's own."""
+        del num_samples
+        return self._loaded.signatures["generate"](
+            memory_cells=memory.cells,
+            memory_coverage=memory.coverage,
+            seed=seeds,
+            temperature=temperature,
+        )["images"]
