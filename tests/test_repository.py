@@ -25,6 +25,7 @@ ROWS = (
     ("evaluation",),
     ("training",),
     ("serving",),
+    ("remember",),
     ("benchmarks",),
     ("report",),
     ("cli",),

@@ -4,10 +4,12 @@ r"""Asks a TF Serving server for images and saves them as a PNG grid.
     python tools/serving_client.py --api=grpc --address=localhost:8500 \
         --model=kanerva_plus_plus --data_dir=/data/tfds --config=configs/mnist.py \
         --out=samples.png
+    python tools/serving_client.py --memory=mine/memory.npz --out=samples.png
 
 Sends test episodes of --config's data set to `serving_default`, which writes each into
-a memory and draws images from it: one row of the grid an episode, at --seed. A server
-that is not there, or not ready, is asked again a few times.
+a memory and draws images from it: one row of the grid an episode, at --seed. With
+--memory it sends that of a file, as tools/remember.py writes it, to `generate`. A
+server that is not there, or not ready, is asked again a few times.
 """
 
 import numpy as np
@@ -27,6 +29,7 @@ SEED = flags.DEFINE_integer("seed", 0, "Of the drawing: same seed, same images."
 TEMPERATURE = flags.DEFINE_float("temperature", 1.0, "Of the drawing.", 0.0)
 TIMEOUT = flags.DEFINE_float("timeout", 30.0, "Seconds an attempt may take.", 0.0)
 DATA = cli.DataFlags()
+MEMORY = flags.DEFINE_string("memory", None, "File of a memory, to draw from that.")
 OUT = flags.DEFINE_string("out", None, "PNG file to write.", required=True)
 CONFIG = cli.define_config("glyphs")
 
@@ -34,18 +37,36 @@ CONFIG = cli.define_config("glyphs")
 def main() -> None:
     """Asks and saves."""
     client = _client()
-    episodes = DATA.episodes(CONFIG.value).unbatch()
-    images = np.stack([e.images.numpy() for e in episodes.take(EPISODES.value)])
-    rows = len(images)
+    if MEMORY.value is None:
+        signature, sent = "serving_default", {"episode": _episodes()}
+    else:
+        signature, sent = "generate", _memory(MEMORY.value)
+    (rows,) = {len(array) for array in sent.values()}
     inputs = {
-        "episode": images,
+        **sent,
         "seed": np.stack([[SEED.value, row] for row in range(rows)]).astype(np.int32),
         "temperature": np.full(rows, TEMPERATURE.value, np.float32),
     }
-    answer = client.predict(inputs)
+    answer = client.predict(inputs, signature)
     plots.save_png(OUT.value, plots.image_grid(answer["images"], zoom=2))
     drawn = answer["images"].shape[1]
-    print(f"Wrote {OUT.value}: {rows} episodes, {drawn} images drawn from each.")
+    print(f"Wrote {OUT.value}: {drawn} images drawn from each of {rows} memories.")
+
+
+def _episodes() -> np.ndarray:
+    episodes = DATA.episodes(CONFIG.value).unbatch().take(EPISODES.value)
+    return np.stack([episode.images.numpy() for episode in episodes])
+
+
+def _memory(path: str) -> dict[str, np.ndarray]:
+    cli.start_tensorflow()
+    from kpp_tf.models.kanerva_plus_plus import Memory
+
+    memory = Memory.load(path)
+    return {
+        "memory_cells": memory.cells.numpy(),
+        "memory_coverage": memory.coverage.numpy(),
+    }
 
 
 def _client():

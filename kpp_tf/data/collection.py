@@ -96,6 +96,7 @@ def select(
         split=split,
         groups=labels,
         names=names,
+        image_names=[collection.keys[int(row)] for row in rows],
     )
 
 

@@ -25,6 +25,7 @@ class ImageTable:
       split: the split, for example "test" or "train+validation".
       groups: further labels by name, each int64 [N]; Omniglot has "alphabet".
       names: what people call label i of "class" or of a group, where the data says.
+      image_names: of each image, such as its file; empty where they have none.
     """
 
     images: np.ndarray
@@ -34,6 +35,7 @@ class ImageTable:
     split: str
     groups: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
     names: Mapping[str, Sequence[str]] = dataclasses.field(default_factory=dict)
+    image_names: Sequence[str] = ()
 
     def __post_init__(self):
         where = f"the {self.split!r} split of {self.name!r}"

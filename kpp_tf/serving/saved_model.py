@@ -19,7 +19,9 @@ from kpp_tf.models import KanervaPlusPlus
 from kpp_tf.serving import comparison, warmup
 from kpp_tf.serving.signatures import signatures
 
-TOLERANCE = 1e-5
+# Kernels of a graph sum in another order than eager ones, and a decoder that is sure of
+# its pixels makes some 1e-5 of that.
+TOLERANCE = 1e-4
 DESCRIPTION_FILE = "kpp_tf.json"
 
 
@@ -44,7 +46,7 @@ def export(
       (the version's folder, the differences to the live model as `compare` gives them).
 
     Raises:
-      ExportMismatchError: if a difference exceeds 1e-5; nothing is left behind.
+      ExportMismatchError: if a difference exceeds 1e-4; nothing is left behind.
       UserError: for a name or a number that cannot be, or without the extra.
     """
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name):

@@ -123,3 +123,33 @@ def test_a_folder_without_a_run_is_refused(tmp_path):
     assert done.returncode == 1
     assert "export:" in done.stderr and str(tmp_path) in done.stderr
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.slow
+def test_a_folder_is_remembered_and_the_memory_served(workdir, tmp_path):
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    rng = np.random.default_rng(0)
+    for number in range(5):
+        pixels = rng.integers(0, 256, (30, 40, 3), np.uint8)
+        Image.fromarray(pixels).save(pictures / f"{number}.png")
+    out = tmp_path / "mine"
+    done = run(
+        "remember", f"--images={pictures}", f"--preset={workdir}", f"--out={out}"
+    )
+    assert done.returncode == 0, done.stderr
+    assert "a memory of 3 x 3 cells, which holds 5" in done.stdout
+    last = f"Wrote {out}/memory.npz, map.png, places.json and {out}/exported/1.\n"
+    assert done.stdout.endswith(last)
+    picture = tmp_path / "samples.png"
+    with LocalServer(out / "exported") as server:
+        done = run(
+            "serving_client",
+            f"--address=127.0.0.1:{server.rest_port}",
+            "--model=exported",
+            f"--memory={out / 'memory.npz'}",
+            f"--out={picture}",
+        )
+    assert done.returncode == 0, done.stderr
+    with Image.open(picture) as grid:  # 4 images of one memory, zoomed by 2
+        assert grid.size == (4 * (56 + 2) + 2, 56 + 4)

@@ -1,0 +1,116 @@
+"""Images that are remembered: the memory's file, its map, its keys."""
+
+import json
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from kpp_tf import remember
+from kpp_tf.errors import UserError
+from kpp_tf.models import build_model
+from kpp_tf.models.kanerva_plus_plus import Memory
+from tests.training import tiny
+
+
+@pytest.fixture(scope="module")
+def model():
+    return build_model(tiny.config())
+
+
+@pytest.fixture(scope="module")
+def remembered(model):
+    return remember.write(remember.with_room(model, 7), tiny.table(7).images)
+
+
+def test_the_memory_grows_to_hold_the_images(model, remembered):
+    assert model.memory_size == 2 and remember.with_room(model, 4) is model
+    larger = remember.with_room(model, 7)
+    assert larger.memory_size == 3
+    for ours, theirs in zip(model.weights, larger.weights, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    assert remembered.held.all()
+    assert len(set(remembered.blocks)) == 7
+    assert remember.with_room(model, 4, memory_size=5).memory_size == 5
+
+
+def test_a_full_memory_says_what_it_does_not_hold(model):
+    few = remember.write(model, tiny.table(7).images)
+    assert few.held.sum() == 4
+    assert set(few.blocks[few.held]) == {0, 1, 2, 3}
+
+
+def test_images_lie_where_they_are_said_to(model, remembered):
+    # The block that holds the place, counted row by row.
+    x, y = np.floor(3 * remembered.places[:, 0].T).astype(int)
+    np.testing.assert_array_equal(remembered.blocks, 3 * y + x)
+
+
+def test_errors_are_those_of_pixels(remembered):
+    off = [
+        np.abs(image - back).mean()
+        for image, back in zip(remembered.images, remembered.recalled, strict=True)
+    ]
+    assert remembered.error == pytest.approx(np.mean(off), rel=1e-5)
+    of_mean = np.abs(remembered.images - remembered.images.mean(axis=0)).mean()
+    assert remembered.error_of_mean == pytest.approx(of_mean, rel=1e-5)
+
+
+def test_the_files_give_the_images_back(model, remembered, tmp_path):
+    model = remember.with_room(model, 7)
+    names = [f"{row}.png" for row in range(7)]
+    remember.save(model, remembered, names, tmp_path)
+    memory = Memory.load(tmp_path / remember.MEMORY)
+    listed = json.loads((tmp_path / remember.PLACES).read_text())["images"]
+    assert [entry["image"] for entry in listed] == names
+    assert all(entry["held"] for entry in listed)
+    keys = tf.constant([[entry["keys"] for entry in listed]])
+    again = model.generate_from_keys(memory, keys)[0]
+    np.testing.assert_allclose(again, remembered.recalled, atol=1e-3)
+
+
+def test_the_map_shows_what_lies_where(model, remembered, tmp_path):
+    model = remember.with_room(model, 7)
+    picture = remember.map_picture(model, remembered)
+    side = 2 * 8 + 2  # an image of 8 pixels, zoomed by 2, and the line beside it
+    assert picture.shape == (3 * side + 2, 7 * side + 2, 3)
+    for image, block in zip(remembered.images, remembered.blocks, strict=True):
+        top, left = 2 + side * (block // 3), 2 + side * (4 + block % 3)
+        shown = picture[top : top + 16 : 2, left : left + 16 : 2, 0]
+        np.testing.assert_array_equal(shown, np.rint(255 * image[..., 0]))
+    empty = (set(range(9)) - set(remembered.blocks)).pop()
+    top, left = 2 + side * (empty // 3), 2 + side * (empty % 3)
+    assert np.all(picture[top : top + 16, left : left + 16] == 128)
+
+
+def test_many_images_are_thinned_out_evenly(monkeypatch):
+    monkeypatch.setattr(remember, "MAX_IMAGES", 4)
+    np.testing.assert_array_equal(remember.chosen(tiny.table(10)), [0, 3, 6, 9])
+    np.testing.assert_array_equal(remember.chosen(tiny.table(3)), [0, 1, 2])
+
+
+def test_a_preset_is_fine_tuned_on_all_images_of_a_folder(model, tmp_path):
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for number, image in enumerate(tiny.table(9).images):
+        Image.fromarray(image[..., 0]).save(folder / f"{number}.png")
+    given = tiny.config()
+    given.data.update({"grouping": "class", "binarize": "dynamic"})
+    config = remember.of_preset(given, str(folder), steps=2)
+    table = remember.load(config)
+    assert len(table) == 9 and table.levels == 2
+    assert sorted(table.image_names) == [f"{number}.png" for number in range(9)]
+    config.data.episode_length = 32  # more than there are
+    trained = remember.train(config, table, tmp_path / "run", model)
+    assert any(
+        np.any(ours.numpy() != theirs.numpy())
+        for ours, theirs in zip(model.weights, trained.weights, strict=True)
+    )
+    assert given.data.grouping == "class", "the preset's config is another's"
+
+
+def test_names_belong_to_images(model, remembered, tmp_path):
+    with pytest.raises(UserError, match="Received: 1 names of 7 images"):
+        remember.save(model, remembered, ["a.png"], tmp_path)
+    assert not list(tmp_path.iterdir())
