@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kpp_tf.errors import UserError
 from kpp_tf.version import __version__
 
 if TYPE_CHECKING:
@@ -31,6 +32,11 @@ def _is_program_starting() -> bool:
 # program is spared TensorFlow's seconds until it has read its flags: it answers --help,
 # and refuses what is wrong, at once.
 if "keras" in sys.modules or not _is_program_starting():
+    if os.environ["KERAS_BACKEND"] != "tensorflow" and "keras" not in sys.modules:
+        raise UserError(
+            "kpp_tf needs the environment's KERAS_BACKEND to be 'tensorflow', or not "
+            f"to be set. Received: {os.environ['KERAS_BACKEND']!r}"
+        )
     import kpp_tf.models  # noqa: F401
 
 

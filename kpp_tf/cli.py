@@ -309,6 +309,8 @@ def _parse(argv: list[str]) -> list[str]:
     # absl's default is 0, which tells everything that goes well.
     if flags.FLAGS["verbosity"].using_default_value:
         logging.set_verbosity(logging.WARNING)
+    # A program uses Keras for nothing else, whatever else its user does.
+    os.environ["KERAS_BACKEND"] = "tensorflow"
     # Read when TensorFlow is imported: all of its lines, or none. What it calls errors
     # are remarks (oneDNN has no int32, there is no GPU); real ones are exceptions.
     quiet = flags.FLAGS.verbosity < logging.INFO

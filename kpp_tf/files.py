@@ -72,8 +72,12 @@ def write_json(path: str | Path, content: Mapping[str, Any]) -> None:
         temporary.write_text(f"{text}\n", encoding="utf-8")
 
 
-def read_json(path: str | Path) -> dict[str, Any]:
+def read_json(path: str | Path, *names: str) -> dict[str, Any]:
     """Reads a JSON object.
+
+    Args:
+      path: of the file.
+      names: that the object must have.
 
     Raises:
       FileNotFoundError: if there is no such file.
@@ -85,4 +89,6 @@ def read_json(path: str | Path) -> dict[str, Any]:
         raise UserError(f"the file is damaged: {error}. Received: {path}") from error
     if not isinstance(content, dict):
         raise UserError(f"the file must hold a JSON object. Received: {path}")
+    if missing := set(names) - set(content):
+        raise UserError(f"the file lacks {sorted(missing)}. Received: {path}")
     return content

@@ -52,3 +52,16 @@ def test_a_failed_folder_leaves_nothing(tmp_path):
     with pytest.raises(OSError, match="disk"), files.new_folder(tmp_path / "one"):
         raise OSError("disk full")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [(b'{"a":', "damaged"), (b"\xff", "damaged"), (b"[1]", "object"), (b"{}", "'a'")],
+)
+def test_a_file_that_is_read_back_is_named_if_it_is_not_what_it_was(
+    tmp_path, content, problem
+):
+    path = tmp_path / "one.json"
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=f"{problem}.*Received: {path}"):
+        files.read_json(path, "a")

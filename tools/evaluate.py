@@ -181,7 +181,7 @@ def _training(config, trained_length, checkpoint) -> dict:
             checkpoint = next(found)
         steps = checkpoints.checkpoint_step(checkpoint)
         if (folder / workdirs.SUMMARY).exists():
-            summary = files.read_json(folder / workdirs.SUMMARY)
+            summary = files.read_json(folder / workdirs.SUMMARY, "command", "seconds")
             command = shlex.split(summary["command"])
             about["train_command"] = provenance.portable_command(command)
             about["hours"] = round(summary["seconds"] / 3600, 2)

@@ -42,7 +42,7 @@ def main() -> None:
         )
     if Path(NAME.value).name != NAME.value or NAME.value.startswith("."):
         raise UserError(f"--name must name a folder. Received: {NAME.value!r}")
-    results = None if RESULTS.value is None else read_json(RESULTS.value)
+    results = None if RESULTS.value is None else read_json(RESULTS.value, "data")
     cli.start_tensorflow()
     from kpp_tf import pretrained
     from kpp_tf.report import published
@@ -77,7 +77,7 @@ def _store(workdir: str, folder: Path) -> None:
             f"the model must be at most {LIMIT:,} bytes in half precision. "
             f"Received: {size:,}"
         )
-    training = read_json(summary)
+    training = read_json(summary, "command")
     training["command"] = portable_command(shlex.split(training["command"]))
     model.save_to_preset(folder, training)
 

@@ -54,7 +54,16 @@ def memory_mapped(
                 f"with {np.prod(shape, dtype=np.int64) / 2**30:.1f} GiB to spare. "
                 f"Received: {error}"
             ) from error
-    return np.load(path, mmap_mode="r", allow_pickle=False)
+    try:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+        if (array.shape, array.dtype) != (shape, np.uint8):
+            raise ValueError(f"it holds {array.dtype} {array.shape}")
+    except (ValueError, EOFError) as error:
+        raise UserError(
+            f"the file is damaged: {error}. Remove it, and it is made again. "
+            f"Received: {path}"
+        ) from error
+    return array
 
 
 def version_of(paths: Iterable[pathlib.Path]) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 import shutil
 from collections.abc import Iterator, Mapping
@@ -125,9 +124,13 @@ class Checkpointer:
         return {} if path is None else _results(path)
 
     def _manager(self, folder, keep):
-        return tf.train.CheckpointManager(
-            self.checkpoint, str(folder), max_to_keep=keep, checkpoint_name=PREFIX
-        )
+        arguments = (self.checkpoint, str(folder), keep)
+        try:
+            return tf.train.CheckpointManager(*arguments, checkpoint_name=PREFIX)
+        except ValueError:
+            # TensorFlow's list of the checkpoints is damaged; we go by the folder.
+            (folder / "checkpoint").unlink()
+            return tf.train.CheckpointManager(*arguments, checkpoint_name=PREFIX)
 
     def _save(self, manager, step, skipped, results):
         self.step.assign(step)
@@ -231,8 +234,9 @@ def damage(path: Path) -> str | None:
     sidecar = _sidecar(path)
     if sidecar.exists():
         try:
-            digests = json.loads(sidecar.read_text())["files"]
-        except (ValueError, KeyError):
+            record = files.read_json(sidecar, "files", "results")
+            digests, _ = dict(record["files"]), dict(record["results"])
+        except (ValueError, TypeError):
             return f"{sidecar.name} cannot be read"
         for name, digest in digests.items():
             file = path.parent / name
@@ -296,7 +300,7 @@ def _sidecar(path: Path) -> Path:
 
 def _results(path: Path) -> dict[str, float]:
     sidecar = _sidecar(path)
-    return json.loads(sidecar.read_text())["results"] if sidecar.exists() else {}
+    return files.read_json(sidecar)["results"] if sidecar.exists() else {}
 
 
 def _files(path: Path) -> list[Path]:

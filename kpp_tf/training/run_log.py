@@ -95,11 +95,15 @@ class MetricsFile:
         self.names = ("step", *names)
         rows = []
         if self.path.exists():
-            with self.path.open(newline="") as stream:
-                for row in csv.DictReader(stream):
+            with self.path.open(newline="", errors="replace") as stream:
+                # A crash of the machine may leave NUL, which csv refuses.
+                lines = (line.replace("\0", "") for line in stream)
+                for row in csv.DictReader(lines):
                     # A row that a kill cut short has None in its last columns.
-                    if None not in row.values() and int(row["step"]) <= step:
-                        rows.append(row)
+                    made = row.get("step") or ""
+                    if None not in row.values() and made.isdecimal():
+                        if int(made) <= step:
+                            rows.append(row)
         with (
             files.replacing(self.path) as temporary,
             temporary.open("w", newline="") as stream,

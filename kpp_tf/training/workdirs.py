@@ -141,10 +141,12 @@ def write_config(folder: Path, config: ml_collections.ConfigDict, step: int) -> 
     changes = check(folder, config)
     if changes:
         path = folder / CHANGES
-        earlier = files.read_json(path)["changes"] if path.exists() else []
-        files.write_json(
-            path, {"changes": [*earlier, {"after_step": step, "fields": changes}]}
-        )
+        recorded = files.read_json(path) if path.exists() else {}
+        earlier = recorded.setdefault("changes", [])
+        if not isinstance(earlier, list):
+            raise WorkdirError(f"the file is damaged; move it away. Received: {path}")
+        earlier.append({"after_step": step, "fields": changes})
+        files.write_json(path, recorded)
     elif step == 0:
         (folder / CHANGES).unlink(missing_ok=True)
     files.write_json(folder / FILE, config.to_dict())

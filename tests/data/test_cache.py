@@ -34,6 +34,16 @@ def test_is_written_once_and_read_from_disk(tmp_path, monkeypatch):
     assert file.name.startswith("celeb_a-train-5-")
 
 
+@pytest.mark.parametrize("left", [0, 20, 130])
+def test_a_damaged_file_is_named(tmp_path, monkeypatch, left):
+    monkeypatch.setenv("KPP_CACHE_DIR", str(tmp_path))
+    cache.memory_mapped(tmp_path, "a", "1", SHAPE, _fill(1))
+    (file,) = tmp_path.iterdir()
+    file.write_bytes(file.read_bytes()[:left])
+    with pytest.raises(UserError, match=f"damaged.*Remove it.*Received: {file}"):
+        cache.memory_mapped(tmp_path, "a", "1", SHAPE, _refuse)
+
+
 def test_other_contents_have_another_file(tmp_path, monkeypatch):
     monkeypatch.delenv("KPP_CACHE_DIR", raising=False)
     cache.memory_mapped(tmp_path, "a", "1", SHAPE, _fill(1))

@@ -41,13 +41,35 @@ def test_a_model_is_refused(restored, change, message):
         build_model(tiny.config())
 
 
-def test_the_backend_of_a_users_file_does_not_count(tmp_path):
-    (tmp_path / "keras.json").write_text(json.dumps({"backend": "numpy"}))
+def _python(program, **settings):
     environment = {k: v for k, v in os.environ.items() if k != "KERAS_BACKEND"}
-    done = subprocess.run(
-        [sys.executable, "-c", "import kpp_tf, keras; print(keras.config.backend())"],
-        env={**environment, "KERAS_HOME": str(tmp_path)},
+    return subprocess.run(
+        [sys.executable, "-c", program],
+        env={**environment, **settings},
         capture_output=True,
         text=True,
+        check=False,
     )
+
+
+def test_the_backend_of_a_users_file_does_not_count(tmp_path):
+    (tmp_path / "keras.json").write_text(json.dumps({"backend": "numpy"}))
+    program = "import kpp_tf, keras; print(keras.config.backend())"
+    done = _python(program, KERAS_HOME=str(tmp_path))
+    assert done.stdout.split() == ["tensorflow"], done.stderr
+
+
+def test_another_backend_of_the_environment_is_named():
+    done = _python("import kpp_tf", KERAS_BACKEND="jax")
+    assert "UserError: kpp_tf needs the environment's KERAS_BACKEND" in done.stderr
+
+
+def test_a_program_takes_its_own_backend():
+    program = """from absl import flags
+from kpp_tf import cli
+def main():
+    import keras
+    print(keras.config.backend())
+cli.run(main)"""
+    done = _python(program, KERAS_BACKEND="jax")
     assert done.stdout.split() == ["tensorflow"], done.stderr

@@ -99,13 +99,15 @@ def test_a_signal_saves_and_the_rest_is_bit_equal(
     assert results["bound"] == whole[1]["bound"]
 
 
-@pytest.mark.parametrize("how", ["flip", "cut", "cut, no sidecar", "index"])
+@pytest.mark.parametrize("how", ["flip", "cut", "cut, no sidecar", "index", "sidecar"])
 def test_damaged_newest_checkpoint_is_named_and_passed_over(whole, how, tmp_path):
     for file in (whole[0] / "checkpoints").iterdir():
         (tmp_path / file.name).write_bytes(file.read_bytes())
     data = tmp_path / "ckpt-12.data-00000-of-00001"
     if how == "index":
         data = tmp_path / "ckpt-12.index"
+    elif how == "sidecar":
+        data = tmp_path / "ckpt-12.json"
     content = bytearray(data.read_bytes())
     if how == "flip":
         content[len(content) // 3] ^= 4
@@ -125,6 +127,7 @@ def test_a_run_goes_on_from_the_checkpoint_before_a_damaged_one(
 ):
     _controller(trainer, tmp_path).run()
     (tmp_path / "checkpoints" / "ckpt-12.index").write_bytes(b"")
+    (tmp_path / "checkpoints" / "checkpoint").write_bytes(b"")
     controller = _controller(trainer, tmp_path)
     assert (controller.saved_step, trainer.step) == (6, 6)
     controller.run()

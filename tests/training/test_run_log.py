@@ -12,6 +12,7 @@ def test_metrics_drop_rows_of_steps_that_are_made_again(tmp_path):
     for step in (5, 10, 15):
         metrics.write(step, {"a": step / 2, "b": 1e-9, "unused": 3})
     with metrics.path.open("a") as stream:
+        stream.write("x,1,2\n\0\0,1,2\n\0\0\n")  # what a crash may leave
         stream.write("20,1")  # a kill cut this row short
     MetricsFile(tmp_path, ("a", "b"), 10).write(15, {"a": 0.25, "b": 2})
     with metrics.path.open(newline="") as stream:

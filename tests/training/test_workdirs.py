@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from kpp_tf import config as configs
 from kpp_tf import provenance
+from kpp_tf.errors import UserError
 from kpp_tf.training import checkpoints, workdirs
 from tests.training import tiny
 
@@ -59,6 +60,13 @@ def test_more_steps_are_recorded_as_a_change_before_the_next_checkpoint(run):
     assert [entry["after_step"] for entry in record] == [40, 99]
     assert record[0]["fields"]["train.steps"] == [40, 99]
     assert record[1]["fields"] == {"train.steps": [99, 120]}
+
+
+@pytest.mark.parametrize("content", [b"{", b"\xff", b"[]", b'{"changes": 1}'])
+def test_a_damaged_record_of_changes_is_named(run, content):
+    (run / workdirs.CHANGES).write_bytes(content)
+    with pytest.raises(UserError, match=f"Received: .*{workdirs.CHANGES}"):
+        workdirs.write_config(run, tiny.config(steps=99), 40)
 
 
 def test_a_folder_without_a_checkpoint_binds_nobody(tmp_path):
