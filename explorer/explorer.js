@@ -146,10 +146,11 @@ class Explorer {
     this.#enable();
     for (let step = 1; step <= MOST_STEPS; step++) {
       await new Promise((resolve) => setTimeout(resolve, STEP_MS));
-      const key = await this.model.recall(this.book.memory, image);
-      const better = await this.model.read(this.book.memory, key);
+      const block = await this.model.nearest(this.book.memory, image);
+      const pointer = this.reader.centre(block);
+      const better = await this.model.read(this.book.memory, this.reader.key(pointer));
       strip.add({ values: better, caption: `step ${step}` });
-      this.move(() => this.reader.pointer(key));
+      this.move(() => pointer);
       const change = Math.max(...better.map((value, i) => Math.abs(value - image[i])));
       image = better;
       if (change < 1e-3) break;

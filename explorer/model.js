@@ -97,10 +97,11 @@ export class Model {
     return (await this.#run('generate_from_keys', inputs)).images;
   }
 
-  /** The key of the block that holds what is nearest to an image. */
-  async recall(memory, queries) {
-    const { keys } = await this.#run('recall_keys', { ...prefixed(memory), queries });
-    return [...keys.slice(0, 3)];
+  /** The number of the block that holds what is nearest to an image. */
+  async nearest(memory, queries) {
+    const { nearness } = await this.#run('nearness', { ...prefixed(memory), queries });
+    const first = nearness.subarray(0, this.page.grid ** 2);
+    return first.indexOf(Math.max(...first));
   }
 
   async #run(name, values) {

@@ -31,7 +31,7 @@ PACKAGES = {
     "litert_wasm.js": "core/wasm/litert_wasm_compat_internal.js",
     "litert_wasm.wasm": "core/wasm/litert_wasm_compat_internal.wasm",
 }
-SIGNATURES = ("write_next", "generate_from_keys", "recall_keys")
+SIGNATURES = ("write_next", "generate_from_keys", "nearness")
 
 
 def build(

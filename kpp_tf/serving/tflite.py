@@ -26,7 +26,7 @@ from kpp_tf.serving.signatures import Signature, fields_of, readable, signatures
 from kpp_tf.serving.specs import Field
 
 # What is offered: signatures that draw nothing, or are brought the noise for it.
-NAMES = ("write", "write_next", "generate_from_keys", "reconstruct", "recall_keys")
+NAMES = ("write", "write_next", "generate_from_keys", "reconstruct", "nearness")
 
 # Largest difference to the live model that an export may have; who takes int8 judges
 # the differences, which are returned.
@@ -129,9 +129,9 @@ def require_extra() -> None:
 def _offered(model, length, names):
     """What is served and draws nothing, and the noise that reading takes instead."""
 
-    def recall_keys(memory_cells, memory_coverage, memory_carry, queries):
+    def nearness(memory_cells, memory_coverage, memory_carry, queries):
         memory = Memory(memory_cells, memory_coverage, memory_carry)
-        return {"keys": model.recall_keys(memory, queries)}
+        return {"nearness": model.nearness(memory, queries)}
 
     def generate_from_keys(memory_cells, memory_coverage, keys, noise):
         memory = readable(model, memory_cells, memory_coverage)
@@ -146,10 +146,13 @@ def _offered(model, length, names):
             for name, field in fields.items()
         }
 
-    offer = functools.partial(Signature.of, fields_of(model))
+    fields = fields_of(model)
+    shape = (None, None, model.blocks_per_frame, model.reader.grid**2)
+    fields["nearness"] = Field(shape, low=0.0, high=1.0)
+    offer = functools.partial(Signature.of, fields)
     offered = signatures(model, length) | {
         "generate_from_keys": offer(generate_from_keys, "images"),
-        "recall_keys": offer(recall_keys, "keys"),
+        "nearness": offer(nearness, "nearness"),
     }
     return {
         name: Signature(fixed(each.inputs), fixed(each.outputs), each.row)

@@ -397,23 +397,27 @@ class KanervaPlusPlus(MemoryModel):
         return self.generate_from_keys(memory, self.infer_keys(memory, queries, seeds))
 
     def refine(self, memory, images):
-        return self.generate_from_keys(memory, self.recall_keys(memory, images))
+        embeddings = self._queries(memory, images)
+        blocks = self._nearest_blocks(memory, embeddings)
+        return self.generate_from_keys(memory, tf.gather(self.slot_keys(), blocks))
 
-    def recall_keys(self, memory: Memory, queries: tf.Tensor) -> tf.Tensor:
-        """Keys of the blocks that hold what is nearest to `queries`.
+    def nearness(self, memory: Memory, queries: tf.Tensor) -> tf.Tensor:
+        """How near what each block holds is to what queries would write.
 
-        Unlike `infer_keys` it takes for granted that they were written, however little
-        they look like it: with noise, or in parts.
+        1 / (1 + the squared distance), which is 1e-30 where nothing is written.
+        `refine` reads where it is largest.
 
         Args:
           memory: B memories.
           queries: [B, T, H, W, C] in [0, 1].
 
         Returns:
-          float32 [B, T, K, 3], rows of `slot_keys`.
+          float32 [B, T, K, G*G], in [0, 1].
         """
-        blocks = self._nearest_blocks(memory, self._queries(memory, queries))
-        return tf.gather(self.slot_keys(), blocks)
+        contents = self.writer.contents(self._queries(memory, queries))
+        distance = self._distances(memory, contents)
+        distance += tf.reduce_sum(contents**2, axis=-1, keepdims=True)
+        return 1.0 / (1.0 + tf.maximum(distance, 0.0))
 
     def infer_keys(
         self, memory: Memory, queries: tf.Tensor, seeds: tf.Tensor | None = None
@@ -590,7 +594,11 @@ class KanervaPlusPlus(MemoryModel):
 
     def _nearest_blocks(self, memory, embeddings):
         """Numbers int32 [B, T, K] of the blocks that hold what is nearest to F."""
-        contents = self.writer.contents(embeddings)
+        distance = self._distances(memory, self.writer.contents(embeddings))
+        return tf.argmin(distance, axis=-1, output_type=tf.int32)
+
+    def _distances(self, memory, contents):
+        """|M_r - F|^2 - |F|^2 for every block r; huge where nothing is written."""
         batch, length, count, size = tf.unstack(tf.shape(contents))
         stored = self.reader.as_blocks(memory.cells)
         covers = self.reader.as_blocks(memory.coverage[..., tf.newaxis])
@@ -598,8 +606,7 @@ class KanervaPlusPlus(MemoryModel):
         norm = tf.reduce_sum(stored**2, axis=-1) + 1e30 * blank
         wanted = tf.reshape(contents, [batch, length * count, size])
         distance = norm[:, tf.newaxis] - 2 * tf.matmul(wanted, stored, transpose_b=True)
-        nearest = tf.argmin(distance, axis=-1, output_type=tf.int32)
-        return tf.reshape(nearest, [batch, length, count])
+        return tf.reshape(distance, [batch, length, count, self.reader.grid**2])
 
     # The terms of the bound.
 

@@ -52,6 +52,18 @@ def test_queries_never_point_at_a_blank_block(spread, episode):
     assert np.all(share == 1)
 
 
+def test_nearness_is_largest_at_the_nearest_block(spread, episode):
+    memory = spread.write(episode[:, :2])
+    nearness = spread.nearness(memory, episode).numpy()
+    assert np.all((nearness >= 0) & (nearness <= 1))
+    nearest = spread._nearest_blocks(memory, spread._queries(memory, episode))
+    np.testing.assert_array_equal(nearness.argmax(axis=-1), nearest)
+    np.testing.assert_allclose(nearness[:, :2].max(axis=-1), 1, atol=1e-4)
+    covered = spread.reader.as_blocks(memory.coverage[..., tf.newaxis]).numpy()
+    blank = np.broadcast_to(covered.max(-1)[:, None, None] == 0, nearness.shape)
+    assert np.all(nearness[blank] < 1e-20)
+
+
 def test_keys_of_queries_explain_them_best(spread, episode):
     """By the bound at the means, of the two regions; so for some each."""
     memory = spread.write(episode)
