@@ -60,7 +60,10 @@ def measure_saved_model(
     rows = []
     for name, function in sorted(loaded.signatures.items()):
         fields = {
-            key: Field(tuple(spec.shape), spec.dtype.as_numpy_dtype)
+            key: Field(
+                tuple(spec.shape),
+                np.bytes_ if spec.dtype == tf.string else spec.dtype.as_numpy_dtype,
+            )
             for key, spec in function.structured_input_signature[1].items()
         }
         for batch in batch_sizes:

@@ -87,4 +87,5 @@ class GrpcClient(Client):
 def _field(info):
     sizes = [d.size for d in info.tensor_shape.dim]
     shape = tuple(None if size < 0 else size for size in sizes)
-    return Field(shape, tf.as_dtype(info.dtype).as_numpy_dtype)
+    dtype = tf.as_dtype(info.dtype)
+    return Field(shape, np.bytes_ if dtype == tf.string else dtype.as_numpy_dtype)

@@ -40,19 +40,18 @@ def check_request(
 
 
 def _checked(name, field, value):
+    if field.dtype == np.bytes_:
+        array = np.asarray(value, object)
+        if not all(isinstance(each, bytes) for each in array.flat):
+            raise UserError(f"{name} must hold bytes. Received: other types")
+        _check_shape(name, field, array)
+        return array
     array = np.asarray(value)
     if not np.can_cast(array.dtype, field.dtype, casting="same_kind"):
         raise UserError(
             f"{name} must have dtype {np.dtype(field.dtype)}. Received: {array.dtype}"
         )
-    fits = array.ndim == len(field.shape) and all(
-        wanted in (None, got)
-        for wanted, got in zip(field.shape, array.shape, strict=True)
-    )
-    if not fits or not len(array):
-        raise UserError(
-            f"{name} must have shape {field.shape}. Received: {array.shape}"
-        )
+    _check_shape(name, field, array)
     if not np.all(np.isfinite(array)):
         raise UserError(f"{name} must hold finite numbers. Received: NaN or inf")
     cast = array.astype(field.dtype)
@@ -62,3 +61,14 @@ def _checked(name, field, value):
             f"{array.min()} to {array.max()}"
         )
     return cast
+
+
+def _check_shape(name, field, array):
+    fits = array.ndim == len(field.shape) and all(
+        wanted in (None, got)
+        for wanted, got in zip(field.shape, array.shape, strict=True)
+    )
+    if not fits or not len(array):
+        raise UserError(
+            f"{name} must have shape {field.shape}. Received: {array.shape}"
+        )

@@ -1,5 +1,6 @@
 """A client of TF Serving's REST API, in its row and its columnar format."""
 
+import base64
 import http.client
 import json
 import urllib.parse
@@ -11,7 +12,11 @@ import numpy as np
 from kpp_tf.serving.client_base import Client, ServingError, UnavailableError
 from kpp_tf.serving.specs import Field, SignatureSpec
 
-_DTYPES: dict[str, type[np.generic]] = {"DT_FLOAT": np.float32, "DT_INT32": np.int32}
+_DTYPES: dict[str, type[np.generic]] = {
+    "DT_FLOAT": np.float32,
+    "DT_INT32": np.int32,
+    "DT_STRING": np.bytes_,
+}
 # What gRPC reads as UNAVAILABLE where a proxy answers it in HTTP
 # (grpc/grpc, doc/http-grpc-status-mapping.md).
 _UNAVAILABLE = (429, 502, 503, 504)
@@ -38,7 +43,7 @@ class RestClient(Client):
     def send(
         self, signature: str, arrays: Mapping[str, np.ndarray]
     ) -> dict[str, np.ndarray]:
-        values = {name: np.asarray(array).tolist() for name, array in arrays.items()}
+        values = {name: as_json(np.asarray(array)) for name, array in arrays.items()}
         body: dict[str, Any] = {"signature_name": signature}
         if self.columnar:
             body["inputs"] = values
@@ -107,6 +112,18 @@ class RestClient(Client):
                 f"{self._address} answered 200, but not as TF Serving does; is it the "
                 f"port of the REST API? Received: {str(answer)[:80]}"
             ) from error
+
+
+def as_json(array: np.ndarray) -> Any:
+    """Nested lists of an array's numbers, or of its bytes as TF Serving wants them."""
+
+    def told(value):
+        if isinstance(value, list):
+            return [told(part) for part in value]
+        return {"b64": base64.b64encode(value).decode()}
+
+    values = array.tolist()
+    return told(values) if array.dtype.kind in "SO" else values
 
 
 def _signatures(answer):

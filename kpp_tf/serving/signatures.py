@@ -17,6 +17,7 @@ import tensorflow as tf
 from kpp_tf.errors import UserError
 from kpp_tf.models import KanervaPlusPlus
 from kpp_tf.models.kanerva_plus_plus import Memory
+from kpp_tf.serving.encoded_images import decoded
 from kpp_tf.serving.graph_checks import checked, same_batch
 from kpp_tf.serving.specs import Field
 
@@ -111,6 +112,7 @@ def fields_of(model: KanervaPlusPlus) -> dict[str, Field]:
         "episode": images,
         "queries": images,
         "images": images,
+        "encoded": Field((None, None), np.bytes_),
         "image": Field((None, *model.image_shape), low=0.0, high=1.0),
         "memory_cells": Field(
             (None, size, size, depth), low=-MAX_MEMORY, high=MAX_MEMORY
@@ -138,9 +140,9 @@ def signatures(model: KanervaPlusPlus, num_samples: int) -> dict[str, Signature]
         Every input leads with the batch, so a request cannot choose it.
 
     Returns:
-      write, write_marked, generate, generate_from_keys, generate_from_episode,
-      reconstruct, refine, serving_default; and write_next, unless the encoder's frames
-      see later ones.
+      write, write_marked, write_encoded, generate, generate_from_keys,
+      generate_from_memory, generate_from_episode, reconstruct, refine, serving_default;
+      and write_next, unless the encoder's frames see later ones.
 
     Raises:
       UserError: for a model whose memory is not read with keys in R^3.
@@ -159,6 +161,10 @@ def signatures(model: KanervaPlusPlus, num_samples: int) -> dict[str, Signature]
         with tf.control_dependencies([one_each]):
             written = tf.cast(written, tf.float32)
         return _fields(model.write(episode, written=written))
+
+    def write_encoded(encoded):
+        levels = model.likelihood.levels
+        return _fields(model.write(decoded(encoded, model.image_shape, levels)))
 
     def write_next(memory_cells, memory_coverage, memory_carry, image):
         memory = Memory(memory_cells, memory_coverage, memory_carry)
@@ -189,8 +195,13 @@ def signatures(model: KanervaPlusPlus, num_samples: int) -> dict[str, Signature]
     def write_and_generate(episode, seed, temperature):
         return drawn_from(model.write(episode), seed, temperature)
 
+    plain = tf.zeros([1, 2], tf.int32), tf.ones([1])  # seed and temperature
+
+    def generate_from_memory(memory_cells, memory_coverage):
+        return generate(memory_cells, memory_coverage, *plain)
+
     def generate_from_episode(episode):
-        return write_and_generate(episode, tf.zeros([1, 2], tf.int32), tf.ones([1]))
+        return write_and_generate(episode, *plain)
 
     drawn = {
         name: fields[name]._replace(shape=(None, num_samples, *fields[name].shape[2:]))
@@ -201,8 +212,10 @@ def signatures(model: KanervaPlusPlus, num_samples: int) -> dict[str, Signature]
     offered = {
         "write": offer(write, *memory),
         "write_marked": offer(write_marked, *memory),
+        "write_encoded": offer(write_encoded, *memory),
         "generate": offer(generate)._replace(outputs=drawn),
         "generate_from_keys": offer(generate_from_keys, "images"),
+        "generate_from_memory": offer(generate_from_memory)._replace(outputs=drawn),
         "generate_from_episode": offer(generate_from_episode)._replace(outputs=drawn),
         "reconstruct": offer(reconstruct, "images", "keys"),
         "refine": offer(refine, "images"),

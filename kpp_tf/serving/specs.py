@@ -1,16 +1,21 @@
 """What a signature takes and gives, as both of its sides see it."""
 
+import io
 from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
+from PIL import Image
 
 # Inputs that hold any numbers; the others are images, shares, marks and temperatures.
 FREE_FLOATS = frozenset({"memory_cells", "memory_carry", "keys", "noise"})
 
 
 class Field(NamedTuple):
-    """An input or output: shape with None for free sizes, dtype, allowed range."""
+    """An input or output: shape with None for free sizes, dtype, allowed range.
+
+    Bytes are `np.bytes_` here; arrays of them have dtype object, as TensorFlow's.
+    """
 
     shape: tuple[int | None, ...]
     dtype: type[np.generic] = np.float32
@@ -38,7 +43,7 @@ def example_inputs(
 
     Returns:
       Arrays by input name: temperatures 1, `FREE_FLOATS` N(0, 1), seeds any integers,
-      all else 0 or 1.
+      files of images PNG, all else 0 or 1.
     """
     rng = np.random.default_rng(seed)
     values: dict[str, np.ndarray] = {}
@@ -46,6 +51,11 @@ def example_inputs(
         sizes = [batch, *(length if d is None else d for d in field.shape[1:])]
         if name == "seed":
             values[name] = rng.integers(-(2**31), 2**31, sizes, dtype=np.int32)
+        elif field.dtype == np.bytes_:
+            pixels = rng.integers(0, 256, (*sizes, 8, 8), np.uint8)
+            values[name] = np.empty(sizes, object)
+            for place in np.ndindex(*sizes):
+                values[name][place] = _png(pixels[place])
         elif name in FREE_FLOATS:
             values[name] = rng.standard_normal(sizes, dtype=np.float32)
         elif name == "temperature":
@@ -53,3 +63,9 @@ def example_inputs(
         else:
             values[name] = (rng.random(sizes) > 0.8).astype(field.dtype)
     return values
+
+
+def _png(pixels: np.ndarray) -> bytes:
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, "PNG")
+    return stream.getvalue()

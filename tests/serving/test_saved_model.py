@@ -1,5 +1,6 @@
 """The export: what it computes, where it lies, what it needs to load."""
 
+import io
 import json
 import subprocess
 import sys
@@ -8,6 +9,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from PIL import Image
 
 from kpp_tf.errors import UserError
 from kpp_tf.models import build_model
@@ -22,10 +24,12 @@ NAMES = [
     "generate",
     "generate_from_episode",
     "generate_from_keys",
+    "generate_from_memory",
     "reconstruct",
     "refine",
     "serving_default",
     "write",
+    "write_encoded",
     "write_marked",
     "write_next",
 ]
@@ -112,6 +116,52 @@ def test_an_episode_alone_is_enough(model, offered):
     assert np.all(
         np.isfinite(offered["generate_from_episode"](episode=episode[:, :0])["images"])
     )
+
+
+def test_a_memory_alone_is_enough(model, offered):
+    memory = requests(model, "generate", 2)
+    memory = {name: memory[name] for name in ("memory_cells", "memory_coverage")}
+    plain = offered["generate_from_memory"](**memory)
+    seed, temperature = tf.zeros([2, 2], tf.int32), tf.ones([2])
+    full = offered["generate"](**memory, seed=seed, temperature=temperature)
+    for name, value in full.items():
+        np.testing.assert_array_equal(plain[name], value)
+
+
+def _file(pixels, kind="PNG"):
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, kind)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
+def test_files_of_images_are_written_as_their_pixels(offered, kind):
+    rng = np.random.default_rng(3)
+    pixels = rng.integers(0, 2, (2, 3, 8, 8), np.uint8) * 255
+    # Twice as large, in colour, and with a part beside the middle that is cut off.
+    large = pixels.repeat(2, axis=2).repeat(2, axis=3)
+    large = np.pad(large, [(0, 0), (0, 0), (0, 0), (8, 8)], constant_values=128)
+    large = np.stack([large] * 3, axis=-1)
+    encoded = [[_file(image, kind) for image in row] for row in large]
+    got = offered["write_encoded"](encoded=tf.constant(encoded))
+    episode = tf.constant(pixels[..., None] / np.float32(255))
+    for name, value in offered["write"](episode=episode).items():
+        np.testing.assert_allclose(got[name], value, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "encoded must hold PNG or JPEG"),
+        (b"GIF89a" + b"\0" * 40, "encoded must hold PNG or JPEG"),
+        (_file(np.zeros((1, 4097), np.uint8)), r"encoded must hold .*\[4097 1\]"),
+        (_file(np.zeros((4097, 1), np.uint8), "JPEG"), r"encoded must .*\[4097 1\]"),
+        (_file(np.zeros((8, 8), np.uint8))[:-20], "PNG"),
+    ],
+)
+def test_files_that_are_no_images_are_refused(offered, content, said):
+    with pytest.raises(tf.errors.InvalidArgumentError, match=said):
+        offered["write_encoded"](encoded=tf.constant([[content]]))
 
 
 def test_an_encoder_that_sees_later_frames_offers_no_next_write():

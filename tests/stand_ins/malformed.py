@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from kpp_tf.serving.rest_client import as_json
 from kpp_tf.serving.specs import SignatureSpec, example_inputs
 
 # Beyond what the graph allows (kpp_tf.serving.graph_checks).
@@ -78,6 +79,8 @@ def draw(
 
 
 def _dtype(valid, rng):
+    if valid.value.dtype == object:
+        return valid.wrong(np.zeros(valid.value.shape, np.float32))
     return valid.wrong(valid.value.astype(str))
 
 
@@ -99,6 +102,10 @@ def _size(valid, rng):
 
 
 def _number(valid, rng):
+    if valid.value.dtype == object:
+        value = valid.value.copy()
+        value.flat[rng.integers(value.size)] = rng.choice([b"", b"GIF89a", b"\xff\xd8"])
+        return valid.wrong(value)
     if valid.value.dtype != np.int32:
         value = valid.value.copy()
         wrong = [np.nan, np.inf, -np.inf, 1e9, -1e9]
@@ -149,6 +156,8 @@ def _bomb(valid, rng):
 
 
 def _truncated(valid, rng):
+    if valid.value.dtype == object:
+        return None  # strings have no such content
     proto = tf.make_tensor_proto(valid.value)
     proto.tensor_content = proto.tensor_content[:-1]
     return valid.wrong(proto)
@@ -160,7 +169,7 @@ def _json(valid, names, **body):
 
 
 def _ragged(valid, rng):
-    columns = {key: value.tolist() for key, value in valid.inputs.items()}
+    columns = {key: as_json(value) for key, value in valid.inputs.items()}
     columns[valid.name] = [columns[valid.name][0], [columns[valid.name][1]]]
     return _json(valid, (valid.name,), inputs=columns)
 

@@ -1,5 +1,6 @@
 """The REST API of TF Serving, for `server`: predict and metadata."""
 
+import base64
 import http.server
 import json
 import re
@@ -90,6 +91,8 @@ def _columns(rows, names):
 
 
 def _array(name, value, dtype):
+    if dtype == tf.string:
+        return _bytes(name, value)
     kinds = "iu" if dtype.is_integer else "iuf"
     try:
         array = np.asarray(value)
@@ -105,6 +108,38 @@ def _array(name, value, dtype):
             raise RequestError(f"{name} must hold numbers that fit {dtype.name}")
     with np.errstate(over="ignore"):  # becomes infinite, which the graph refuses
         return array.astype(dtype.as_numpy_dtype)
+
+
+def _bytes(name, value):
+    """Strings: {"b64": ...} stands for bytes, other strings for themselves."""
+
+    def read(part):
+        if isinstance(part, list):
+            return [read(each) for each in part]
+        if isinstance(part, str):
+            return part.encode()
+        try:
+            return base64.b64decode(part["b64"], validate=True)
+        except (TypeError, KeyError, ValueError):
+            raise RequestError(f"{name} must have dtype string") from None
+
+    read_part = read(value)
+    try:
+        # As NumPy finds the shape of numbers: bytes of its own kind end at a zero.
+        shape = np.shape(_lengths(read_part))
+    except ValueError:
+        raise RequestError(f"{name} must not be ragged") from None
+    array = np.empty(shape, object)
+    for place in np.ndindex(*shape):
+        each = read_part
+        for index in place:
+            each = each[index]
+        array[place] = each
+    return array
+
+
+def _lengths(value):
+    return list(map(_lengths, value)) if isinstance(value, list) else len(value)
 
 
 class _Server(http.server.ThreadingHTTPServer):
