@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from typing import Any
 
 import tensorflow as tf
 
@@ -29,32 +30,19 @@ class ReplicatedModel:
         self.image_shape = model.image_shape
         self.likelihood_name = model.likelihood_name
 
-    def elbo(
-        self,
-        episode: tf.Tensor,
-        seeds: tf.Tensor,
-        mask: tf.Tensor | None = None,
-        written: tf.Tensor | None = None,
-        memory: Memory | None = None,
-        analytic: bool = True,
-    ) -> Elbo:
+    def elbo(self, *batch: Any, analytic: bool = True, **named: Any) -> Elbo:
         """`MemoryModel.elbo` of the whole batch."""
         score = functools.partial(self.model.elbo, analytic=analytic)
-        return self._by_rows(score, episode, seeds, mask, written, memory)
+        return self._by_rows(score, batch, named)
 
-    def write(
-        self,
-        episode: tf.Tensor,
-        mask: tf.Tensor | None = None,
-        written: tf.Tensor | None = None,
-    ) -> Memory:
+    def write(self, *batch: Any, **named: Any) -> Memory:
         """`MemoryModel.write` of the whole batch."""
-        return self._by_rows(self.model.write, episode, mask, written)
+        return self._by_rows(self.model.write, batch, named)
 
-    def _by_rows(self, function: Callable, *batch):
+    def _by_rows(self, function: Callable, batch: tuple, named: dict):
         replicas = self.strategy.num_replicas_in_sync
         if replicas == 1:
-            return function(*batch)
+            return function(*batch, **named)
         rows, rest = divmod(batch[0].shape[0], replicas)
         if rest:
             raise UserError(
@@ -68,9 +56,9 @@ class ReplicatedModel:
             first = replica.replica_id_in_sync_group * rows
             own = tf.nest.map_structure(
                 lambda tensor: None if tensor is None else tensor[first : first + rows],
-                batch,
+                (batch, named),
             )
-            results = function(*own)
+            results = function(*own[0], **own[1])
             return tf.nest.map_structure(lambda t: replica.all_gather(t, 0), results)
 
         per_replica = self.strategy.run(part)

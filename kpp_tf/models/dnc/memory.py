@@ -79,7 +79,6 @@ class WriteInterface(NamedTuple):
     write_gate: tf.Tensor
 
 
-@keras.saving.register_keras_serializable(package="kpp_tf")
 class DifferentiableNeuralComputer(keras.layers.Layer):
     """Writes an episode step by step; answers queries from what it wrote.
 
@@ -122,11 +121,6 @@ class DifferentiableNeuralComputer(keras.layers.Layer):
         self.num_read_heads = num_read_heads
         self.controller_size = controller_size
         self.read_steps = read_steps
-        for name in self._arguments():
-            if getattr(self, name) < 1:
-                raise ValueError(
-                    f"{name} must be at least 1. Received: {getattr(self, name)}."
-                )
         self.controller = keras.layers.LSTMCell(
             controller_size, dtype="float32", name="controller"
         )
@@ -275,26 +269,6 @@ class DifferentiableNeuralComputer(keras.layers.Layer):
 
     def _fresh_controller(self, batch: tf.Tensor) -> list[tf.Tensor]:
         return [tf.zeros([batch, self.controller_size]) for _ in range(2)]
-
-    def compute_output_spec(self, inputs, frame_mask=None):
-        batch, slots = inputs.shape[0], self.num_slots
-        return WrittenMemory(
-            keras.KerasTensor((batch, slots, self.slot_size), dtype="float32"),
-            keras.KerasTensor((batch, slots, slots), dtype="float32"),
-        )
-
-    def _arguments(self) -> tuple[str, ...]:
-        return (
-            "num_slots",
-            "slot_size",
-            "num_read_heads",
-            "controller_size",
-            "read_steps",
-        )
-
-    def get_config(self):
-        config = super().get_config()
-        return {**config, **{name: getattr(self, name) for name in self._arguments()}}
 
 
 def _head(name: str, bias: list[float]) -> keras.layers.Dense:

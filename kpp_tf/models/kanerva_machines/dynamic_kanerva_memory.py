@@ -7,7 +7,6 @@ Reference:
 
 from typing import Any
 
-import keras
 import tensorflow as tf
 
 from kpp_tf.models.kanerva_machines import linear_gaussian
@@ -17,7 +16,6 @@ from kpp_tf.models.kanerva_machines.linear_gaussian import GaussianMemory
 WRITE_FORMS = ("batch", "sequential")
 
 
-@keras.saving.register_keras_serializable(package="kpp_tf")
 class DynamicKanervaMemory(GaussianMemoryLayer):
     """Linear-Gaussian memory whose addresses solve a least-squares problem [1].
 
@@ -87,7 +85,6 @@ class DynamicKanervaMemory(GaussianMemoryLayer):
         super().__init__(slots, code_size, noise_scale, prior_scale, **kwargs)
         self.write_form = write_form
         self.write_passes = write_passes
-        self.initial_weight_scale = weight_scale
         self._weight_scale = self._add_scale(weight_scale, "weight_scale")
 
     @property
@@ -179,12 +176,3 @@ class DynamicKanervaMemory(GaussianMemoryLayer):
             weights = self.address(memory.mean, codes)
             memory = self.write_batch(weights, codes, frame_mask)
         return memory
-
-    def get_config(self) -> dict[str, Any]:
-        """Constructor arguments."""
-        return {
-            **super().get_config(),
-            "write_form": self.write_form,
-            "write_passes": self.write_passes,
-            "weight_scale": self.initial_weight_scale,
-        }

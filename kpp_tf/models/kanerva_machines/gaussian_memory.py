@@ -42,7 +42,6 @@ class GaussianMemoryLayer(keras.layers.Layer):
         super().__init__(**kwargs)
         self.slots = slots
         self.code_size = code_size
-        self.noise_scale = noise_scale
         self.prior_scale = prior_scale
         # Made here and not in build: a memory has a prior before it sees a code.
         self._prior_mean = self.add_weight(
@@ -113,15 +112,3 @@ class GaussianMemoryLayer(keras.layers.Layer):
             tf.convert_to_tensor(self._prior_mean),
             tf.exp(self._prior_log_variance),
         )
-
-    def get_config(self) -> dict[str, Any]:
-        """Constructor arguments."""
-        config = super().get_config()
-        del config["dtype"]  # float32 always
-        return {
-            **config,
-            "slots": self.slots,
-            "code_size": self.code_size,
-            "noise_scale": self.noise_scale,
-            "prior_scale": self.prior_scale,
-        }

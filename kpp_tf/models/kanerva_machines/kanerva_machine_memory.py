@@ -14,7 +14,6 @@ from kpp_tf.models.kanerva_machines.gaussian_memory import GaussianMemoryLayer
 from kpp_tf.models.kanerva_machines.linear_gaussian import GaussianMemory
 
 
-@keras.saving.register_keras_serializable(package="kpp_tf")
 class KanervaMachineMemory(GaussianMemoryLayer):
     """Linear-Gaussian memory addressed through a table of keys [1].
 
@@ -49,7 +48,6 @@ class KanervaMachineMemory(GaussianMemoryLayer):
     ) -> None:
         super().__init__(slots, code_size, noise_scale, prior_scale, **kwargs)
         self.address_size = address_size
-        self.hidden_size = hidden
         self._table = self.add_weight(
             shape=(slots, address_size), initializer="random_normal", name="table"
         )
@@ -97,11 +95,3 @@ class KanervaMachineMemory(GaussianMemoryLayer):
           The posterior p(M | keys, codes).
         """
         return self.write_batch(self.weights_of(keys), codes, frame_mask)
-
-    def get_config(self) -> dict[str, Any]:
-        """Constructor arguments."""
-        return {
-            **super().get_config(),
-            "address_size": self.address_size,
-            "hidden": self.hidden_size,
-        }

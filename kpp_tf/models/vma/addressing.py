@@ -185,7 +185,6 @@ def _vimco_learning_signal(log_w: tf.Tensor) -> tf.Tensor:
     return total - tf.reduce_logsumexp(replaced, -1)
 
 
-@keras.saving.register_keras_serializable(package="kpp_tf")
 class VariationalAddressing(keras.layers.Layer):
     """q(a|x, M) by similarity of a query to every stored item.
 
@@ -206,13 +205,6 @@ class VariationalAddressing(keras.layers.Layer):
 
     def __init__(self, key_size: int, initial_scale: float = 10.0, **kwargs):
         super().__init__(**kwargs)
-        if key_size < 1:
-            raise ValueError(f"key_size must be at least 1. Received: {key_size}.")
-        if initial_scale <= 0:
-            raise ValueError(
-                f"initial_scale must be positive. Received: {initial_scale}."
-            )
-        self.key_size = key_size
         self.initial_scale = initial_scale
         self.query_projection = keras.layers.Dense(
             key_size, dtype="float32", name="query"
@@ -249,17 +241,6 @@ class VariationalAddressing(keras.layers.Layer):
         cosines = tf.einsum("btk,bsk->bts", _unit(queries), _unit(keys))
         logits = tf.exp(self.log_scale) * cosines
         return tf.nn.log_softmax(tf.where(support, logits, _EXCLUDED), axis=-1)
-
-    def compute_output_spec(self, embeddings, items, support):
-        shape = (*embeddings.shape[:-1], items.shape[1])
-        return keras.KerasTensor(shape, dtype="float32")
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "key_size": self.key_size,
-            "initial_scale": self.initial_scale,
-        }
 
 
 def _unit(vectors: tf.Tensor) -> tf.Tensor:

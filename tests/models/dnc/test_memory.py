@@ -54,14 +54,18 @@ def _np_dense(layer, x):
     return x @ kernel + bias
 
 
-def _np_read_interface(layer, h):
+def _np_read_weights(layer, h, memory, link, before):
     raw = _np_dense(layer.read_head, h).reshape(layer.num_read_heads, -1)
     width = layer.slot_size
+    keys, strengths = raw[:, :width], 1 + _np_softplus(raw[:, width])
     modes = np.exp(raw[:, width + 1 :])
-    return (
-        raw[:, :width],
-        1 + _np_softplus(raw[:, width]),
-        modes / modes.sum(-1, keepdims=True),
+    modes /= modes.sum(-1, keepdims=True)
+    content = (_np_content(memory, *ask) for ask in zip(keys, strengths, strict=True))
+    return np.stack(
+        [
+            mode[0] * link.T @ w + mode[1] * by_content + mode[2] * link @ w
+            for mode, w, by_content in zip(modes, before, content, strict=True)
+        ]
     )
 
 
@@ -101,15 +105,7 @@ def _np_write(layer, inputs):
                     + w_write[i] * precedence[j]
                 )
         precedence = (1 - w_write.sum()) * precedence + w_write
-        keys, strengths, modes = _np_read_interface(layer, h)
-        w_read = np.stack(
-            [
-                modes[r, 0] * link.T @ w_read[r]
-                + modes[r, 1] * _np_content(memory, keys[r], strengths[r])
-                + modes[r, 2] * link @ w_read[r]
-                for r in range(heads)
-            ]
-        )
+        w_read = _np_read_weights(layer, h, memory, link, w_read)
     return memory, link
 
 
@@ -120,15 +116,7 @@ def _np_read(layer, memory, link, query):
     h, c = np.zeros(layer.controller_size), np.zeros(layer.controller_size)
     for _ in range(layer.read_steps):
         h, c = _np_lstm(layer.controller, np.concatenate([query, reads]), h, c)
-        keys, strengths, modes = _np_read_interface(layer, h)
-        w_read = np.stack(
-            [
-                modes[r, 0] * link.T @ w_read[r]
-                + modes[r, 1] * _np_content(memory, keys[r], strengths[r])
-                + modes[r, 2] * link @ w_read[r]
-                for r in range(heads)
-            ]
-        )
+        w_read = _np_read_weights(layer, h, memory, link, w_read)
         reads = (w_read @ memory).ravel()
     return reads
 
@@ -320,18 +308,3 @@ def test_gradients_are_finite_in_a_compiled_step(jit_compile):
     assert np.isfinite(loss)
     assert all(g is not None and np.all(np.isfinite(g)) for g in gradient)
     assert any(np.any(np.abs(g) > 0) for g in gradient)
-
-
-def test_layer_survives_its_config():
-    layer = _small_layer()
-    copy = keras.layers.deserialize(keras.layers.serialize(layer))
-    if not copy.built:
-        copy.build((None, None, 5))
-    copy.set_weights(layer.get_weights())
-    inputs = tf.random.stateless_normal([2, 3, 5], seed=[1, 2])
-    np.testing.assert_array_equal(layer(inputs).memory, copy(inputs).memory)
-
-
-def test_sizes_must_be_positive():
-    with pytest.raises(ValueError, match=r"num_slots must be at least 1\. Received: 0"):
-        dnc.DifferentiableNeuralComputer(0, 1, 1, 1, 1)

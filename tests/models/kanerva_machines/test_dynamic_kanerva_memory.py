@@ -226,20 +226,6 @@ def test_every_weight_has_a_gradient():
         assert np.abs(gradient).max() > 0
 
 
-def test_config_round_trip_and_weights(tmp_path):
-    layer = _layer(write_form="sequential", write_passes=3, prior_scale=0.2)
-    config = keras.saving.serialize_keras_object(layer)
-    copy = keras.saving.deserialize_keras_object(config)
-    assert copy.get_config() == layer.get_config()
-    np.testing.assert_allclose(
-        tf.linalg.diag_part(copy.prior(1).covariance)[0],
-        np.full(SLOTS, 0.04),
-        rtol=1e-5,
-    )
-    copy.set_weights(layer.get_weights())
-    np.testing.assert_array_equal(copy(_codes()).mean, layer(_codes()).mean)
-
-
 def test_float32_under_a_half_precision_policy():
     policy = keras.config.dtype_policy()
     keras.config.set_dtype_policy("mixed_bfloat16")

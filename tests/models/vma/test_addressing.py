@@ -1,6 +1,5 @@
 """Addressing by a categorical variable against enumeration and Monte Carlo."""
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -216,13 +215,3 @@ def test_terms_and_gradients_are_finite_for_zero_items_outside_the_support():
     gradients = tape.gradient(loss, layer.trainable_variables)
     assert np.isfinite(loss)
     assert all(np.all(np.isfinite(g)) for g in gradients)
-
-
-def test_layer_survives_its_config():
-    inputs = _layer_inputs()
-    layer = va.VariationalAddressing(key_size=3, initial_scale=2.0)
-    layer(*inputs)
-    copy = keras.layers.deserialize(keras.layers.serialize(layer))
-    copy(*inputs)
-    copy.set_weights(layer.get_weights())
-    np.testing.assert_array_equal(layer(*inputs), copy(*inputs))
