@@ -30,7 +30,7 @@ $(STAMP): requirements-dev.txt pyproject.toml setup.py
 	@touch $@
 	@echo "Ready: $(VENV) holds the pins of requirements-dev.txt and kpp_tf itself."
 
-demo: $(STAMP) ## Train, evaluate, draw and export a small model (minutes, offline)
+demo: $(STAMP) ## Remember digits, draw and export; train a minute (offline)
 	$(BIN)/python tools/demo.py --out runs/demo
 
 test: lint ## Lint, then the quick tests

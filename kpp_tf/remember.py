@@ -9,9 +9,10 @@ import ml_collections
 import numpy as np
 import tensorflow as tf
 
-from kpp_tf import files, likelihoods, plots
-from kpp_tf.data import SPLITS, ImageTable, load_scored
+from kpp_tf import files, likelihoods, noise, plots
+from kpp_tf.data import SPLITS, Episodes, ImageTable, load_scored
 from kpp_tf.errors import UserError
+from kpp_tf.evaluation import pictures
 from kpp_tf.models import KanervaPlusPlus
 from kpp_tf.models.kanerva_plus_plus import Memory
 from kpp_tf.training import checkpoints, workdirs
@@ -20,7 +21,7 @@ from kpp_tf.training.trainer import Trainer
 
 ALL = "+".join(SPLITS)
 MEMORY, MAP, PLACES = "memory.npz", "map.png", "places.json"
-MODEL, EXPORTED = "model", "exported"  # folders beside these files
+MODEL, EXPORTED, PICTURES = "model", "exported", "pictures"  # folders beside them
 # As many as the served `write` takes.
 MAX_IMAGES = 1024
 
@@ -208,7 +209,7 @@ def save(
     names: list[str],
     out: str | Path,
 ) -> None:
-    """Writes the memory, its map, and where each image lies, into a folder.
+    """Writes the memory, its map, where each image lies, and pictures, into a folder.
 
     Args:
       model: that wrote it.
@@ -224,6 +225,7 @@ def save(
         )
     remembered.memory.save(out / MEMORY)
     plots.save_png(out / MAP, map_picture(model, remembered))
+    pictures.write_all(model, _episodes(remembered.images), out / PICTURES)
     places = [
         {"image": name, "held": bool(held), "keys": keys, "places": places}
         for name, held, keys, places in zip(
@@ -235,3 +237,15 @@ def save(
         )
     ]
     files.write_json(out / PLACES, {"images": places})
+
+
+def _episodes(images: np.ndarray) -> Episodes:
+    """The images in up to four orders, as `pictures` shows the first of an episode."""
+    rows = min(4, len(images))
+    orders = np.stack([np.roll(np.arange(len(images)), -row) for row in range(rows)])
+    return Episodes(
+        images=tf.constant(images[orders]),
+        mask=tf.ones(orders.shape),
+        index=tf.constant(orders, tf.int64),
+        seeds=noise.row_seeds([0, 0], rows),
+    )

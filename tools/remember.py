@@ -12,8 +12,9 @@ them, up to 1,024.
 
 The folder --out then holds memory.npz (`Memory.load` reads it), map.png (each block of
 the memory as it is read, and beside it the images at their places), places.json (the
-keys of each image), exported/<version> (a SavedModel; docs/serving.md says how to ask
-it with the memory) and, where something was trained, model/, the folder of that run.
+keys of each image), pictures/ (what is recalled, drawn, zoomed out, denoised, ...),
+exported/<version> (a SavedModel; docs/serving.md says how to ask it with the memory)
+and, where something was trained, model/, the folder of that run.
 """
 
 import sys
@@ -86,7 +87,8 @@ def _remember() -> None:
         model, out / remember.EXPORTED, config.model.name, warm_up=warmup.has_extra()
     )
     print(
-        f"Wrote {out / remember.MEMORY}, {remember.MAP}, {remember.PLACES} and {path}."
+        f"Wrote {out / remember.MEMORY}, {remember.MAP}, {remember.PLACES}, "
+        f"{remember.PICTURES}/ and {path}."
     )
 
 

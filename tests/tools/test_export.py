@@ -139,8 +139,11 @@ def test_a_folder_is_remembered_and_the_memory_served(workdir, tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert "a memory of 3 x 3 cells, which holds 5" in done.stdout
-    last = f"Wrote {out}/memory.npz, map.png, places.json and {out}/exported/1.\n"
-    assert done.stdout.endswith(last)
+    last = (
+        f"Wrote {out}/memory.npz, map.png, places.json, pictures/ and {out}/exported/1."
+    )
+    assert done.stdout.strip().endswith(last)
+    assert {"recall", "zoom"} <= {path.stem for path in (out / "pictures").iterdir()}
     picture = tmp_path / "samples.png"
     with LocalServer(out / "exported") as server:
         done = run(
@@ -153,3 +156,15 @@ def test_a_folder_is_remembered_and_the_memory_served(workdir, tmp_path):
     assert done.returncode == 0, done.stderr
     with Image.open(picture) as grid:  # 4 images of one memory, zoomed by 2
         assert grid.size == (4 * (56 + 2) + 2, 56 + 4)
+
+
+@pytest.mark.slow
+def test_the_demo_remembers_trains_and_reports(tmp_path):
+    done = run("demo", f"--out={tmp_path}", "--steps=2")
+    assert done.returncode == 0, done.stderr
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert report["training_steps"] == 2
+    assert done.stdout.endswith(f"Wrote {tmp_path / 'report.json'}.\n")
+    for file in report["pictures"]:
+        Image.open(file).verify()
+    assert (Path(report["export"]) / "saved_model.pb").is_file()
