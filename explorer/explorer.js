@@ -215,7 +215,8 @@ class Explorer {
       this.refresh();
     });
     on('draw', () => this.draw());
-    on('denoise', () => {
+    on('denoise', async () => {
+      await this.show(); // the pointer may have moved since
       const amount = Number($('noise').value);
       const image = noisy(this.image, amount, this.page, this.random);
       return this.denoise(image, `Denoised, from ${Math.round(100 * amount)}% noise`);
