@@ -1,11 +1,8 @@
 """How a program of tools/ starts and ends, tried on small programs."""
 
-import subprocess
-import sys
-
 import pytest
 
-from kpp_tf.cli import CONFIGS
+from tests.programs import python
 
 PROGRAM = """
 import errno, os
@@ -33,10 +30,7 @@ def program(tmp_path):
         path.write_text(
             PROGRAM.format(body=body, parameter=parameter, arguments=arguments)
         )
-        command = [sys.executable, str(path), *flags]
-        return subprocess.run(
-            command, capture_output=True, text=True, check=False, cwd=CONFIGS.parent
-        )
+        return python(path, *flags)
 
     return run
 

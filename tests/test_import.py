@@ -1,21 +1,14 @@
 """What `import kpp_tf` brings, in a process of its own."""
 
-import subprocess
-import sys
-
 import pytest
 
 from kpp_tf import config
 from kpp_tf.models import build_model
+from tests.programs import python
 
 
 def run(program, *arguments):
-    done = subprocess.run(
-        [sys.executable, "-c", program, *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = python("-c", program, *arguments)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

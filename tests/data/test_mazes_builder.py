@@ -1,8 +1,4 @@
-import os
 import shutil
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,8 +9,8 @@ from kpp_tf.data.mazes import episode, load
 from kpp_tf.data.mazes.mazes_dataset_builder import Builder
 from kpp_tf.errors import UserError
 from tests.data.tiny_data import data_config
+from tests.programs import tool
 
-ROOT = Path(__file__).resolve().parents[2]
 EPISODES = {"train": 2, "validation": 1, "test": 1}
 
 
@@ -119,13 +115,7 @@ def test_builder_refuses_counts(tmp_path, episodes):
 
 
 def _make_mazes(*arguments):
-    return subprocess.run(
-        [sys.executable, str(ROOT / "tools" / "make_mazes.py"), *arguments],
-        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return tool("make_mazes", *arguments, PYTHONHASHSEED="1")
 
 
 @pytest.mark.slow

@@ -1,12 +1,10 @@
 """The program of docs/layers.md, as a reader would run it."""
 
 import re
-import subprocess
-import sys
 
 import keras
 
-from tests.test_repository import ROOT
+from tests.programs import ROOT, python
 
 
 def test_a_classifier_reads_from_a_written_memory(tmp_path, monkeypatch):
@@ -24,8 +22,6 @@ def test_a_classifier_reads_from_a_written_memory(tmp_path, monkeypatch):
     assert found["loaded"].evaluate(mixed, answers, verbose=0)[1] < 0.6
 
     alone = "import kpp_tf, keras; print(keras.models.load_model('reader.keras').name)"
-    done = subprocess.run(
-        [sys.executable, "-c", alone], capture_output=True, text=True, check=False
-    )
+    done = python("-c", alone, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stdout.split()[-1] == found["model"].name

@@ -1,15 +1,13 @@
 """Settings of Keras that would make models compute something else."""
 
 import json
-import os
-import subprocess
-import sys
 
 import keras
 import pytest
 
 from kpp_tf.errors import UserError
 from kpp_tf.models import build_model
+from tests.programs import python
 from tests.training import tiny
 
 
@@ -41,26 +39,15 @@ def test_a_model_is_refused(restored, change, message):
         build_model(tiny.config())
 
 
-def _python(program, **settings):
-    environment = {k: v for k, v in os.environ.items() if k != "KERAS_BACKEND"}
-    return subprocess.run(
-        [sys.executable, "-c", program],
-        env={**environment, **settings},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
 def test_the_backend_of_a_users_file_does_not_count(tmp_path):
     (tmp_path / "keras.json").write_text(json.dumps({"backend": "numpy"}))
     program = "import kpp_tf, keras; print(keras.config.backend())"
-    done = _python(program, KERAS_HOME=str(tmp_path))
+    done = python("-c", program, KERAS_BACKEND=None, KERAS_HOME=str(tmp_path))
     assert done.stdout.split() == ["tensorflow"], done.stderr
 
 
 def test_another_backend_of_the_environment_is_named():
-    done = _python("import kpp_tf", KERAS_BACKEND="jax")
+    done = python("-c", "import kpp_tf", KERAS_BACKEND="jax")
     assert "UserError: kpp_tf needs the environment's KERAS_BACKEND" in done.stderr
 
 
@@ -71,5 +58,5 @@ def main():
     import keras
     print(keras.config.backend())
 cli.run(main)"""
-    done = _python(program, KERAS_BACKEND="jax")
+    done = python("-c", program, KERAS_BACKEND="jax")
     assert done.stdout.split() == ["tensorflow"], done.stderr

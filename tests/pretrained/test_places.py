@@ -1,7 +1,6 @@
 """Where presets are found, on a hub too."""
 
 import os
-import subprocess
 import sys
 
 import pytest
@@ -9,6 +8,7 @@ import pytest
 from kpp_tf import pretrained
 from kpp_tf.errors import UserError
 from tests.evaluation import tiny_models
+from tests.programs import python
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
@@ -61,13 +61,7 @@ def _find(handle, home):
     """What a process without a network says of a handle."""
     program = "import sys\nfrom kpp_tf import pretrained\n"
     program += "print(pretrained.find(sys.argv[1]))"
-    return subprocess.run(
-        [sys.executable, "-c", program, handle],
-        env={**os.environ, "HF_HOME": str(home), "HF_HUB_OFFLINE": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return python("-c", program, handle, HF_HOME=str(home), HF_HUB_OFFLINE="1")
 
 
 @pytest.mark.parametrize("revision", ["", "@main", f"@{COMMIT}"])

@@ -2,16 +2,14 @@
 
 import json
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from kpp_tf.config import FILE, default
 from kpp_tf.files import write_json
+from tests.programs import ROOT, python
 
-ROOT = Path(__file__).resolve().parents[2]
 TOOLS = sorted(path.stem for path in (ROOT / "tools").glob("[!_]*.py"))
 # Those that take the model of a run, with the flags that they insist on.
 OF_A_MODEL = {
@@ -29,8 +27,7 @@ def _run(tool, *flags, cwd=ROOT, before=""):
         f"import runpy, sys; sys.argv[0] = 'tools/{tool}.py'; {before}\n"
         f"runpy.run_path({str(ROOT / 'tools' / f'{tool}.py')!r}, run_name='__main__')"
     )
-    command = [sys.executable, "-c", start, *flags]
-    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=cwd)
+    return python("-c", start, *flags, cwd=cwd)
 
 
 def _an_empty_run(folder):

@@ -1,8 +1,6 @@
 """Export and inspection from a training run's folder, as a user types them."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import keras
@@ -12,10 +10,9 @@ from PIL import Image
 
 from kpp_tf.models import build_model
 from kpp_tf.training import checkpoints, workdirs
+from tests.programs import tool
 from tests.serving.tiny_models import tiny_config
 from tests.stand_ins.server import LocalServer
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -32,20 +29,13 @@ def workdir(tmp_path_factory):
     return folder
 
 
-def run(tool, *arguments):
-    command = [sys.executable, f"tools/{tool}.py", *arguments]
-    return subprocess.run(
-        command, capture_output=True, text=True, check=False, cwd=ROOT
-    )
-
-
 def test_a_run_is_exported_inspected_and_served(workdir, tmp_path):
-    done = run("export", f"--workdir={workdir}", f"--out={tmp_path}", "--name=m")
+    done = tool("export", f"--workdir={workdir}", f"--out={tmp_path}", "--name=m")
     assert done.returncode == 0, done.stderr
     version = tmp_path / "m" / "1"
     assert f"Wrote {version}" in done.stdout
     assert (version / "saved_model.pb").is_file()
-    done = run("inspect_model", str(tmp_path / "m"), f"--workdir={workdir}", "--json")
+    done = tool("inspect_model", str(tmp_path / "m"), f"--workdir={workdir}", "--json")
     assert done.returncode == 0, done.stderr
     described = json.loads(done.stdout)
     assert described["path"] == str(version)
@@ -54,7 +44,7 @@ def test_a_run_is_exported_inspected_and_served(workdir, tmp_path):
     _assert_drawn_alike(workdir, tmp_path / "m", tmp_path)
     picture = tmp_path / "samples.png"
     with LocalServer(tmp_path / "m") as server:
-        done = run(
+        done = tool(
             "serving_client",
             "--api=grpc",
             f"--address=127.0.0.1:{server.grpc_port}",
@@ -74,7 +64,7 @@ def _assert_drawn_alike(workdir, export, folder):
     for flag in (f"--workdir={workdir}", f"--export={export}"):
         out = folder / f"{len(drawn)}.npz"
         flags = ("--num_images=10", "--seed=3", "--temperature=0.5", f"--out={out}")
-        done = run("generate", flag, *flags)
+        done = tool("generate", flag, *flags)
         assert done.returncode == 0, done.stderr
         with np.load(out) as stored:
             drawn.append(stored["images"].astype(int))
@@ -90,22 +80,22 @@ def test_a_run_is_exported_to_tflite_once(workdir, tmp_path):
         "--format=tflite",
         "--name=m",
     ]
-    done = run("export", *arguments)
+    done = tool("export", *arguments)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("builtin operations alone") == 3
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         f"m-{precision}.tflite" for precision in ("float16", "float32", "int8")
     ]
-    again = run("export", *arguments)
+    again = tool("export", *arguments)
     assert again.returncode == 1
     assert "never overwritten" in again.stderr
-    done = run("inspect_model", str(tmp_path / "m-int8.tflite"))
+    done = tool("inspect_model", str(tmp_path / "m-int8.tflite"))
     assert done.returncode == 0, done.stderr
     assert "signature generate_from_keys" in done.stdout
 
 
 def test_a_run_is_exported_with_a_memory_of_another_size(workdir, tmp_path):
-    done = run(
+    done = tool(
         "export",
         f"--workdir={workdir}",
         f"--out={tmp_path}",
@@ -114,12 +104,12 @@ def test_a_run_is_exported_with_a_memory_of_another_size(workdir, tmp_path):
         "--nowarm_up",
     )
     assert done.returncode == 0, done.stderr
-    done = run("inspect_model", str(tmp_path / "m"), "--json")
+    done = tool("inspect_model", str(tmp_path / "m"), "--json")
     assert json.loads(done.stdout)["memory_floats"] == 3 * 3 * (8 + 1)
 
 
 def test_a_folder_without_a_run_is_refused(tmp_path):
-    done = run("export", f"--workdir={tmp_path}", f"--out={tmp_path}/out")
+    done = tool("export", f"--workdir={tmp_path}", f"--out={tmp_path}/out")
     assert done.returncode == 1
     assert "export:" in done.stderr and str(tmp_path) in done.stderr
     assert not (tmp_path / "out").exists()
@@ -134,7 +124,7 @@ def test_a_folder_is_remembered_and_the_memory_served(workdir, tmp_path):
         pixels = rng.integers(0, 256, (30, 40, 3), np.uint8)
         Image.fromarray(pixels).save(pictures / f"{number}.png")
     out = tmp_path / "mine"
-    done = run(
+    done = tool(
         "remember", f"--images={pictures}", f"--preset={workdir}", f"--out={out}"
     )
     assert done.returncode == 0, done.stderr
@@ -146,7 +136,7 @@ def test_a_folder_is_remembered_and_the_memory_served(workdir, tmp_path):
     assert {"recall", "zoom"} <= {path.stem for path in (out / "pictures").iterdir()}
     picture = tmp_path / "samples.png"
     with LocalServer(out / "exported") as server:
-        done = run(
+        done = tool(
             "serving_client",
             f"--address=127.0.0.1:{server.rest_port}",
             "--model=exported",
@@ -160,7 +150,7 @@ def test_a_folder_is_remembered_and_the_memory_served(workdir, tmp_path):
 
 @pytest.mark.slow
 def test_the_demo_remembers_trains_and_reports(tmp_path):
-    done = run("demo", f"--out={tmp_path}", "--steps=2")
+    done = tool("demo", f"--out={tmp_path}", "--steps=2")
     assert done.returncode == 0, done.stderr
     report = json.loads((tmp_path / "report.json").read_text())
     assert report["training_steps"] == 2

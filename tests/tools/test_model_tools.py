@@ -1,16 +1,13 @@
 """Train, evaluate, draw, publish: the commands, on a small model."""
 
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+from tests.programs import ROOT, done, tool
+
 SMALL = {
     "data.train_split": "validation",
     "data.test_split": "validation",
@@ -31,30 +28,11 @@ SMALL = {
 }
 
 
-def _run(tool, *arguments, cwd=ROOT, **environment):
-    return subprocess.run(
-        [sys.executable, ROOT / "tools" / f"{tool}.py", *map(str, arguments)],
-        cwd=cwd,
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
-    )
-
-
-def _done(*arguments, **options):
-    """Output of a tool that must go well."""
-    process = _run(*arguments, **options)
-    assert process.returncode == 0, process.stderr
-    return process
-
-
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     """A finished run of one step."""
     folder = tmp_path_factory.mktemp("runs") / "small"
-    _done(
+    done(
         "train",
         f"--config={ROOT / 'configs' / 'glyphs.py'}",
         *(f"--config.{name}={value}" for name, value in SMALL.items()),
@@ -67,7 +45,7 @@ def run(tmp_path_factory):
 
 def test_evaluate_reproduces_the_trainers_bound(run, tmp_path):
     target = tmp_path / "bound.json"
-    process = _done(
+    process = done(
         "evaluate",
         f"--workdir={run}",
         "--quantities=stored,unseen,predictive",
@@ -94,7 +72,7 @@ def test_evaluate_reproduces_the_trainers_bound(run, tmp_path):
 
 
 def test_generate_writes_pictures(run, tmp_path):
-    process = _done("generate", f"--workdir={run}", f"--out={tmp_path / 'pictures'}")
+    process = done("generate", f"--workdir={run}", f"--out={tmp_path / 'pictures'}")
     files = sorted((tmp_path / "pictures").iterdir())
     assert {"samples", "walk", "memory_map"} < {file.stem for file in files}
     said = f"Wrote {tmp_path / 'pictures'}: {len(files)} pictures.\n"
@@ -107,12 +85,12 @@ def test_generate_draws_as_many_images_as_asked_for(run, tmp_path):
     target = tmp_path / "drawn.npz"
     command = ("generate", f"--workdir={run}", "--num_images=300", f"--out={target}")
     flags = ("--seed=3", "--temperature=0.5", "--memory_size=2")
-    process = _done(*command, *flags)
+    process = done(*command, *flags)
     assert "8 images do not fit a memory of 4" in process.stderr
     assert process.stdout.endswith(f"Wrote {target}: 300 images.\n")
     with np.load(target) as stored:
         assert stored["images"].shape == (300, 28, 28, 1)
-    again = _run(*command)
+    again = tool(*command)
     assert again.returncode == 1 and "nothing is overwritten" in again.stderr
 
 
@@ -120,7 +98,7 @@ def test_generate_draws_as_many_images_as_asked_for(run, tmp_path):
 def test_evaluate_measures_all_that_counts(run, tmp_path):
     target = tmp_path / "all.json"
     flags = ("--num_samples=2", "--batches=4", f"--json={target}")
-    _done("evaluate", f"--workdir={run}", *flags, cwd=tmp_path)
+    done("evaluate", f"--workdir={run}", *flags, cwd=tmp_path)
     results = json.loads(target.read_text())
     bounds = ("stored", "unseen", "predictive", "swapped", "importance_weighted")
     for name in bounds:
@@ -133,7 +111,7 @@ def test_evaluate_measures_all_that_counts(run, tmp_path):
 
 def test_evaluate_takes_other_memories_and_lengths(run, tmp_path):
     target = tmp_path / "stored.json"
-    process = _done(
+    process = done(
         "evaluate",
         f"--workdir={run}",
         "--quantities=stored",
@@ -149,7 +127,7 @@ def test_evaluate_takes_other_memories_and_lengths(run, tmp_path):
 
 
 def test_evaluate_knows_its_quantities(run):
-    process = _run("evaluate", f"--workdir={run}", "--quantities=stored,taste")
+    process = tool("evaluate", f"--workdir={run}", "--quantities=stored,taste")
     assert process.returncode == 1
     assert "Received: ['taste']" in process.stderr
 
@@ -157,7 +135,7 @@ def test_evaluate_knows_its_quantities(run):
 @pytest.mark.slow
 def test_evaluate_watches_until_the_run_ends(run, tmp_path):
     target = tmp_path / "bound.json"
-    _done(
+    done(
         "evaluate",
         f"--workdir={run}",
         "--watch",
@@ -170,21 +148,21 @@ def test_evaluate_watches_until_the_run_ends(run, tmp_path):
 @pytest.mark.slow
 def test_a_run_is_published_evaluated_and_reported(run, tmp_path):
     publish = ("publish", "--name=small", "--out=models")
-    _done(*publish, f"--workdir={run}", cwd=tmp_path)
+    done(*publish, f"--workdir={run}", cwd=tmp_path)
     card = tmp_path / "models" / "small" / "README.md"
     assert "Not measured." in card.read_text()
-    again = _run(*publish, f"--workdir={run}", cwd=tmp_path)
+    again = tool(*publish, f"--workdir={run}", cwd=tmp_path)
     assert again.returncode == 1 and "move it away" in again.stderr
 
     evaluate = ("evaluate", "--pretrained=models/small", "--quantities=stored,unseen")
-    _done(*evaluate, "--json=results/kpp/glyphs.json", cwd=tmp_path)
-    _done(*publish, "--results=results/kpp/glyphs.json", cwd=tmp_path)
+    done(*evaluate, "--json=results/kpp/glyphs.json", cwd=tmp_path)
+    done(*publish, "--results=results/kpp/glyphs.json", cwd=tmp_path)
     results = json.loads((tmp_path / "results/kpp/glyphs.json").read_text())
     said = card.read_text()
     assert f"| {results['stored']['value']:.2f} +- " in said
     assert "--workdir=runs/small" in said and str(tmp_path) not in said
 
-    process = _done("report", cwd=tmp_path)
+    process = done("report", cwd=tmp_path)
     assert "from 1 files under results" in process.stderr
     report = (tmp_path / "RESULTS.md").read_text()
     assert "python tools/evaluate.py --pretrained=models/small" in report
@@ -193,7 +171,7 @@ def test_a_run_is_published_evaluated_and_reported(run, tmp_path):
 
 @pytest.mark.slow
 def test_publish_refuses_what_is_no_finished_run(tmp_path):
-    process = _run("publish", f"--workdir={tmp_path}", "--name=x", cwd=tmp_path)
+    process = tool("publish", f"--workdir={tmp_path}", "--name=x", cwd=tmp_path)
     assert process.returncode == 1
     assert "not a finished run" in process.stderr
 
@@ -206,7 +184,7 @@ def test_publish_refuses_what_is_no_finished_run(tmp_path):
     ],
 )
 def test_publish_says_what_it_needs(tmp_path, flags, said):
-    process = _run("publish", *flags, cwd=tmp_path)
+    process = tool("publish", *flags, cwd=tmp_path)
     assert process.returncode == 1 and said in process.stderr
 
 
@@ -215,7 +193,7 @@ def test_report_names_a_damaged_file(tmp_path):
     file = tmp_path / "results" / "kpp" / "glyphs.json"
     file.parent.mkdir(parents=True)
     file.write_text("[1]")
-    process = _run("report", cwd=tmp_path)
+    process = tool("report", cwd=tmp_path)
     assert process.returncode == 1
     assert "must hold a JSON object" in process.stderr
     assert not (tmp_path / "RESULTS.md").exists()
@@ -226,6 +204,6 @@ def test_a_row_of_the_table_is_trained(tmp_path):
     flags = {f"--config.{name}={value}" for name, value in SMALL.items()}
     flags = {flag for flag in flags if ".model." not in flag or "coder" in flag}
     config = f"--config={ROOT / 'configs' / 'table.py'}:dkm_tsm,glyphs"
-    _done("train", config, *flags, f"--workdir={tmp_path / 'run'}", "--notensorboard")
+    done("train", config, *flags, f"--workdir={tmp_path / 'run'}", "--notensorboard")
     summary = json.loads((tmp_path / "run" / "summary.json").read_text())
     assert summary["model"] == "dynamic_kanerva_machine"

@@ -1,25 +1,9 @@
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 import scipy.io
 import tensorflow_datasets as tfds
 
-ROOT = Path(__file__).resolve().parents[2]
-
-
-def _run(*arguments):
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "2"}
-    return subprocess.run(
-        [sys.executable, ROOT / "tools" / "prepare_data.py", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        env=environment,
-        check=False,
-    )
+from tests.programs import tool
 
 
 @pytest.mark.slow
@@ -38,19 +22,19 @@ def test_prepares_burda_omniglot_from_the_manual_folder_and_never_overwrites(tmp
         f"--data_dir={tmp_path}",
         f"--manual_dir={tmp_path / 'manual'}",
     )
-    done = _run(*arguments)
+    done = tool("prepare_data", *arguments)
     assert done.returncode == 0, done.stderr
     folder = tmp_path / "burda_omniglot" / "1.0.0"
     assert f"Wrote {folder}: 8,070 test, 24,345 train images" in done.stdout
     splits = tfds.builder_from_directory(folder).info.splits
     assert splits["train"].num_examples == 24_345
-    again = _run(*arguments)
+    again = tool("prepare_data", *arguments)
     assert again.returncode != 0
     assert "is not overwritten" in again.stderr
 
 
 def test_explains_itself_and_names_the_data_sets():
-    done = _run("--help")
+    done = tool("prepare_data", "--help")
     assert "--name=mnist --data_dir" in done.stdout
     assert "burda_omniglot" in done.stdout
     assert "--manual_dir" in done.stdout

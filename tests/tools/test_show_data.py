@@ -1,33 +1,17 @@
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from kpp_tf.data import glyphs
-
-ROOT = Path(__file__).resolve().parents[2]
-
-
-def _run(tool, *arguments):
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "2"}
-    return subprocess.run(
-        [sys.executable, ROOT / "tools" / tool, *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        env=environment,
-        check=False,
-    )
+from tests.programs import ROOT, done
 
 
 def test_writes_the_picture_and_the_numbers(tmp_path):
     picture, numbers = tmp_path / "grid.png", tmp_path / "data.json"
-    done = _run(
-        "show_data.py",
+    process = done(
+        "show_data",
         f"--config={ROOT / 'configs' / 'glyphs.py'}",
         "--config.data.episode_length=6",
         "--split=test",
@@ -35,8 +19,7 @@ def test_writes_the_picture_and_the_numbers(tmp_path):
         f"--out={picture}",
         f"--json={numbers}",
     )
-    assert done.returncode == 0, done.stderr
-    assert f"Wrote {picture}" in done.stdout
+    assert f"Wrote {picture}" in process.stdout
     report = json.loads(numbers.read_text())
     images = glyphs.load("test").images / 255
     assert report["images"] == 6000

@@ -1,15 +1,13 @@
 """TF_CONFIG: what is read of it, and which field is named if it is wrong."""
 
 import json
-import os
 import socket
-import subprocess
-import sys
 
 import pytest
 
 from kpp_tf.errors import UserError
 from kpp_tf.training import cluster, strategies
+from tests.programs import python
 
 # In a process of its own: a strategy is made before TensorFlow does anything else.
 MAKE = """
@@ -101,12 +99,7 @@ def test_an_address_that_another_program_holds_is_named():
             "cluster": {"worker": [own, "127.0.0.1:1"]},
             "task": {"type": "worker", "index": 0},
         }
-        done = subprocess.run(
-            [sys.executable, "-c", MAKE],
-            env={**os.environ, "TF_CONFIG": json.dumps(description)},
-            capture_output=True,
-            text=True,
-        )
+        done = python("-c", MAKE, TF_CONFIG=json.dumps(description))
     assert f"UserError cluster.worker[0]='{own}'" in done.stdout, done.stderr
 
 
