@@ -11,7 +11,7 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
-.PHONY: help setup demo test test-slow lint format faults load lock clean
+.PHONY: help setup demo explore test test-slow lint format faults load lock clean
 
 help: ## Show what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -32,6 +32,18 @@ $(STAMP): requirements-dev.txt pyproject.toml setup.py
 
 demo: $(STAMP) ## Remember digits, draw and export; train a minute (offline)
 	$(BIN)/python tools/demo.py --out runs/demo
+
+# Built again where the preset or the page has changed.
+PAGE := runs/explorer/index.html
+PRESET := binarized_mnist
+
+explore: $(PAGE) ## Look into a memory with a browser (needs npm once)
+	$(BIN)/python tools/explorer.py --out=$(dir $(PAGE)) --serve
+
+$(PAGE): $(wildcard explorer/*.* explorer/examples/* \
+  kpp_tf/pretrained/$(PRESET)/*) | $(STAMP)
+	rm -rf $(dir $(PAGE))
+	$(BIN)/python tools/explorer.py --pretrained=$(PRESET) --out=$(dir $(PAGE))
 
 test: lint ## Lint, then the quick tests
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow" $(ARGS)

@@ -34,9 +34,9 @@ def main() -> None:
     if name:
         _build(Path(name).name, out)
     if SERVE.value:
-        from kpp_tf.serving import explorer_page
+        from kpp_tf.serving import page_server
 
-        with explorer_page.server(out, PORT.value) as server:
+        with page_server.server(out, PORT.value) as server:
             print(
                 f"http://127.0.0.1:{server.server_port}/ (Ctrl-C ends it)", flush=True
             )

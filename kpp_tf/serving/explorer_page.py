@@ -1,4 +1,4 @@
-"""The memory explorer: builds the browser page of a model, and serves it to look at.
+"""The memory explorer: builds the browser page of a model.
 
 The page's own files lie in the repository's `explorer/`; LiteRT.js, which runs the
 model in the browser, comes from npm into its `node_modules`.
@@ -6,7 +6,6 @@ model in the browser, comes from npm into its `node_modules`.
 
 import base64
 import gzip
-import http.server
 import io
 import json
 import re
@@ -103,46 +102,6 @@ def read_examples(path: Path) -> np.ndarray:
     """The images of an .npz that holds `images`: uint8 [N, H, W, C]."""
     with np.load(path, allow_pickle=False) as stored:
         return stored["images"]
-
-
-def server(folder: Path, port: int) -> http.server.ThreadingHTTPServer:
-    """A server of a folder's files on the loopback interface, not yet running.
-
-    Args:
-      folder: that `build` made.
-      port: 0 takes a free one; `server_port` says which.
-
-    Raises:
-      UserError: if no page is there, or the port is taken.
-    """
-    if not (folder / "index.html").is_file():
-        raise UserError(f"there is no page to serve. Received: {folder}")
-
-    class Handler(http.server.SimpleHTTPRequestHandler):
-        extensions_map = {
-            ".html": "text/html",
-            ".js": "text/javascript",
-            ".css": "text/css",
-            ".json": "application/json",
-            "": "application/octet-stream",
-        }
-
-        def __init__(self, *arguments, **options):
-            super().__init__(*arguments, directory=str(folder), **options)
-
-        def end_headers(self):
-            self.send_header("Cache-Control", "no-cache")  # a page is built again
-            super().end_headers()
-
-        def log_message(self, format, *arguments):
-            pass
-
-    try:
-        return http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler)
-    except OSError as error:
-        raise UserError(
-            f"the port is taken; choose another with --port. Received: {port}"
-        ) from error
 
 
 def _packages(source: Path) -> dict[str, bytes]:

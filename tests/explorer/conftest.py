@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from kpp_tf.serving import explorer_page
+from kpp_tf.serving import explorer_page, page_server
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = ROOT / "explorer"
@@ -54,7 +54,7 @@ def built(chromium, model, images, tmp_path_factory):
 @contextlib.contextmanager
 def served(folder):
     """Serves a page; yields its address."""
-    with explorer_page.server(folder, 0) as server:
+    with page_server.server(folder, 0) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:

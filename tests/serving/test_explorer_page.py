@@ -4,8 +4,6 @@ import io
 import json
 import re
 import shutil
-import threading
-import urllib.request
 from pathlib import Path
 
 import numpy as np
@@ -74,26 +72,6 @@ def test_a_page_of_one_file_refers_to_no_other(source, model, tmp_path):
     html = (out / "index.html").read_text()
     assert not re.search(r'(src|href)="(?!data:)', html)
     assert "connect-src" not in html
-
-
-def test_it_is_served_on_the_loopback_interface_alone(page):
-    with explorer_page.server(page, 0) as server:
-        assert server.server_address[0] == "127.0.0.1"
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        address = f"http://127.0.0.1:{server.server_port}/"
-        with urllib.request.urlopen(f"{address}explorer.js") as answer:
-            assert answer.headers["Content-Type"] == "text/javascript"
-            assert answer.read() == (page / "explorer.js").read_bytes()
-        with pytest.raises(UserError, match=f"Received: {server.server_port}"):
-            explorer_page.server(page, server.server_port)
-        server.shutdown()
-        thread.join()
-
-
-def test_nothing_is_served_where_no_page_is(tmp_path):
-    with pytest.raises(UserError, match="no page"):
-        explorer_page.server(tmp_path, 0)
 
 
 def test_what_is_there_is_kept(page, source, model):
