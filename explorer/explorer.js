@@ -176,7 +176,7 @@ class Explorer {
       }
     }
     if (images.length) await this.write(images);
-    if (refused.length) say(`Nothing was changed by ${refused.join(' ')}`);
+    if (refused.length) say(`${refused.join(' ')} Nothing was changed by that.`);
   }
 
   joinLines() {
