@@ -81,7 +81,7 @@ def _remember() -> None:
         f"{remembered.error_of_mean:.3f}."
     )
     if remembered.error > remembered.error_of_mean / 2:
-        print("The model does not know such images: train on them, as --steps=500.")
+        print("The model hardly knows such images: train on them, as --steps=500.")
     remember.save(model, remembered, [names[row] for row in rows], out)
     path, _ = saved_model.export(
         model, out / remember.EXPORTED, config.model.name, warm_up=warmup.has_extra()

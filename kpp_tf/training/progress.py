@@ -56,7 +56,8 @@ class Progress:
         # NaN is the mean of no image.
         shown = [name for name in SHOWN if not math.isnan(metrics[name])]
         terms = "  ".join(f"{name} {metrics[name]:.2f}" for name in shown)
-        text = f"{metrics['images_per_second']:,.0f} images/s  {terms}"
+        speed = metrics["images_per_second"]  # 0 until steps were made that count
+        text = f"{speed:,.0f} images/s  {terms}" if speed else terms
         if self._bar is not None:
             self._bar.update(self._task, completed=step, description=text)
         else:
