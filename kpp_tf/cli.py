@@ -11,6 +11,7 @@ import os
 import re
 import sys
 import traceback
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
@@ -309,6 +310,8 @@ def _parse(argv: list[str]) -> list[str]:
     # absl's default is 0, which tells everything that goes well.
     if flags.FLAGS["verbosity"].using_default_value:
         logging.set_verbosity(logging.WARNING)
+    # Programs say it themselves, with the flag that helps.
+    warnings.filterwarnings("ignore", r"\d+ images do not fit a memory")
     # A program uses Keras for nothing else, whatever else its user does.
     os.environ["KERAS_BACKEND"] = "tensorflow"
     # Read when TensorFlow is imported: all of its lines, or none. What it calls errors

@@ -90,7 +90,8 @@ def main() -> int:
 def _measure(model, config, strategy, checkpoint=None) -> None:
     from kpp_tf import provenance
     from kpp_tf.data import load_images
-    from kpp_tf.evaluation import capacity, measure
+    from kpp_tf.evaluation import measure
+    from kpp_tf.models import capacity
     from kpp_tf.report.results import write
     from kpp_tf.training import strategies
     from kpp_tf.training.replicated_model import ReplicatedModel

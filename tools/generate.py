@@ -57,7 +57,7 @@ def main() -> None:
 
         model = Exported(EXPORT.value)
         config = model.config
-    from kpp_tf.evaluation import capacity
+    from kpp_tf.models import capacity
 
     warning = capacity.warning(model, config.data.episode_length)
     if warning:

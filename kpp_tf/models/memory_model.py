@@ -1,6 +1,7 @@
 """The contract that every generative memory of this package fulfils."""
 
 import abc
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,7 +16,7 @@ from kpp_tf.config import default
 from kpp_tf.errors import UserError
 from kpp_tf.layers.make_decoder import make_decoder
 from kpp_tf.layers.tsm_resnet import TSMResNet
-from kpp_tf.models import keras_settings
+from kpp_tf.models import capacity, keras_settings
 
 # A memory: a tensor, or a NamedTuple of tensors, batch first.
 Memory = Any
@@ -348,8 +349,10 @@ class MemoryModel(keras.Model, abc.ABC):
         """
         mask = _checked_frames("mask", mask, episode)
         if written is None:
+            self._warn_of_forgetting(episode, mask)
             return mask
         written = _checked_frames("written", written, episode)
+        self._warn_of_forgetting(episode, written)
         if mask is None:
             return written
         if tf.executing_eagerly() and tf.reduce_any(written > mask):
@@ -358,6 +361,16 @@ class MemoryModel(keras.Model, abc.ABC):
                 f"written=1 with mask=0 at {tf.where(written > mask)[0].numpy()}"
             )
         return written * mask
+
+    def _warn_of_forgetting(self, episode, written):
+        """Warns of more images than the memory holds, where their number is known."""
+        length = episode.shape[1]
+        if written is not None:
+            known = tf.executing_eagerly() and tf.size(written) > 0
+            length = int(tf.reduce_max(tf.reduce_sum(written, 1))) if known else None
+        said = capacity.warning(self, length, "memory_size") if length else None
+        if said:
+            warnings.warn(said.removeprefix("WARNING: "), stacklevel=3)
 
     def save_to_preset(
         self, folder: str | Path, training: Mapping[str, Any] | None = None

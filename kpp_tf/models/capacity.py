@@ -1,17 +1,14 @@
 """What to say of episodes that a memory cannot hold."""
 
 import math
+from typing import Any
 
-from kpp_tf.models import MemoryModel
 
-
-def warning(
-    model: MemoryModel, length: int, setting: str = "--memory_size"
-) -> str | None:
+def warning(model: Any, length: int, setting: str = "--memory_size") -> str | None:
     """What to do about episodes of more images than the memory holds; None if it fits.
 
     Args:
-      model: K++ has a `capacity`.
+      model: whatever writes; K++ has a `capacity`.
       length: T.
       setting: that gives the memory another size.
     """

@@ -1,10 +1,13 @@
 """What is said of a memory that is too small."""
 
 import types
+import warnings
 
 import pytest
+import tensorflow as tf
 
-from kpp_tf.evaluation import capacity as capacity_lib
+from kpp_tf.models import capacity as capacity_lib
+from tests.models.kanerva_plus_plus import tiny
 
 
 @pytest.mark.parametrize(
@@ -23,3 +26,16 @@ def test_a_memory_that_is_too_small_is_told_its_size(
     assert f"--memory_size={size} holds" in said
     assert (size // block_size) ** 2 // blocks_per_frame >= length
     assert capacity_lib.warning(types.SimpleNamespace(), 10_000) is None
+
+
+def test_writing_more_than_fits_warns_and_other_writing_does_not():
+    model = tiny.make_model(memory_size=2)
+    images = tf.zeros([1, model.capacity + 1, *model.image_shape])
+    with pytest.warns(UserWarning, match=f"5 images do not fit .* {model.capacity}"):
+        model.write(images)
+    first = tf.sequence_mask([model.capacity], model.capacity + 1, tf.float32)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model.write(images[:, 1:])
+        model.write(images, mask=first)
+        model.write(images, written=first)
