@@ -113,6 +113,26 @@ def test_memory_and_pictures_are_those_of_python(page, model, images, tmp_path):
         np.testing.assert_allclose(read, image, atol=1e-3)
 
 
+def test_keys_of_the_pointer_are_those_of_python(page, model):
+    keys = page.evaluate(
+        """Array.from({length: explorer.page.grid ** 2},
+          (_, block) => explorer.reader.key(explorer.reader.centre(block)))"""
+    )
+    np.testing.assert_allclose(keys, model.slot_keys(), atol=1e-4)
+    for breadth in (0, 0.2, 0.7, 1):
+        key, width = page.evaluate(
+            """breadth => [explorer.reader.key({x: 0.3, y: 0.8, breadth}),
+              explorer.reader.width(breadth)]""",
+            breadth,
+        )
+        key = tf.constant(key, tf.float32)
+        np.testing.assert_allclose(model.reader.widths(key[0]), width, rtol=1e-4)
+        np.testing.assert_allclose(model.reader.places(key[1:]), [0.3, 0.8], atol=1e-5)
+        np.testing.assert_allclose(
+            model.reader.scale_of(width), key[0], rtol=1e-3, atol=1e-4
+        )
+
+
 def test_the_pointer_reads_where_it_is(page, model):
     grid = model.reader.grid
     page.evaluate("explorer.move(() => explorer.reader.centre(0))")
