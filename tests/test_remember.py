@@ -114,3 +114,18 @@ def test_names_belong_to_images(model, remembered, tmp_path):
     with pytest.raises(UserError, match="Received: 1 names of 7 images"):
         remember.save(model, remembered, ["a.png"], tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+def test_images_of_several_larger_blocks_have_a_map_too(tmp_path):
+    config = tiny.config()
+    config.model.update({"memory_size": 4, "block_size": 2, "blocks_per_frame": 2})
+    config.model.decoder.hidden = 0
+    model = remember.with_room(build_model(config), 5)
+    assert (model.memory_size, model.capacity) == (8, 8)  # 16 blocks, two an image
+    remembered = remember.write(model, tiny.table(5).images)
+    assert remembered.held.all() and remembered.keys.shape == (5, 2, 3)
+    x, y = np.floor(4 * remembered.places).astype(int).transpose(2, 0, 1)
+    np.testing.assert_array_equal(remembered.blocks, (4 * y + x).min(axis=1))
+    remember.save(model, remembered, list("abcde"), tmp_path)
+    picture = np.asarray(Image.open(tmp_path / remember.MAP))
+    assert picture.shape[:2] == (4 * 18 + 2, 9 * 18 + 2)
