@@ -13,6 +13,7 @@ from pathlib import Path
 from absl import flags
 
 from kpp_tf import cli
+from kpp_tf.errors import UserError
 from kpp_tf.files import replacing
 
 RESULTS = flags.DEFINE_string("results", "results", "Folder of the figures.")
@@ -25,6 +26,11 @@ def main() -> None:
 
     out = Path(OUT.value)
     found = results.read(RESULTS.value)
+    if not found:
+        raise UserError(
+            "the folder has no SYSTEM/DATA.json of tools/evaluate.py. "
+            f"Received: --results={RESULTS.value}"
+        )
     models = [result for result in found if result.system != results.ABLATIONS]
     rate.draw(models, out.parent)
     with replacing(out) as temporary:

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from kpp_tf import files, validation
 from kpp_tf.config import completed
-from kpp_tf.errors import UserError
+from kpp_tf.errors import UserError, reason
 from kpp_tf.models.kanerva_plus_plus import Memory
 from kpp_tf.serving import inspection, saved_model
 
@@ -55,7 +55,12 @@ class Exported:
             model.memory_size // model.block_size
         ) ** 2 // model.blocks_per_frame
         # The signatures live as long as what they were loaded with.
-        self._loaded = tf.saved_model.load(os.fspath(folder))
+        try:
+            self._loaded = tf.saved_model.load(os.fspath(folder))
+        except Exception as error:  # the errors of its reader have no common type
+            raise UserError(
+                f"the export is damaged: {reason(error)}. Received: {path}"
+            ) from error
 
     def write(self, episode: tf.Tensor, mask: tf.Tensor) -> Memory:
         """See `MemoryModel.write`."""

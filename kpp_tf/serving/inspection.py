@@ -17,7 +17,7 @@ import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow.lite.python import schema_py_generated as schema
 
-from kpp_tf.errors import UserError
+from kpp_tf.errors import UserError, reason
 from kpp_tf.serving import saved_model
 
 # What the exports of this project are made of, for every likelihood and writer.
@@ -141,9 +141,15 @@ def _tensor(info):
 
 
 def _checkpoint_weights(prefix, graph):
-    if not prefix.with_name("variables.index").is_file():
+    if not any(node.op == "VarHandleOp" for node in graph.graph_def.node):
         return []
-    reader = tf.train.load_checkpoint(os.fspath(prefix))
+    try:
+        reader = tf.train.load_checkpoint(os.fspath(prefix))
+    except Exception as error:  # the errors of its reader have no common type
+        raise UserError(
+            f"the weights of the SavedModel are missing or damaged: {reason(error)}. "
+            f"Received: {prefix}.*"
+        ) from error
     types = reader.get_variable_to_dtype_map()
     weights = []
     for key, shape in reader.get_variable_to_shape_map().items():

@@ -48,3 +48,16 @@ def test_an_export_with_foreign_operations_is_not_loaded(exported, monkeypatch):
     monkeypatch.setattr(tf.saved_model, "load", None)
     with pytest.raises(UserError, match="'MatMul'.*is not loaded"):
         Exported(exported.path)
+
+
+@pytest.mark.parametrize("file", ["variables.index", "variables.data-00000-of-00001"])
+@pytest.mark.parametrize("size", [None, 0, 100])
+def test_a_damaged_export_is_named(exported, tmp_path, file, size):
+    shutil.copytree(exported.path, tmp_path / "1")
+    damaged = tmp_path / "1" / "variables" / file
+    content = damaged.read_bytes()
+    damaged.unlink()
+    if size is not None:
+        damaged.write_bytes(content[:size])
+    with pytest.raises(UserError, match="damaged.*Received: "):
+        Exported(tmp_path)

@@ -149,3 +149,10 @@ def test_drawing_flags_need_images_to_draw(tmp_path):
     process = _run("generate", "--export=.", "--out=out", cwd=tmp_path)
     _assert_one_line(process, "generate")
     assert "--export takes --num_images" in process.stderr
+
+
+def test_a_report_of_nothing_is_refused(tmp_path):
+    process = _run("report", cwd=tmp_path)
+    _assert_one_line(process, "report")
+    assert "Received: --results=results" in process.stderr
+    assert not list(tmp_path.iterdir())
