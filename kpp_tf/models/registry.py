@@ -8,6 +8,7 @@ from ml_collections import ConfigDict
 from kpp_tf import pretrained, validation
 from kpp_tf.config import read
 from kpp_tf.errors import UserError
+from kpp_tf.models import keras_settings
 from kpp_tf.models.dnc.model import GenerativeDNC
 from kpp_tf.models.kanerva_machines.dynamic_kanerva_machine import DynamicKanervaMachine
 from kpp_tf.models.kanerva_machines.kanerva_machine import KanervaMachine
@@ -48,6 +49,7 @@ def build_model(config: ConfigDict) -> MemoryModel:
         raise UserError(
             f"config.model.name must be one of {sorted(BY_NAME)}. Received: {name!r}"
         )
+    keras_settings.check()  # what is wrong there is not the config's
     keras.utils.set_random_seed(config.seed)
     try:
         model = BY_NAME[name](
