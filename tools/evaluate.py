@@ -7,23 +7,29 @@ r"""Measures all that counts of a model, and writes it as one JSON.
         --quantities=stored,unseen --episode_length=64 --memory_size=8
     python tools/evaluate.py --pretrained=binarized_mnist --data_dir=DIR \
         --quantities=importance_weighted --num_samples=1000 --batches=4
+    python tools/evaluate.py --pretrained=few_shot_omniglot --data_dir=DIR \
+        --quantities=few_shot --num_samples=1000
 
 Bounds are of -ln p(x given M), lower is better: `stored`, x among the images that M was
 written from; `unseen`, not among them; `predictive`, x_t under a memory of x_<t, with
 its curve over t; `swapped`, under another episode's memory. `nudge`: what a small move
 of a key leads to; `scale_sweep`: what the scale of a key does; `samples`: are they good
 and new; `attractor`: iterative inference from damaged images; `rate`: the stored bound
-against the bits of the memory, beside codes without a network; `importance_weighted`.
+against the bits of the memory, beside codes without a network; `importance_weighted`;
+`few_shot`, of data whose episodes are of one class: the curve over the images seen,
+with and without copies among them, beside the published ones.
 
 With --watch it waits beside a training run, measures each new checkpoint, and ends with
 the run.
 """
 
+import functools
 import json
 import sys
 from pathlib import Path
 
 from absl import flags
+from ml_collections import ConfigDict
 
 from kpp_tf import cli
 from kpp_tf.errors import UserError
@@ -42,8 +48,8 @@ NUM_SAMPLES = flags.DEFINE_integer(
 BATCHES = flags.DEFINE_integer(
     "batches",
     0,
-    "Batches of episodes for importance_weighted, nudge, scale_sweep, samples and "
-    "attractor; 0 takes all.",
+    "Batches of episodes for importance_weighted, nudge, scale_sweep, samples, "
+    "attractor and few_shot; 0 takes all.",
     0,
 )
 CLASSIFIERS = flags.DEFINE_string(
@@ -92,6 +98,7 @@ def _measure(model, config, strategy, checkpoint=None) -> None:
     from kpp_tf.data import load_images
     from kpp_tf.evaluation import measure
     from kpp_tf.models import capacity
+    from kpp_tf.report import few_shot
     from kpp_tf.report.results import write
     from kpp_tf.training import strategies
     from kpp_tf.training.replicated_model import ReplicatedModel
@@ -115,6 +122,7 @@ def _measure(model, config, strategy, checkpoint=None) -> None:
     if measure.OF_A_CLASSIFIER & set(quantities):
         space = _classifier(config)
     episodes = DATA.episodes(config)
+    of_a_class = config.data.grouping == "class"
     results = {
         "data": config.data.name,
         "model": config.model.name,
@@ -139,6 +147,7 @@ def _measure(model, config, strategy, checkpoint=None) -> None:
                 split=table,
                 space=space,
                 num_samples=NUM_SAMPLES.value or config.eval.num_samples,
+                classes=functools.partial(_of_a_class, config) if of_a_class else None,
                 scored=ReplicatedModel(model, strategy),
             ),
             quantities,
@@ -148,8 +157,20 @@ def _measure(model, config, strategy, checkpoint=None) -> None:
     if not strategies.is_chief(strategy):
         return
     print(json.dumps(results, indent=1))
+    if results.get("few_shot"):
+        name = MODEL.pretrained.value or MODEL.workdir.value
+        print("\n".join(few_shot.lines({name: results["few_shot"]})))
     if JSON.value:
         write(JSON.value, results)
+
+
+def _of_a_class(config, replacement: bool, partition: int):
+    """Episodes of one class each: one of many ways to cut the split into them."""
+    config = ConfigDict(config)
+    config.data.replacement = replacement
+    config.eval.seed += partition
+    episodes = DATA.episodes(config)
+    return episodes.take(BATCHES.value) if BATCHES.value else episodes
 
 
 def _classifier(config):

@@ -11,6 +11,7 @@ from kpp_tf.data import Episodes, ImageTable
 from kpp_tf.evaluation import bounds, quantization, rate
 from kpp_tf.evaluation.attractor import attractor
 from kpp_tf.evaluation.features import FeatureSpace
+from kpp_tf.evaluation.few_shot import few_shot
 from kpp_tf.evaluation.nudge import nudge
 from kpp_tf.evaluation.predictive import predictive
 from kpp_tf.evaluation.samples import samples
@@ -30,6 +31,7 @@ QUANTITIES = (
     "attractor",
     "rate",
     "importance_weighted",
+    "few_shot",
 )
 OF_A_CLASSIFIER = frozenset({"nudge", "samples"})
 
@@ -47,6 +49,8 @@ class Material(NamedTuple):
       space: a classifier and its features, for `nudge` and `samples`, which are None
         without.
       num_samples: N of the importance-weighted bounds.
+      classes: episodes of one class each, for `few_shot`, which is None without; see
+        there.
       scored: what scores `episodes` in the model's place, such as a model whose
         batches many replicas share; None: the model.
     """
@@ -58,6 +62,7 @@ class Material(NamedTuple):
     split: ImageTable | None = None
     space: FeatureSpace | None = None
     num_samples: int = 16
+    classes: Callable[[bool, int], Iterable[Episodes]] | None = None
     scored: Scorer | None = None
 
 
@@ -122,6 +127,9 @@ def measure(
         "attractor": lambda: attractor(model, few),
         "rate": rates,
         "importance_weighted": importance_weighted,
+        "few_shot": lambda: (
+            material.classes and few_shot(model, material.classes, count)
+        ),
     }
     for name in QUANTITIES:
         if name in quantities:

@@ -16,6 +16,9 @@ from kpp_tf.models import KanervaPlusPlus, MemoryModel
 
 ZOOM = 2
 COLUMNS = 16
+SEEN = (0, 1, 2, 4, 9)
+DRAWS = 6
+MEDIUM = 2.0  # blocks
 
 
 def recall(model: MemoryModel, batch: Episodes) -> np.ndarray:
@@ -112,6 +115,31 @@ def nudges(model: KanervaPlusPlus, batch: Episodes) -> np.ndarray:
     return _grid(np.concatenate([batch.images[:, :1], images], axis=1))
 
 
+def few_shot(model: KanervaPlusPlus, batch: Episodes) -> np.ndarray:
+    """What the first images of the first episode are good for, more of them downwards.
+
+    A row: the images seen; `DRAWS` draws from a window over all of the memory; `DRAWS`
+    from windows of `MEDIUM` blocks about places of what was seen.
+    """
+    images, seeds = batch.images[:1], batch.seeds[:1]
+    columns = min(SEEN[-1], images.shape[1])
+    rows = []
+    for seen in SEEN:
+        held = tf.cast(tf.range(images.shape[1]) < seen, tf.float32) * batch.mask[:1]
+        memory = model.write(images, batch.mask[:1], held)
+        # Any image stands for what was seen where nothing was.
+        about = tf.range(DRAWS) % max(min(seen, columns), 1)
+        places = tf.gather(images, about, axis=1)
+        key = keys.recall_keys(model, memory, places)
+        wide = keys.with_width(model, key, float(widths(model)[-1]))
+        medium = keys.with_width(model, key, MEDIUM)
+        drawn = tf.concat([wide, medium], axis=1)
+        shown = images[:, :columns] * held[:, :columns, None, None, None]
+        drawn = model.generate_from_keys(memory, drawn, seeds)
+        rows.append(np.concatenate([shown, drawn], axis=1)[0])
+    return _grid(np.stack(rows))
+
+
 def memory_map(model: KanervaPlusPlus, batch: Episodes):
     """The heap picture of the first episode: a matplotlib figure."""
     first = batch.images[:1], batch.mask[:1]
@@ -137,7 +165,7 @@ def write_all(model: MemoryModel, batch: Episodes, folder: str | Path) -> list[P
     for name, grid in denoising(model, few).items():
         pictures[f"denoising_{name}"] = grid
     if keys.has_keys(model):
-        for of_keys in (gist, zoom, walk, nudges, memory_map):
+        for of_keys in (gist, zoom, walk, nudges, few_shot, memory_map):
             pictures[of_keys.__name__] = of_keys(model, few)
     files = []
     for name, picture in pictures.items():

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from kpp_tf.report import published, rate
+from kpp_tf.report import few_shot, published, rate
 from kpp_tf.report.markdown import MISSING, cell, number, table
 from kpp_tf.report.results import ABLATIONS, BOUNDS, Result
 
@@ -63,6 +63,7 @@ def document(results: Sequence[Result]) -> str:
         _terms(models),
         _rates(models),
         _curves(models),
+        _few_shot(models),
         _nudges(models),
         _records("Scale sweep", "scale_sweep", models),
         _records("Samples from p(Y)", "samples", models),
@@ -229,11 +230,22 @@ def _curves(models: Sequence[Result]) -> Iterator[str]:
         values = {point["seen"]: point["value"] for point in curve}
         if values:
             rows.append([f"`{_file(result)}`", *(number(values.get(n)) for n in SEEN)])
-    for title, values in published.FEW_SHOT.items():
-        cells = (number(values.get(n), 1) for n in SEEN)
-        rows.append([f"{title}, published, Omniglot by class", *cells])
     yield from table(("file", *map(str, SEEN)), rows)
-    yield f"{published.FEW_SHOT_NOTE}\n"
+
+
+def _few_shot(models: Sequence[Result]) -> Iterator[str]:
+    yield "## Few-shot generation: Omniglot, one character an episode\n"
+    yield (
+        "Importance-weighted bounds of the next image of a character of the test "
+        "alphabets, after the images seen; means over partitions into episodes, with "
+        "standard errors.\n"
+    )
+    found = {
+        f"`{_file(result)}`": result.content["few_shot"]
+        for result in models
+        if result.content.get("few_shot")
+    }
+    yield from few_shot.lines(found)
 
 
 def _nudges(models: Sequence[Result]) -> Iterator[str]:

@@ -61,3 +61,12 @@ def bounds(images, memory):
     """The bound of each image under a memory, float64, without the KL of latents."""
     distances = np.sum((images - memory) ** 2, axis=(1, 2, 3))
     return distances + images.mean(axis=(1, 2, 3)) + 0.25
+
+
+def predictive_bounds(images):
+    """The bound of each image of an episode under the mean of those before it."""
+    return [
+        bounds(images[t : t + 1], images[:t].mean(axis=0) if t else np.zeros(SHAPE))[0]
+        + 0.5
+        for t in range(len(images))
+    ]

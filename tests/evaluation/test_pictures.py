@@ -19,7 +19,7 @@ FOR_ANY_MODEL = {
     "denoising_poisson",
     "denoising_hidden_half",
 }
-FOR_KEYS = {"gist", "zoom", "walk", "nudges", "memory_map"}
+FOR_KEYS = {"gist", "zoom", "walk", "nudges", "few_shot", "memory_map"}
 PAD = 2
 
 
@@ -170,3 +170,18 @@ def test_the_memory_map_shows_every_key(batch, blocks):
     coloured = tf.reduce_any(axis.images[0].get_array() < 1, axis=-1)
     assert np.sum(coloured) == 4 * blocks
     plots.close(figure)
+
+
+def test_few_shot_shows_what_was_seen_and_then_draws(model, batch):
+    grid = pictures.few_shot(model, batch)
+    length = batch.images.shape[1]
+    assert _size(grid) == (len(pictures.SEEN), length + 2 * pictures.DRAWS)
+    for row, seen in enumerate(pictures.SEEN):
+        for column in range(length):
+            shown = _pixels(batch.images[0, column]) * (column < seen)
+            np.testing.assert_array_equal(_cell(grid, row, column), shown)
+    empty = pictures.few_shot(model, batch._replace(mask=batch.mask * 0))
+    for column in range(length, length + 2 * pictures.DRAWS):
+        drawn = _cell(grid, 0, column)
+        np.testing.assert_array_equal(drawn, _cell(empty, 3, column))
+        assert not np.array_equal(drawn, _cell(grid, 3, column))

@@ -7,25 +7,18 @@ import tensorflow as tf
 from kpp_tf import noise
 from kpp_tf.evaluation.predictive import predictive
 from tests.evaluation import known_model, tiny_models
-from tests.evaluation.known_model import BATCHES, KnownModel, batch, episodes
-
-
-def _expected():
-    """Bound of each image of each episode under the mean of those before it."""
-    for images, _ in episodes():
-        yield [
-            known_model.bounds(
-                images[t : t + 1],
-                images[:t].mean(axis=0) if t else np.zeros(known_model.SHAPE),
-            )[0]
-            + 0.5
-            for t in range(len(images))
-        ]
+from tests.evaluation.known_model import (
+    BATCHES,
+    KnownModel,
+    batch,
+    episodes,
+    predictive_bounds,
+)
 
 
 def test_each_image_is_scored_under_those_before_it():
     results = predictive(KnownModel(), BATCHES)
-    expected = list(_expected())
+    expected = [predictive_bounds(images) for images, _ in episodes()]
     assert results["images"] == 21 and results["unit"] == "nats/image"
     assert results["value"] == pytest.approx(np.mean(np.concatenate(expected)), 1e-5)
     for seen, point in enumerate(results["curve"]):
