@@ -158,7 +158,7 @@ def _measure(model, config, strategy, checkpoint=None) -> None:
         return
     print(json.dumps(results, indent=1))
     if results.get("few_shot"):
-        name = MODEL.pretrained.value or MODEL.workdir.value
+        name = str(MODEL.pretrained.value or MODEL.workdir.value)
         print("\n".join(few_shot.lines({name: results["few_shot"]})))
     if JSON.value:
         write(JSON.value, results)
