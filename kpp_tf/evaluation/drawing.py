@@ -11,7 +11,9 @@ from PIL import Image
 from kpp_tf import files, noise
 from kpp_tf.data import Episodes
 from kpp_tf.errors import UserError
-from kpp_tf.models import MemoryModel
+from kpp_tf.models import Memory, MemoryModel
+
+EACH = 16
 
 
 def draw(
@@ -48,6 +50,29 @@ def draw(
             seeds = noise.fold_in(noise.fold_in(batch.seeds, seed), turn)
             for images in generate(batch, seeds).numpy():
                 yield from images
+
+
+def draw_from(
+    model: MemoryModel, memory: Memory, seed: int = 0, temperature: float = 1.0
+) -> Iterator[np.ndarray]:
+    """Draws images from p(Y) of given memories, without end.
+
+    Args:
+      model: with trained weights.
+      memory: B memories of it; each gives `EACH` images in turn (of an export, as many
+        as that gives), again and again with other noise.
+      seed: of the drawing.
+      temperature: factor of the standard deviation of all that is drawn.
+
+    Yields:
+      Mean images: float32 [H, W, C] in [0, 1].
+    """
+    count = memory[0].shape[0]
+    temperatures = tf.fill([count], temperature)
+    for turn in itertools.count():
+        seeds = noise.fold_in(noise.row_seeds([seed, 0], count), turn)
+        for images in model.generate(memory, EACH, seeds, temperatures).numpy():
+            yield from images
 
 
 def save(images: Iterator[np.ndarray], count: int, path: str | Path) -> None:

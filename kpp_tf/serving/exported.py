@@ -75,9 +75,23 @@ class Exported:
         seeds: tf.Tensor,
         temperature: tf.Tensor,
     ) -> tf.Tensor:
-        """See `MemoryModel.generate`; the number of images is the export's own."""
+        """See `MemoryModel.generate`; the number of images is the export's own.
+
+        Raises:
+          UserError: for a memory of another model, or of another size.
+        """
         del num_samples
-        return self._loaded.signatures["generate"](
+        generate = self._loaded.signatures["generate"]
+        expected = generate.structured_input_signature[1]
+        for name in ("cells", "coverage"):
+            shape = expected[f"memory_{name}"].shape
+            if not shape.is_compatible_with(getattr(memory, name).shape):
+                raise UserError(
+                    f"the exported model's memory has {name} of shape {shape}; was it "
+                    "written by another model? Received: "
+                    f"{tuple(getattr(memory, name).shape)}"
+                )
+        return generate(
             memory_cells=memory.cells,
             memory_coverage=memory.coverage,
             seed=seeds,

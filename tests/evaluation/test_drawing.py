@@ -10,6 +10,7 @@ from PIL import Image
 from kpp_tf import noise
 from kpp_tf.errors import UserError
 from kpp_tf.evaluation import drawing
+from kpp_tf.models.kanerva_plus_plus import Memory
 from tests.evaluation import tiny_models
 
 
@@ -49,6 +50,19 @@ def test_an_image_depends_on_seed_and_number_alone(model, episodes):
 def test_without_temperature_nothing_is_random(model, episodes):
     one, other = (_take(4, model, episodes, seed, 0.0) for seed in (1, 2))
     np.testing.assert_array_equal(one, other)
+
+
+def test_a_stored_memory_is_drawn_from_again_and_again(model, episodes, tmp_path):
+    memory = model.write(episodes[0].images)
+    memory.save(tmp_path / "memory.npz")
+    stored = Memory.load(tmp_path / "memory.npz")
+    turn = 4 * drawing.EACH
+    draws = drawing.draw_from(model, stored, 3, 0.5)
+    drawn = np.stack(list(itertools.islice(draws, turn + 1)))
+    seeds = noise.fold_in(noise.row_seeds([3, 0], 4), 0)
+    wanted = model.generate(memory, drawing.EACH, seeds, tf.fill([4], 0.5)).numpy()
+    np.testing.assert_allclose(drawn[:turn], wanted.reshape(turn, 8, 8, 1), atol=1e-5)
+    assert np.abs(drawn[turn] - drawn[0]).max() > 1e-3
 
 
 @pytest.mark.parametrize("channels", [1, 3])

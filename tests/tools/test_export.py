@@ -134,6 +134,19 @@ def test_a_folder_is_remembered_and_the_memory_served(workdir, tmp_path):
     )
     assert done.stdout.strip().endswith(last)
     assert {"recall", "zoom"} <= {path.stem for path in (out / "pictures").iterdir()}
+    drawn = tmp_path / "drawn.npz"
+    draw = ("generate", f"--export={out / 'exported'}", "--num_images=6")
+    done = tool(*draw, f"--memory={out / 'memory.npz'}", f"--out={drawn}")
+    assert done.returncode == 0, done.stderr
+    with np.load(drawn) as stored:
+        assert stored["images"].shape[0] == 6 and stored["images"].std() > 0
+    foreign = tmp_path / "foreign.npz"
+    with np.load(out / "memory.npz") as stored:
+        fields = {name: stored[name] for name in stored}
+    np.savez(foreign, **{**fields, "cells": fields["cells"][:, :2, :2]})
+    done = tool(*draw, f"--memory={foreign}", f"--out={tmp_path / 'none.npz'}")
+    assert done.returncode == 1 and "another model" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
     picture = tmp_path / "samples.png"
     with LocalServer(out / "exported") as server:
         done = tool(
