@@ -1,12 +1,17 @@
 """What every test shares: quiet logs and the folder of prepared data sets."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
 
 # Read by TensorFlow when it is first imported, so set before any test module is.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+# Whoever starts the tests in the background may have SIGINT ignored, and the programs
+# that the tests start and interrupt would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
