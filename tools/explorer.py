@@ -18,6 +18,7 @@ from kpp_tf.errors import UserError
 
 EXPLORER = Path(__file__).resolve().parent.parent / "explorer"
 MODEL = cli.ModelFlags(required=False)
+flags.DEFINE_alias("preset", "pretrained")  # as tools/remember.py calls it
 DATA = cli.DataFlags()
 OUT = flags.DEFINE_string("out", None, "Folder of the page.", required=True)
 SINGLE_FILE = flags.DEFINE_bool("single_file", False, "Put all into one index.html.")

@@ -151,6 +151,13 @@ def test_drawing_flags_need_images_to_draw(tmp_path):
     assert "--export takes --num_images" in process.stderr
 
 
+@pytest.mark.parametrize("flag", ["pretrained", "preset"])
+def test_the_explorer_takes_a_preset_by_either_name(tmp_path, flag):
+    process = _run("explorer", f"--{flag}=nowhere", "--out=out", cwd=tmp_path)
+    _assert_one_line(process, "explorer")
+    assert "nowhere" in process.stderr
+
+
 def test_a_report_of_nothing_is_refused(tmp_path):
     process = _run("report", cwd=tmp_path)
     _assert_one_line(process, "report")
