@@ -126,7 +126,7 @@ def test_the_stubs_of_tf_serving_are_answered(server, asked):
     request.model_spec.name = "tiny"
     for name, value in inputs.items():
         request.inputs[name].CopyFrom(tf.make_tensor_proto(value))
-    with grpc.insecure_channel(f"127.0.0.1:{server.grpc_port}") as channel:
+    with grpc.insecure_channel(server.grpc) as channel:
         stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
         answer = stub.Predict(request, timeout=60)
     got = {name: tf.make_ndarray(value) for name, value in answer.outputs.items()}
@@ -137,7 +137,7 @@ def test_the_client_of_openvinos_server_is_answered(server, asked):
     reason = "pip install ovmsclient, to ask the stand-in with it"
     ovmsclient = pytest.importorskip("ovmsclient", reason=reason)
     inputs, outputs = asked["serving_default"]
-    client = ovmsclient.make_grpc_client(f"127.0.0.1:{server.grpc_port}")
+    client = ovmsclient.make_grpc_client(server.grpc)
     # Version 0 is its server's newest, and no version of TF Serving's.
     assert set(client.get_model_metadata("tiny", 1)["inputs"]) == set(inputs)
     _assert_same(client.predict(inputs, "tiny", 1, timeout=60.0), outputs)

@@ -3,7 +3,11 @@
 import numpy as np
 import pytest
 
-from tests.stand_ins.servable import RequestError, array
+from kpp_tf.serving.signatures import signatures
+from kpp_tf.serving.specs import SignatureSpec
+from tests.serving.tiny_models import LENGTH, NAMES
+from tests.stand_ins.servable import RequestError
+from tests.stand_ins.traffic import malformed
 
 
 def request(rows=2, length=3):
@@ -29,7 +33,7 @@ FIELDS = {
 
 
 def ask(servable, signature, **changes):
-    inputs = {name: request()[name] for name in FIELDS[signature]} | changes
+    inputs = {name: request()[name] for name in FIELDS.get(signature, ())} | changes
     return servable.predict(signature, inputs)
 
 
@@ -39,27 +43,19 @@ def with_number(name, number):
     return {name: value}
 
 
+@pytest.mark.parametrize("signature", NAMES)
+def test_malformed_inputs_are_refused_by_name(servable, model, signature):
+    spec = SignatureSpec(signatures(model, LENGTH)[signature].inputs, ())
+    for request in malformed(signature, spec):
+        with pytest.raises(RequestError, match="|".join(request.names)):
+            servable.predict(signature, request.inputs)
+
+
 @pytest.mark.parametrize(
     ("signature", "changes", "message"),
     [
-        ("write", {"episode": np.zeros([2, 8, 8, 1], np.float32)}, "episode .*shape"),
-        ("write", {"episode": np.zeros([], np.float32)}, "episode .*shape"),
         ("write", {"episode": np.zeros([2, 3, 8, 9, 1], np.float32)}, "episode .*8 9"),
-        ("write", {"episode": np.zeros([2, 3, 8, 8, 3], np.float32)}, "episode .*8 3"),
-        ("write", {"episode": np.zeros([0, 3, 8, 8, 1], np.float32)}, "episode .*bat"),
-        (
-            "write",
-            {"episode": np.zeros([257, 1, 8, 8, 1], np.float32)},
-            "episode .*257",
-        ),
-        (
-            "write",
-            {"episode": np.zeros([1, 1025, 8, 8, 1], np.float32)},
-            "isode .*1025",
-        ),
-        ("write", {"episode": np.zeros([2, 3, 8, 8, 1])}, "episode .*dtype float32"),
-        ("write", with_number("episode", np.nan), r"episode .*\[0, 1\]"),
-        ("write", with_number("episode", 1.5), "episode .*1.5"),
+        ("write", with_number("episode", 1.5), r"episode .*\[0, 1\].*1.5"),
         ("write", with_number("episode", -0.5), "episode .*-0.5"),
         ("write_marked", with_number("written", 2), r"written .*\[0, 1\].*\[2\]"),
         (
@@ -67,7 +63,6 @@ def with_number(name, number):
             {"written": np.ones([2, 4], np.int32)},
             "written must .* mark .*episode",
         ),
-        ("generate", with_number("memory_cells", np.inf), "memory_cells .*inf"),
         (
             "generate",
             {"memory_cells": np.zeros([2, 3, 3, 8], np.float32)},
@@ -75,45 +70,19 @@ def with_number(name, number):
         ),
         ("generate", with_number("memory_coverage", 1.25), "memory_coverage .*1.25"),
         ("generate", with_number("memory_coverage", -0.5), "memory_coverage .*-0.5"),
-        ("generate", with_number("memory_coverage", np.nan), "memory_coverage .*nan"),
-        ("generate_from_keys", with_number("keys", np.nan), "keys .*nan"),
         ("generate", with_number("temperature", -1.0), "temperature .*-1"),
-        ("generate", with_number("temperature", np.nan), "temperature .*nan"),
-        ("generate", {"seed": np.zeros([2], np.int32)}, "seed .*shape"),
-        ("generate", {"seed": np.zeros([2, 3], np.int32)}, r"seed .*\[2 3\]"),
         (
             "generate",
             {"seed": np.zeros([3, 2], np.int32)},
             "seed .*rows as memory_cells",
         ),
-        ("generate", {"temperature": np.ones([2, 1], np.float32)}, "temperature .*2 1"),
         ("generate_from_keys", with_number("keys", 61.0), "keys .*61"),
-        (
-            "generate_from_keys",
-            {"keys": request(3)["keys"]},
-            "keys .*rows as memory_cells",
-        ),
-        ("serving_default", with_number("episode", np.nan), "episode"),
-        ("write", {"epsiode": request()["episode"]}, "'epsiode' is not in"),
+        ("paint", {}, "signature_name 'paint'"),
     ],
 )
-def test_malformed_inputs_are_refused_by_name(servable, signature, changes, message):
+def test_a_refusal_says_what_was_received(servable, signature, changes, message):
     with pytest.raises(RequestError, match=message):
         ask(servable, signature, **changes)
-    assert ask(servable, signature)  # the next request is answered
-
-
-def test_missing_input_and_unknown_signature_are_refused(servable):
-    with pytest.raises(RequestError, match="'seed' is missing"):
-        servable.predict(
-            "generate",
-            {
-                n: request()[n]
-                for n in ("memory_cells", "memory_coverage", "temperature")
-            },
-        )
-    with pytest.raises(RequestError, match="signature_name 'paint'"):
-        servable.predict("paint", {})
 
 
 @pytest.mark.parametrize("signature", sorted(FIELDS))
@@ -131,13 +100,3 @@ def test_the_bounds_themselves_are_allowed(servable, signature):
     for value in servable.predict(signature, inputs).values():
         assert len(value) == 256
         assert np.all(np.isfinite(value))
-
-
-def test_a_tensor_of_terabytes_is_refused_before_it_unfolds():
-    from tensorflow import make_tensor_proto
-
-    proto = make_tensor_proto(1.0)
-    for _ in range(2):
-        proto.tensor_shape.dim.add(size=1 << 20)
-    with pytest.raises(RequestError, match="keys must take at most"):
-        array("keys", proto)

@@ -18,21 +18,7 @@ from kpp_tf.serving import saved_model, warmup
 from kpp_tf.serving.comparison import ExportMismatchError
 from kpp_tf.serving.signatures import signatures
 from kpp_tf.serving.specs import example_inputs
-from tests.serving.tiny_models import LENGTH, tiny_config
-
-NAMES = [
-    "generate",
-    "generate_from_episode",
-    "generate_from_keys",
-    "generate_from_memory",
-    "reconstruct",
-    "refine",
-    "serving_default",
-    "write",
-    "write_encoded",
-    "write_marked",
-    "write_next",
-]
+from tests.serving.tiny_models import LENGTH, NAMES, tiny_config
 
 # Runs where no module of this project can be imported.
 FOREIGN_PROGRAM = """
@@ -104,28 +90,19 @@ def test_an_image_at_a_time_writes_the_same_memory(model, offered):
         np.testing.assert_allclose(memory[field], value, atol=1e-5)
 
 
-def test_an_episode_alone_is_enough(model, offered):
-    episode = requests(model, "write", 2)["episode"]
-    plain = offered["generate_from_episode"](episode=episode)
+@pytest.mark.parametrize(
+    ("alone", "whole"),
+    [
+        ("generate_from_episode", "serving_default"),
+        ("generate_from_memory", "generate"),
+    ],
+)
+def test_seed_and_temperature_can_be_left_out(model, offered, alone, whole):
+    inputs = requests(model, alone, 2)
     seed, temperature = tf.zeros([2, 2], tf.int32), tf.ones([2])
-    full = offered["serving_default"](
-        episode=episode, seed=seed, temperature=temperature
-    )
-    for name, value in full.items():
-        np.testing.assert_array_equal(plain[name], value)
-    assert np.all(
-        np.isfinite(offered["generate_from_episode"](episode=episode[:, :0])["images"])
-    )
-
-
-def test_a_memory_alone_is_enough(model, offered):
-    memory = requests(model, "generate", 2)
-    memory = {name: memory[name] for name in ("memory_cells", "memory_coverage")}
-    plain = offered["generate_from_memory"](**memory)
-    seed, temperature = tf.zeros([2, 2], tf.int32), tf.ones([2])
-    full = offered["generate"](**memory, seed=seed, temperature=temperature)
-    for name, value in full.items():
-        np.testing.assert_array_equal(plain[name], value)
+    full = offered[whole](**inputs, seed=seed, temperature=temperature)
+    for name, value in offered[alone](**inputs).items():
+        np.testing.assert_array_equal(value, full[name])
 
 
 def _file(pixels, kind="PNG"):
@@ -182,17 +159,6 @@ def test_a_row_has_the_same_bits_in_every_batch(model, offered, name):
         )
         for key, value in part.items():
             np.testing.assert_array_equal(value.numpy(), whole[key][rows])
-
-
-def test_padding_rows_of_a_batch_change_no_bit(model, offered):
-    function = offered["serving_default"]
-    inputs = requests(model, "serving_default", batch=2)
-    alone = function(**inputs)
-    padded = function(
-        **{k: tf.concat([v, tf.zeros_like(v)], axis=0) for k, v in inputs.items()}
-    )
-    for key, value in alone.items():
-        np.testing.assert_array_equal(padded[key][:2].numpy(), value.numpy())
 
 
 def test_other_seeds_give_other_images_and_zero_temperature_the_same(model, offered):

@@ -10,6 +10,19 @@ from kpp_tf import config as config_lib
 from kpp_tf.models import KanervaPlusPlus, build_model
 
 LENGTH = 4
+NAMES = [
+    "generate",
+    "generate_from_episode",
+    "generate_from_keys",
+    "generate_from_memory",
+    "reconstruct",
+    "refine",
+    "serving_default",
+    "write",
+    "write_encoded",
+    "write_marked",
+    "write_next",
+]
 
 
 class Exported(NamedTuple):

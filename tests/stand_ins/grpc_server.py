@@ -11,87 +11,70 @@ from tensorflow_serving.apis import (
     prediction_service_pb2_grpc,
 )
 
-from tests.stand_ins.servable import MAX_BYTES, RequestError, Servable, array
+from tests.stand_ins.servable import NotServedError, RequestError, Servable
 
 
-def start(servable: Servable, pool: Executor, address: str) -> tuple[grpc.Server, int]:
-    """Starts a gRPC server.
-
-    Args:
-      servable: the model.
-      pool: threads that answer.
-      address: host:port; port 0 takes a free one.
-
-    Returns:
-      (the server, its port).
-    """
+def start(servable: Servable, pool: Executor, host: str) -> tuple[grpc.Server, int]:
+    """Starts a server that answers in the pool's threads; returns it and its port."""
     options = [
-        ("grpc.max_receive_message_length", MAX_BYTES),
-        ("grpc.max_send_message_length", MAX_BYTES),
+        ("grpc.max_receive_message_length", -1),
+        ("grpc.max_send_message_length", -1),
         ("grpc.so_reuseport", 0),
     ]
     server = grpc.server(pool, options=options)
     prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(
         _Prediction(servable), server
     )
-    port = server.add_insecure_port(address)
+    port = server.add_insecure_port(f"{host}:0")
     server.start()
     return server, port
 
 
 def _answered(function: Callable) -> Callable:
-    """Turns a RequestError into the call's status."""
+    """Checks the model that is asked for, and turns a RequestError into a status."""
 
     def answer(self, request, context):
+        spec = request.model_spec
+        version = spec.version.value if spec.HasField("version") else None
         try:
+            self.servable.check_model(spec.name, version)
             return function(self, request)
+        except NotServedError as error:
+            context.abort(grpc.StatusCode.NOT_FOUND, str(error))
         except RequestError as error:
-            code = grpc.StatusCode.INVALID_ARGUMENT
-            if error.not_found:
-                code = grpc.StatusCode.NOT_FOUND
-            context.abort(code, str(error))
+            context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
 
     return answer
 
 
-def _check_model(servable, spec):
-    version = spec.version.value if spec.HasField("version") else None
-    servable.check_model(spec.name, version)
-
-
 class _Prediction(prediction_service_pb2_grpc.PredictionServiceServicer):
     def __init__(self, servable):
-        self._servable = servable
+        self.servable = servable
 
     @_answered
     def Predict(self, request):
-        _check_model(self._servable, request.model_spec)
-        inputs = {name: array(name, proto) for name, proto in request.inputs.items()}
-        name = request.model_spec.signature_name
-        outputs = self._servable.predict(name, inputs)
+        inputs = {
+            name: tf.make_ndarray(proto) for name, proto in request.inputs.items()
+        }
+        name = request.model_spec.signature_name or "serving_default"
+        outputs = self.servable.predict(name, inputs)
         response = predict_pb2.PredictResponse()
-        response.model_spec.name = self._servable.name
-        response.model_spec.version.value = self._servable.version
-        response.model_spec.signature_name = name or "serving_default"
-        for output in request.output_filter or outputs:
-            if output not in outputs:
-                raise RequestError(f"output_filter {output!r} is not an output")
-            response.outputs[output].CopyFrom(tf.make_tensor_proto(outputs[output]))
+        self._fill(response.model_spec)
+        response.model_spec.signature_name = name
+        for output, value in outputs.items():
+            response.outputs[output].CopyFrom(tf.make_tensor_proto(value))
         return response
 
     @_answered
     def GetModelMetadata(self, request):
-        _check_model(self._servable, request.model_spec)
-        if list(request.metadata_field) != ["signature_def"]:
-            raise RequestError(
-                "metadata_field must be signature_def. Received: "
-                f"{list(request.metadata_field)}"
-            )
         definitions = get_model_metadata_pb2.SignatureDefMap()
-        for name, definition in self._servable.signatures.items():
+        for name, definition in self.servable.signatures.items():
             definitions.signature_def[name].CopyFrom(definition)
         response = get_model_metadata_pb2.GetModelMetadataResponse()
-        response.model_spec.name = self._servable.name
-        response.model_spec.version.value = self._servable.version
+        self._fill(response.model_spec)
         response.metadata["signature_def"].Pack(definitions)
         return response
+
+    def _fill(self, spec):
+        spec.name = self.servable.name
+        spec.version.value = self.servable.version

@@ -19,49 +19,41 @@ HOST = "127.0.0.1"
 
 
 class LocalServer:
-    """Serves one model over gRPC and REST on the loopback interface.
-
-    Use it as a context manager; `rest_port` and `grpc_port` are the ports that it got.
+    """Serves one model on the loopback interface while its context lasts.
 
     Args:
       folder: `<base>/<model>`.
-      rest_port: 0 takes a free one.
-      grpc_port: 0 takes a free one.
+
+    Attributes:
+      rest: host:port of the REST API.
+      grpc: host:port of the gRPC API.
     """
 
-    def __init__(
-        self, folder: str | os.PathLike, rest_port: int = 0, grpc_port: int = 0
-    ):
-        self.servable = Servable(folder)
+    def __init__(self, folder: str | os.PathLike):
+        self._servable = Servable(folder)
         self._pool = concurrent.futures.ThreadPoolExecutor(max_workers=16)
-        self._grpc, self.grpc_port = grpc_server.start(
-            self.servable, self._pool, f"{HOST}:{grpc_port}"
-        )
-        self._rest = rest_server.server(self.servable, (HOST, rest_port))
-        self.rest_port = self._rest.server_address[1]
-        self._thread = threading.Thread(target=self._rest.serve_forever, daemon=True)
-        self._thread.start()
+        self._grpc, port = grpc_server.start(self._servable, self._pool, HOST)
+        self.grpc = f"{HOST}:{port}"
+        self._rest = rest_server.server(self._servable, HOST)
+        self.rest = f"{HOST}:{self._rest.server_port}"
 
-    def close(self) -> None:
+    def __enter__(self) -> "LocalServer":
+        threading.Thread(target=self._rest.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *unused) -> None:
         """Ends both services and waits for what is under way."""
         self._rest.shutdown()
         self._rest.server_close()
         self._grpc.stop(grace=5).wait()
         self._pool.shutdown()
-        self.servable.close()
-
-    def __enter__(self) -> "LocalServer":
-        return self
-
-    def __exit__(self, *unused) -> None:
-        self.close()
+        self._servable.close()
 
 
 def main(folder: str) -> None:
-    """Serves until standard input ends; prints the ports as a line of JSON."""
+    """Serves until standard input ends; prints the addresses as a line of JSON."""
     with LocalServer(folder) as server:
-        ports = {"rest_port": server.rest_port, "grpc_port": server.grpc_port}
-        print(json.dumps(ports), flush=True)
+        print(json.dumps([server.rest, server.grpc]), flush=True)
         sys.stdin.read()
 
 

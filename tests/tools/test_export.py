@@ -47,7 +47,7 @@ def test_a_run_is_exported_inspected_and_served(workdir, tmp_path):
         done = tool(
             "serving_client",
             "--api=grpc",
-            f"--address=127.0.0.1:{server.grpc_port}",
+            f"--address={server.grpc}",
             "--model=m",
             "--episodes=2",
             "--timeout=120",
@@ -151,7 +151,7 @@ def test_a_folder_is_remembered_and_the_memory_served(workdir, tmp_path):
     with LocalServer(out / "exported") as server:
         done = tool(
             "serving_client",
-            f"--address=127.0.0.1:{server.rest_port}",
+            f"--address={server.rest}",
             "--model=exported",
             f"--memory={out / 'memory.npz'}",
             f"--out={picture}",
