@@ -58,21 +58,6 @@ def test_each_block_looks_one_frame_further(episode, shift, before, after):
         np.testing.assert_array_equal(seen, expected)
 
 
-def test_padding_is_the_end_of_the_episode(episode):
-    encoder = TSMResNet(**SMALL)
-    encoder(episode)
-    perturb(encoder)
-    mask = np.float32([[1, 1, 1, 0, 0]] * 2)
-    padded = encoder(episode, written=mask)[:, :3]
-    np.testing.assert_allclose(padded, encoder(episode[:, :3]), atol=1e-5)
-
-
-def test_episodes_do_not_see_each_other(episode):
-    encoder = TSMResNet(**SMALL)
-    together = encoder(episode)
-    np.testing.assert_allclose(together[1:], encoder(episode[1:]), atol=1e-5)
-
-
 @pytest.mark.parametrize("shift", ["bidirectional", "none"])
 def test_fulfils_the_layer_contract(episode, shift, tmp_path):
     check_layer(

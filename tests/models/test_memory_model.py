@@ -1,13 +1,11 @@
-"""What the contract itself promises: checks of episodes, names, building by config."""
+"""What the contract itself promises: checks of episodes and masks, and its terms."""
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from kpp_tf import config as configs
 from kpp_tf import models
 from kpp_tf.errors import UserError
-from kpp_tf.layers import TSMResNet
 
 SHAPE = (8, 8, 1)
 
@@ -140,63 +138,3 @@ def test_bound_is_the_sum_of_its_terms(model):
     # 64 = log-likelihood * -1, and 64 * (1 + 2 + 4) of KLs.
     np.testing.assert_array_equal(terms.bound, np.full((2, 3), 64 * 8.0))
     np.testing.assert_array_equal(model(_episode(fill=1.0)), terms.bound)
-
-
-def _small_config(**arguments):
-    config = configs.default()
-    config.data.image_shape = SHAPE
-    config.data.episode_length = 3
-    for part in (config.model.encoder, config.model.decoder):
-        part.widths, part.blocks = (8,), (1,)
-    config.model.encoder.embedding_size = 8
-    config.model.decoder.hidden = 0
-    config.model.update(arguments)
-    return config
-
-
-def test_build_model_by_name_and_seed():
-    first, same = (models.build_model(_small_config()) for _ in range(2))
-    assert isinstance(first, models.KanervaPlusPlus) and first.built
-    assert first.image_shape == SHAPE and first.episode_length == 3
-    for one, other in zip(first.get_weights(), same.get_weights(), strict=True):
-        np.testing.assert_array_equal(one, other)
-    config = _small_config()
-    config.seed = 1
-    other = models.build_model(config)
-    kernel = "encoder/stem/kernel"
-    assert not np.allclose(_weight(first, kernel), _weight(other, kernel))
-    # The config's encoder arguments arrived at the layer.
-    assert first.encoder.count_params() == _count(config.model.encoder)
-
-
-def _weight(model, ending):
-    return next(w.numpy() for w in model.weights if w.path.endswith(ending))
-
-
-def _count(arguments):
-    layer = TSMResNet(**arguments)
-    layer.build((1, 1, *SHAPE))
-    return layer.count_params()
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"name": "kanerva"}, r"kanerva_plus_plus.*Received: 'kanerva'"),
-        ({"allocation": "none"}, r"\('content', 'turn'\). Received: 'none'"),
-        ({"key_posterior": "cube"}, r"\['box', 'gaussian'\]. Received: 'cube'"),
-        ({"likelihood": "poisson"}, r"bernoulli.*Received: 'poisson'"),
-        ({"block_size": 7}, r"Received: memory_size=6, block_size=7"),
-    ],
-)
-def test_unknown_names_are_refused(arguments, message):
-    with pytest.raises(ValueError, match=message):
-        models.build_model(_small_config(**arguments))
-
-
-def test_an_argument_that_the_model_does_not_take_is_refused():
-    config = _small_config()
-    with config.unlocked():
-        config.model.depth = 3
-    with pytest.raises(ValueError, match="depth"):
-        models.build_model(config)

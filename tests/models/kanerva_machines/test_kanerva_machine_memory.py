@@ -59,19 +59,6 @@ def test_reading_what_was_written_with_little_noise_returns_it():
     assert error < 0.01 * float(tf.reduce_mean((before - codes) ** 2))
 
 
-def test_padding_does_not_change_the_memory():
-    layer = _layer()
-    keys, codes = _inputs()
-    mask = tf.concat([tf.ones([BATCH, 4]), tf.zeros([BATCH, 2])], axis=1)
-    short, masked = (
-        layer(keys[:, :4], codes[:, :4]),
-        layer(keys, codes, frame_mask=mask),
-    )
-    np.testing.assert_allclose(short.mean, masked.mean, atol=1e-5)
-    np.testing.assert_allclose(short.covariance, masked.covariance, atol=1e-5)
-    np.testing.assert_allclose(layer.kl_memory(short), layer.kl_memory(masked), 1e-5)
-
-
 def test_equal_keys_and_codes_are_finite_with_gradients():
     layer = _layer()
     with tf.GradientTape() as tape:

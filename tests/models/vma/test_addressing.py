@@ -17,57 +17,10 @@ def test_support_leaves_out_what_is_not_occupied():
     np.testing.assert_array_equal(support[0], [[True, True, False]] * 3)
 
 
-def test_an_empty_memory_keeps_an_address():
-    support = va.address_support(tf.constant([[1.0, 0.0], [0.0, 0.0]]), 2)
-    assert np.all(np.any(support, axis=-1))
-    assert np.all(np.isfinite(va.uniform_log_prob(support)))
-
-
 def test_prior_is_uniform_over_the_support():
     support = tf.constant([[True, False, True, True]])
     np.testing.assert_allclose(
         np.exp(va.uniform_log_prob(support)), [[1 / 3, 0, 1 / 3, 1 / 3]], rtol=1e-6
-    )
-
-
-def test_exact_terms_equal_enumeration():
-    random = np.random.default_rng(0)
-    batch, length = 2, 5
-    log_q = _log_softmax(random.standard_normal((batch, length, length)))
-    log_p = np.full_like(log_q, -np.log(length))
-    log_likelihood = -80 + 10 * random.standard_normal(log_q.shape)
-    kl = random.uniform(0, 9, log_q.shape)
-    got = va.exact_terms(
-        *(tf.constant(x, tf.float32) for x in (log_q, log_p, log_likelihood, kl))
-    )
-    for b in range(batch):
-        for t in range(length):
-            expected = 0.0
-            for a in range(length):
-                q = np.exp(log_q[b, t, a])
-                inner = log_likelihood[b, t, a] - kl[b, t, a]
-                expected += q * (inner - np.log(q / (1 / length)))
-            bound = (
-                got.log_likelihood[b, t] - got.kl_latents[b, t] - got.kl_address[b, t]
-            )
-            np.testing.assert_allclose(bound, expected, rtol=1e-6)
-
-
-def test_exact_bound_is_tight_at_the_true_posterior():
-    # With no latent variable, q(a) = p(a|x) makes the bound ln p(x) itself.
-    random = np.random.default_rng(1)
-    log_likelihood = random.standard_normal((1, 1, 6)) * 3
-    log_p = np.log(np.full((1, 1, 6), 1 / 6))
-    log_q = _log_softmax(log_likelihood + log_p)
-    terms = va.exact_terms(
-        *(
-            tf.constant(x, tf.float32)
-            for x in (log_q, log_p, log_likelihood, np.zeros_like(log_q))
-        )
-    )
-    evidence = special.logsumexp(log_likelihood + log_p)
-    np.testing.assert_allclose(
-        terms.log_likelihood - terms.kl_address, [[evidence]], rtol=1e-5
     )
 
 
@@ -199,19 +152,3 @@ def test_posterior_equals_numpy_and_respects_the_support():
     logits = 4.0 * np.einsum("btk,bsk->bts", queries, keys)[..., :3]
     np.testing.assert_allclose(log_q[..., :3], _log_softmax(logits), atol=1e-5)
     assert np.all(np.exp(log_q[..., 3]) == 0)
-
-
-def test_terms_and_gradients_are_finite_for_zero_items_outside_the_support():
-    embeddings, items, support = _layer_inputs()
-    items = tf.zeros_like(items)
-    layer = va.VariationalAddressing(key_size=3)
-    with tf.GradientTape() as tape:
-        log_q = layer(embeddings, items, support)
-        likelihood = tf.fill(tf.shape(log_q), -500.0)
-        terms = va.exact_terms(
-            log_q, va.uniform_log_prob(support), likelihood, tf.ones_like(log_q)
-        )
-        loss = tf.add_n([tf.reduce_sum(x) for x in terms])
-    gradients = tape.gradient(loss, layer.trainable_variables)
-    assert np.isfinite(loss)
-    assert all(np.all(np.isfinite(g)) for g in gradients)

@@ -70,17 +70,6 @@ def test_vimco_takes_the_sampled_ratio_whatever_is_asked(episode, seeds):
     )
 
 
-def test_draws_only_occupied_slots(episode, seeds):
-    model = vma()
-    mask = tf.constant([[1.0, 0.0, 0.0, 0.0, 0.0]] * BATCH)
-    memory = model.write(episode, mask)
-    assert np.all(memory.items[:, 1:] == 0)
-    zero = tf.zeros([BATCH])
-    images = model.generate(memory, 20, seeds, temperature=zero)
-    # One slot and no noise: one picture.
-    np.testing.assert_allclose(images, tf.repeat(images[:, :1], 20, axis=1), atol=1e-6)
-
-
 def test_wrong_arguments_say_what_to_do():
     with pytest.raises(ValueError, match=r"at least 2 \(VIMCO\)\. Received: 1"):
         vma(address_samples=1)
