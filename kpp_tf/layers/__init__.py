@@ -1,4 +1,7 @@
-"""Keras layers. Each may be a part of other models too: see docs/layers.md."""
+"""Keras layers. Each may be a part of other models too: see docs/layers.md.
+
+Where a layer has no `get_config`, it is Keras' own: the constructor's arguments.
+"""
 
 from kpp_tf.layers.block_memory import (
     BlockWriter,

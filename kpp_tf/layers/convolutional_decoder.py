@@ -51,7 +51,6 @@ class ConvolutionalDecoder(keras.layers.Layer):
                 f"Received: widths={tuple(widths)}, blocks={tuple(blocks)}"
             )
         self.image_shape = tuple(image_shape)
-        self.num_parameters = num_parameters
         self.widths = tuple(widths)
         self.blocks = tuple(blocks)
         self.head_stride = head_stride
@@ -112,7 +111,6 @@ class ConvolutionalDecoder(keras.layers.Layer):
             for block in blocks:
                 block.build((None, None, height, width, channels))
         self.head.build((None, height, width, channels))
-        self.built = True
 
     def call(self, code: tf.Tensor) -> tf.Tensor:
         """Decodes.
@@ -155,15 +153,3 @@ class ConvolutionalDecoder(keras.layers.Layer):
         batch, length = tf.unstack(tf.shape(features)[:2])
         out = function(tf.reshape(features, [-1, *features.shape[2:]]))
         return tf.reshape(out, [batch, length, *out.shape[1:]])
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "image_shape": self.image_shape,
-            "num_parameters": self.num_parameters,
-            "widths": self.widths,
-            "blocks": self.blocks,
-            "head_stride": self.head_stride,
-            "hidden": self.hidden_size,
-            "code_side": self.code_side,
-        }

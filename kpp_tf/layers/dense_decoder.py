@@ -52,7 +52,6 @@ class DenseDecoder(keras.layers.Layer):
         self.hidden[0].build(input_shape)
         for layer in (*self.hidden[1:], self.head):
             layer.build(features)
-        self.built = True
 
     def call(self, code: tf.Tensor) -> tf.Tensor:
         """Decodes.
@@ -69,12 +68,3 @@ class DenseDecoder(keras.layers.Layer):
         batch, length = tf.unstack(tf.shape(code)[:2])
         shape = [batch, length, *self.image_shape[:2], self.num_parameters]
         return tf.reshape(tf.cast(self.head(features), tf.float32), shape)
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "image_shape": self.image_shape,
-            "num_parameters": self.num_parameters,
-            "hidden": self.hidden_size,
-            "layers": len(self.hidden),
-        }

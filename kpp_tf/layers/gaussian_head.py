@@ -36,9 +36,6 @@ class GaussianHead(keras.layers.Layer):
                 "initial_stddev must exceed min_stddev. Received: "
                 f"initial_stddev={initial_stddev}, min_stddev={min_stddev}"
             )
-        self.size = size
-        self.initial_stddev = initial_stddev
-        self.initial_mean_scale = initial_mean_scale
         self.min_stddev = min_stddev
         initializer = "zeros"
         if initial_mean_scale:
@@ -60,7 +57,6 @@ class GaussianHead(keras.layers.Layer):
     def build(self, input_shape):
         self.mean.build(input_shape)
         self.stddev.build(input_shape)
-        self.built = True
 
     def call(self, features: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Computes the parameters.
@@ -75,12 +71,3 @@ class GaussianHead(keras.layers.Layer):
         mean = tf.cast(self.mean(features), tf.float32)
         raw = tf.cast(self.stddev(features), tf.float32)
         return mean, self.min_stddev + tf.nn.softplus(raw)
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "size": self.size,
-            "initial_stddev": self.initial_stddev,
-            "initial_mean_scale": self.initial_mean_scale,
-            "min_stddev": self.min_stddev,
-        }

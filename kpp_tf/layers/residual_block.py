@@ -57,7 +57,6 @@ class ResidualBlock(keras.layers.Layer):
                 name="projection",
             )
             self.projection.build(frames)
-        self.built = True
 
     def compute_output_shape(self, input_shape):
         *leading, height, width, _ = input_shape
@@ -90,11 +89,3 @@ class ResidualBlock(keras.layers.Layer):
         shortcut = frames if self.projection is None else self.projection(frames)
         out = tf.nn.relu(shortcut + branch)
         return tf.reshape(out, [batch, length, *out.shape[1:]])
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "width": self.width,
-            "stride": self.stride,
-            "shift": self.shift.mode,
-        }

@@ -89,9 +89,6 @@ class TemporalShift(keras.layers.Layer):
     def compute_output_shape(self, input_shape):
         return input_shape
 
-    def get_config(self):
-        return {**super().get_config(), "mode": self.mode, "fraction": self.fraction}
-
 
 def _first(features, carry):
     """What comes before the first frame: [B, 1, ...]."""

@@ -46,11 +46,7 @@ class TSMResNet(keras.layers.Layer):
                 "widths and blocks must name the same number of stages. "
                 f"Received: widths={tuple(widths)}, blocks={tuple(blocks)}"
             )
-        self.widths = tuple(widths)
-        self.blocks = tuple(blocks)
-        self.stem_stride = stem_stride
         self.shift = shift
-        self.embedding_size = embedding_size
         self.embedding_side = embedding_side
         self.stem = keras.layers.Conv2D(
             widths[0],
@@ -97,7 +93,6 @@ class TSMResNet(keras.layers.Layer):
                 "choose the stem's stride and the stages so. Received: "
                 f"{features[2]} x {features[3]}"
             )
-        self.built = True
 
     @property
     def carry_size(self) -> int:
@@ -151,14 +146,3 @@ class TSMResNet(keras.layers.Layer):
         embeddings = self.embed(frames)
         shape = [batch, length, *embeddings.shape[1:]]
         return tf.reshape(embeddings, shape), tf.concat(handed_on, axis=1)
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "widths": self.widths,
-            "blocks": self.blocks,
-            "stem_stride": self.stem_stride,
-            "shift": self.shift,
-            "embedding_size": self.embedding_size,
-            "embedding_side": self.embedding_side,
-        }

@@ -43,7 +43,6 @@ class MemoryWriter(keras.layers.Layer):
         del written_shape
         side = self.writer.reader.block_size
         self.writer.build((*embeddings_shape[:2], side, side, embeddings_shape[-1]))
-        self.built = True
 
     def call(
         self, embeddings: tf.Tensor, written: tf.Tensor | None = None

@@ -33,7 +33,6 @@ class PlaceHead(keras.layers.Layer):
     def build(self, embeddings_shape):
         self.hidden.build(embeddings_shape)
         self.place.build((*embeddings_shape[:-1], self.hidden_size))
-        self.built = True
 
     def call(self, embeddings: tf.Tensor) -> tf.Tensor:
         """Embeddings [B, T, F] to places float32 [B, T, K, 2] of (x, y) in (0, 1)."""
@@ -41,13 +40,6 @@ class PlaceHead(keras.layers.Layer):
         embeddings = tf.stop_gradient(tf.cast(embeddings, tf.float32))
         raw = self.place(self.hidden(embeddings))
         return tf.sigmoid(tf.reshape(raw, [batch, length, self.blocks_per_frame, 2]))
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "blocks_per_frame": self.blocks_per_frame,
-            "hidden": self.hidden_size,
-        }
 
 
 def coarse_pixels(episode: tf.Tensor) -> tf.Tensor:

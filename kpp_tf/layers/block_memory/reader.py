@@ -231,13 +231,3 @@ class WindowReader(keras.layers.Layer):
         if self.block_size > 1:
             cells = tf.nn.depth_to_space(cells, self.block_size)
         return cells
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "grid": self.grid,
-            "block_size": self.block_size,
-            "finest": self.finest,
-            "low": self.low,
-            "high": self.high,
-        }

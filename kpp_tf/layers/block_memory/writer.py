@@ -84,7 +84,6 @@ class BlockWriter(keras.layers.Layer):
         self.content.build(embeddings_shape)
         if self.place is not None:
             self.place.build((*embeddings_shape[:2], embeddings_shape[-1]))
-        self.built = True
 
     def contents(self, embeddings: tf.Tensor) -> tf.Tensor:
         """F: embeddings float32 [B, T, P, P, E] to [B, T, K, P*P*D]."""
