@@ -104,6 +104,11 @@ class MemoryModel(keras.Model, abc.ABC):
 
     config_name: str  # `config.model.name` of this class
 
+    def __new__(cls, **arguments: Any):
+        model = super().__new__(cls)
+        model._arguments = arguments
+        return model
+
     def __init__(
         self,
         image_shape: Sequence[int],
@@ -120,16 +125,14 @@ class MemoryModel(keras.Model, abc.ABC):
         self.likelihood_name = likelihood
         self.likelihood = likelihoods.get(likelihood)
         self.episode_length = episode_length
-        self.encoder_config = dict(encoder)
-        self.decoder_config = dict(decoder)
         # What is known of the run that it is a model of; of data, training and seed.
         self.run_config = default()
         self.run_config.data.name = ""
-        self.encoder = TSMResNet(**self.encoder_config, name="encoder")
+        self.encoder = TSMResNet(**encoder, name="encoder")
         self.decoder = make_decoder(
             self.image_shape,
             self.likelihood.num_parameters(self.image_shape[-1]),
-            **self.decoder_config,
+            **decoder,
         )
 
     @property
@@ -398,14 +401,8 @@ class MemoryModel(keras.Model, abc.ABC):
         return pretrained.save(folder, self, config, training)
 
     def get_config(self) -> dict[str, Any]:
-        return {
-            "name": self.name,
-            "image_shape": self.image_shape,
-            "likelihood": self.likelihood_name,
-            "episode_length": self.episode_length,
-            "encoder": self.encoder_config,
-            "decoder": self.decoder_config,
-        }
+        # All of it: constructors have no defaults.
+        return {**self._arguments, "name": self.name}
 
 
 def any_length(

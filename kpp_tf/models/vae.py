@@ -86,9 +86,3 @@ class VariationalAutoencoder(MemoryModel):
 
     def _posterior(self, images):
         return gaussians.diagonal(*self.latent_posterior(self.embed(images)))
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "latent_size": self.latent_size,
-        }

@@ -137,17 +137,3 @@ class GenerativeDNC(MemoryModel):
         reads = self._read(memory, keys)
         mean, _ = self.latent_prior(reads)
         return self.picture(tf.concat([mean, reads], axis=-1))
-
-    def get_config(self):
-        computer = self.computer
-        return {
-            **super().get_config(),
-            "num_slots": computer.num_slots,
-            "slot_size": computer.slot_size,
-            "num_read_heads": computer.num_read_heads,
-            "controller_size": computer.controller_size,
-            "read_steps": computer.read_steps,
-            "input_size": self.input_size,
-            "key_size": self.key_size,
-            "latent_size": self.latent_size,
-        }

@@ -101,10 +101,3 @@ class DynamicKanervaMachine(GaussianMemoryModel):
     def _weights(self, matrix, codes):
         mean = self.memory.address(matrix, codes)
         return gaussians.diagonal(mean, self.memory.weight_scale * tf.ones_like(mean))
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "write_form": self.memory.write_form,
-            "write_passes": self.memory.write_passes,
-        }

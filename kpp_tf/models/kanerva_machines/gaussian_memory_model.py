@@ -1,7 +1,5 @@
 """What the models with a Gaussian memory share: draws of M and what its KL counts."""
 
-from typing import Any
-
 import tensorflow as tf
 
 from kpp_tf import noise
@@ -80,12 +78,3 @@ class GaussianMemoryModel(MemoryModel):
         count = tf.reduce_sum(real, axis=1)
         kl = self.memory.kl_memory(memory)
         return tf.math.divide_no_nan(kl, count)[:, None] * real
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "slots": self.memory.slots,
-            "code_size": self.memory.code_size,
-            "prior_scale": self.memory.prior_scale,
-            "memory_kl": self.memory_kl,
-        }

@@ -112,10 +112,3 @@ class KanervaMachine(GaussianMemoryModel):
     def _latent_prior(self, top_down):
         stddev = tf.sqrt(self.memory.noise_variance) * tf.ones_like(top_down)
         return gaussians.diagonal(top_down, stddev)
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "key_size": self.key_size,
-            "address_size": self.memory.address_size,
-        }

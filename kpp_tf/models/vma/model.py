@@ -183,12 +183,3 @@ class VariationalMemoryAddressing(MemoryModel):
         )
         log_likelihood = self.likelihood.log_prob(parameters, episode[:, :, tf.newaxis])
         return log_likelihood, gaussians.kl(posterior, prior, latents, analytic)
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "item_size": self.item_size,
-            "latent_size": self.latent_size,
-            "key_size": self.key_size,
-            "address_samples": self.address_samples,
-        }
