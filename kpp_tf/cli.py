@@ -4,8 +4,6 @@ A program defines its flags, then calls `run(main)`. Importing this module does 
 import TensorFlow, so that `--help` answers at once.
 """
 
-from __future__ import annotations
-
 import errno
 import os
 import re

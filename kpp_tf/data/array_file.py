@@ -1,7 +1,5 @@
 """Images in a .npy or .npz file: one array, arrays by split, or an array a class."""
 
-from __future__ import annotations
-
 import re
 import zipfile
 from pathlib import Path

@@ -4,8 +4,6 @@ Each is a function (images uint8 [T, H, W, C], seed int32 [2]) -> images, which 
 anew for every image of the episode, but for `class_flip`.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 

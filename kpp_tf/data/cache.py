@@ -1,7 +1,5 @@
 """Decoded images of large splits, kept in files that are memory-mapped."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 import pathlib

@@ -4,8 +4,6 @@ The central 148x148 pixels (rows 35-182, columns 15-162, which hold the aligned 
 are averaged over the area of each of 64x64 pixels.
 """
 
-from __future__ import annotations
-
 import tensorflow as tf
 
 from kpp_tf.data import prepared

@@ -1,7 +1,5 @@
 """Anybody's images as one collection, and its seeded splits."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Sequence
 from typing import NamedTuple

@@ -7,8 +7,6 @@ any step can be computed without those before it (to resume), and any row withou
 its neighbours (to shard).
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Any picture to the size, channels and levels that a model takes."""
 
-from __future__ import annotations
-
 import keras
 import numpy as np
 import tensorflow as tf

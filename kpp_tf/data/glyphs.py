@@ -11,8 +11,6 @@ geometry uses only IEEE additions, multiplications, divisions and square roots,
 and whether a pen touches a pixel is decided in integers.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from kpp_tf.data.table import ImageTable

@@ -1,7 +1,5 @@
 """Which images make an episode: any, those of one class, or a walk's in a row."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import NamedTuple
 

@@ -4,8 +4,6 @@ Keras's and TFDS's readers of such folders stop at the first damaged file withou
 name, so the files are listed here, and decoded by `tf.data`.
 """
 
-from __future__ import annotations
-
 import functools
 import os
 from collections.abc import Iterator

@@ -15,8 +15,6 @@ The last 10,000 training images are held out as `validation`; the official valid
 images are `test`, on which papers report.
 """
 
-from __future__ import annotations
-
 import pathlib
 import zipfile
 

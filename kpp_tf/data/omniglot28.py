@@ -10,8 +10,6 @@ This is not the 28x28 version of Burda et al. (2016), which mixes alphabets betw
 its splits; see `burda_omniglot` for that.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import tensorflow as tf
 

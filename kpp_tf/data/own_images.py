@@ -1,7 +1,5 @@
 """Images that `config.data.name` names by their place: a folder or a file of arrays."""
 
-from __future__ import annotations
-
 import itertools
 from pathlib import Path
 

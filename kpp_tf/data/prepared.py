@@ -4,8 +4,6 @@
 `download=False`; `tfds.builder_from_directory` reads nothing but the folder.
 """
 
-from __future__ import annotations
-
 import os
 import pathlib
 from collections.abc import Callable

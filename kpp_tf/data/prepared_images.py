@@ -1,7 +1,5 @@
 """Data sets whose prepared TFDS images are used as they are, or fitted to a shape."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """The data sets, by name: each as one table of images a split."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Callable
 

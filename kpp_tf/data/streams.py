@@ -1,7 +1,5 @@
 """Random numbers and orders that are functions of (seed, use, number) alone."""
 
-from __future__ import annotations
-
 import numpy as np
 import tensorflow as tf
 

@@ -1,7 +1,5 @@
 """A split's images in one array: what every source of images returns."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Mapping, Sequence
 

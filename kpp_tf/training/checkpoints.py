@@ -1,7 +1,5 @@
 """Checkpoints of a run: written whole, checked on reading, one before if damaged."""
 
-from __future__ import annotations
-
 import hashlib
 import re
 import shutil

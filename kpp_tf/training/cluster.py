@@ -1,7 +1,5 @@
 """The workers of a run, which the environment variable TF_CONFIG names."""
 
-from __future__ import annotations
-
 import dataclasses
 import json
 import os

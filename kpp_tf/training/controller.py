@@ -1,7 +1,5 @@
 """The controller: takes a run from its last checkpoint to its end."""
 
-from __future__ import annotations
-
 import contextlib
 import dataclasses
 import time

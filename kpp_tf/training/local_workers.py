@@ -1,7 +1,5 @@
 """Workers of one training run as processes of this machine."""
 
-from __future__ import annotations
-
 import json
 import os
 import socket

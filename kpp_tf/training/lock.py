@@ -1,7 +1,5 @@
 """One training run in a folder at a time."""
 
-from __future__ import annotations
-
 import contextlib
 import errno
 import fcntl

@@ -1,7 +1,5 @@
 """What training minimises."""
 
-from __future__ import annotations
-
 import tensorflow as tf
 
 from kpp_tf.models.memory_model import TrainingTerms

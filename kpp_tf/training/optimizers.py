@@ -1,7 +1,5 @@
 """Optimisers and their learning rate."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import keras

@@ -1,7 +1,5 @@
 """What a person sees of a run in the terminal."""
 
-from __future__ import annotations
-
 import contextlib
 import math
 import sys
@@ -37,7 +35,7 @@ class Progress:
             )
             self._task = self._bar.add_task("", total=total, completed=step)
 
-    def __enter__(self) -> Progress:
+    def __enter__(self) -> "Progress":
         if self._bar is not None:
             self._bar.start()
         return self

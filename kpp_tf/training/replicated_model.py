@@ -1,7 +1,5 @@
 """A model whose batches all replicas of a strategy score together."""
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Callable
 from typing import Any

@@ -1,7 +1,5 @@
 """What a run tells of its steps: to the terminal, metrics.csv and TensorBoard."""
 
-from __future__ import annotations
-
 import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -39,7 +37,7 @@ class RunLog:
         self,
         progress: Progress,
         pixels: int,
-        metrics: MetricsFile | None = None,
+        metrics: "MetricsFile | None" = None,
         summaries: Summaries | None = None,
     ):
         self.progress = progress

@@ -1,7 +1,5 @@
 """How a run is asked to stop: by SIGTERM, or by Ctrl-C."""
 
-from __future__ import annotations
-
 import os
 import signal
 
@@ -38,7 +36,7 @@ class StopSignals:
         self.number: int | None = None
         self.stopped = ""
 
-    def __enter__(self) -> StopSignals:
+    def __enter__(self) -> "StopSignals":
         numbers = (signal.SIGTERM, signal.SIGINT)
         self._before = {n: signal.getsignal(n) for n in numbers}
         for number, before in self._before.items():

@@ -1,7 +1,5 @@
 """tf.distribute strategies by name, and how a global batch reaches the replicas."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable
 

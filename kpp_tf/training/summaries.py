@@ -1,7 +1,5 @@
 """What TensorBoard shows of a run: `tensorboard --logdir=WORKDIR/tensorboard`."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from pathlib import Path

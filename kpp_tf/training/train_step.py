@@ -1,7 +1,5 @@
 """The training step: one function of (images, mask, seeds, step), fit for XLA."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import keras

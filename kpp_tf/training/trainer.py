@@ -4,8 +4,6 @@ The shape is Orbit's: a loop has a beginning, steps inside one `tf.function`, an
 end.
 """
 
-from __future__ import annotations
-
 import contextlib
 
 import numpy as np

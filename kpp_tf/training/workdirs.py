@@ -1,7 +1,5 @@
 """The folder of a run: whom it admits, its config, its summary."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import shlex

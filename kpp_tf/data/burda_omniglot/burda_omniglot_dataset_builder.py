@@ -1,7 +1,5 @@
 """Omniglot at 28x28 as Burda et al. (2016) made it."""
 
-from __future__ import annotations
-
 import hashlib
 import io
 from collections.abc import Iterator

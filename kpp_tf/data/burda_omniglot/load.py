@@ -1,7 +1,5 @@
 """Images of the prepared `burda_omniglot` data set as one table."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from kpp_tf.data import prepared

@@ -1,7 +1,5 @@
 """f_mem: the feed-forward writer that turns embeddings into one memory."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import keras

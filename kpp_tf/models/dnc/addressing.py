@@ -9,8 +9,6 @@ References:
     memory. Nature 538, 2016. Equation names follow its Methods section.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import tensorflow as tf

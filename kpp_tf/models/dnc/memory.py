@@ -8,8 +8,6 @@ References:
     memory. Nature 538, 2016.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import keras

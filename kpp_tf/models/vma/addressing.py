@@ -14,8 +14,6 @@ References:
   * Mnih, Rezende. Variational Inference for Monte Carlo Objectives. ICML 2016.
 """
 
-from __future__ import annotations
-
 import math
 from typing import NamedTuple
 
