@@ -12,8 +12,6 @@ Nothing is downloaded; labmaze is needed (pip install 'kpp-tf[mazes]').
   python tools/make_mazes.py --preview=mazes.png
 """
 
-from pathlib import Path
-
 from absl import flags
 
 from kpp_tf import cli
@@ -60,8 +58,6 @@ def main() -> None:
             "--episodes takes three whole numbers, such as 400,40,80. "
             f"Received: {','.join(_EPISODES.value)}"
         ) from error
-    import tensorflow_datasets as tfds
-
     from kpp_tf.data import prepared
     from kpp_tf.data.mazes.mazes_dataset_builder import Builder
 
@@ -71,14 +67,7 @@ def main() -> None:
         episodes=episodes,
         seed=_SEED.value,
     )
-    if Path(builder.data_dir).exists():
-        raise UserError(
-            "a data set that exists is not overwritten; remove it, or choose another "
-            f"--data_dir. Received: {builder.data_dir}"
-        )
-    builder.download_and_prepare(
-        download_config=tfds.download.DownloadConfig(try_download_gcs=False)
-    )
+    prepared.prepare(builder)
     frames = episode_lib.FRAMES * sum(counts)
     print(
         f"Wrote {builder.data_dir}: {sum(counts)} walks, {frames:,} frames, "

@@ -10,12 +10,9 @@ apache-beam and mlcroissant to start (`pip install apache-beam mlcroissant`).
 Mazes are drawn instead: see make_mazes.py. Glyphs need no preparation.
 """
 
-import os
-
 from absl import flags
 
 from kpp_tf import cli
-from kpp_tf.errors import UserError
 
 _NAMES = (
     "binarized_mnist",
@@ -50,16 +47,7 @@ def main() -> None:
         builder = burda_omniglot_dataset_builder.Builder(data_dir=root)
     else:
         builder = tfds.builder(_NAME.value, data_dir=root)
-    if os.path.exists(builder.data_dir):
-        raise UserError(
-            "a data set that exists is not overwritten; remove it to prepare it again. "
-            f"Received: {builder.data_dir}"
-        )
-    builder.download_and_prepare(
-        download_config=tfds.download.DownloadConfig(
-            manual_dir=_MANUAL_DIR.value, try_download_gcs=False
-        )
-    )
+    prepared.prepare(builder, _MANUAL_DIR.value)
     sizes = ", ".join(
         f"{split.num_examples:,} {name}"
         for name, split in sorted(builder.info.splits.items())  # in no order of its own

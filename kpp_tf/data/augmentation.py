@@ -7,6 +7,7 @@ anew for every image of the episode, but for `class_flip`.
 import math
 from collections.abc import Callable, Sequence
 
+import keras
 import tensorflow as tf
 
 from kpp_tf.data.table import ImageTable
@@ -85,13 +86,10 @@ def affine(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     x, y = (images.shape[2] - 1) / 2, (images.shape[1] - 1) / 2
     zero = tf.zeros_like(turn)
     rows = [xx, xy, x - xx * x - xy * y, yx, yy, y - yx * x - yy * y, zero, zero]
-    moved = tf.raw_ops.ImageProjectiveTransformV3(
-        images=tf.cast(images, tf.float32),
-        transforms=tf.stack(rows, axis=1),
-        output_shape=images.shape[1:3],
-        fill_value=0.0,
-        interpolation="BILINEAR",
-        fill_mode="CONSTANT",
+    moved = keras.ops.image.affine_transform(
+        tf.cast(images, tf.float32),
+        tf.stack(rows, axis=1),
+        data_format="channels_last",
     )
     binary = tf.reduce_all((images == 0) | (images == 255))
     moved = tf.where(binary, 255.0 * tf.cast(moved >= 127.5, tf.float32), moved)

@@ -14,11 +14,7 @@ _CROP = 148
 
 
 def load(split: str, data_dir: str | None) -> ImageTable:
-    """Loads a split; decodes it the first time, which takes minutes.
-
-    Args:
-      split: "train", "validation", "test", or several joined by "+".
-      data_dir: folder of prepared data sets, see `prepared.data_root`.
+    """Loads a split, see `sources.load_images`; decodes it once, which takes minutes.
 
     Returns:
       A table of images [N, 64, 64, 3], memory-mapped, without labels.

@@ -53,7 +53,7 @@ def select(
     Args:
       collection: all splits.
       data_config: `config.data`; uses `split_by` and `split_seed`.
-      split: "train", "validation" or "test", or several joined by "+".
+      split: see `sources.load_images`.
       name: of the data, for messages.
 
     Returns:

@@ -24,18 +24,15 @@ of 20, so that it is the same whichever files are there.
 import pathlib
 import re
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
 from kpp_tf.data import cache, prepared
-from kpp_tf.data.collection import SPLITS
 from kpp_tf.data.table import ImageTable
 from kpp_tf.errors import UserError, reason
 
 BUCKET = "gs://gqn-dataset/mazes"
-CAMERA_NUMBERS = 5
 HELD_OUT_EVERY = 20
 
 # TensorFlow quotes a record that it cannot parse, and fails where that is no text.
@@ -43,42 +40,26 @@ _READ_ERRORS = (tf.errors.OpError, UnicodeDecodeError)
 _FILE_NAME = re.compile(r"(\d+)-of-\d+\.tfrecord")
 
 
-class Walk(NamedTuple):
-    """One record.
-
-    Attributes:
-      frames: uint8 [F, H, W, 3].
-      cameras: float32 [F, 5]: x, y, z, yaw, pitch.
-    """
-
-    frames: np.ndarray
-    cameras: np.ndarray
+def _jpegs(record: tf.Tensor) -> tf.Tensor:
+    frames = tf.io.FixedLenSequenceFeature([], tf.string, allow_missing=True)
+    return tf.io.parse_single_example(record, {"frames": frames})["frames"]
 
 
-def _parse(record: tf.Tensor) -> dict[str, tf.Tensor]:
-    features = {
-        "frames": tf.io.FixedLenSequenceFeature([], tf.string, allow_missing=True),
-        "cameras": tf.io.FixedLenSequenceFeature(
-            [CAMERA_NUMBERS], tf.float32, allow_missing=True
-        ),
-    }
-    return tf.io.parse_single_example(record, features)
-
-
-def _decode(record: tf.Tensor, size: int | None) -> tuple[tf.Tensor, tf.Tensor]:
-    example = _parse(record)
+def _decode(record: tf.Tensor, size: int | None) -> tf.Tensor:
     frames = tf.map_fn(
         lambda jpeg: tf.io.decode_jpeg(jpeg, channels=3, dct_method="INTEGER_ACCURATE"),
-        example["frames"],
+        _jpegs(record),
         fn_output_signature=tf.TensorSpec([None, None, 3], tf.uint8),
     )
     if size is not None:
         frames = tf.image.resize(frames, [size, size], tf.image.ResizeMethod.AREA)
         frames = tf.cast(tf.round(frames), tf.uint8)
-    return frames, example["cameras"]
+    return frames
 
 
-def read_walks(path: str | pathlib.Path, size: int | None = None) -> Iterator[Walk]:
+def read_walks(
+    path: str | pathlib.Path, size: int | None = None
+) -> Iterator[np.ndarray]:
     """Reads one file.
 
     Args:
@@ -87,24 +68,20 @@ def read_walks(path: str | pathlib.Path, size: int | None = None) -> Iterator[Wa
         covers; None leaves them as they are.
 
     Yields:
-      Its walks, in order.
+      The frames of its walks, in order: uint8 [F, H, W, 3].
 
     Raises:
-      UserError: If a record cannot be read, or has no frames, or not one camera a
-        frame; names the file.
+      UserError: If a record cannot be read, or has no frames; names the file.
     """
     dataset = tf.data.TFRecordDataset(str(path))
     dataset = dataset.map(
         lambda record: _decode(record, size), num_parallel_calls=tf.data.AUTOTUNE
     )
     try:
-        for number, (frames, cameras) in enumerate(dataset.as_numpy_iterator()):
-            if not len(frames) or len(frames) != len(cameras):
-                raise UserError(
-                    f"Record {number} of {path} must have as many cameras as frames, "
-                    f"and some. Received: {len(frames)} frames, {len(cameras)} cameras."
-                )
-            yield Walk(frames, cameras)
+        for number, frames in enumerate(dataset.as_numpy_iterator()):
+            if not len(frames):
+                raise UserError(f"Record {number} of {path} has no frames.")
+            yield frames
     except _READ_ERRORS as error:
         raise _damaged(path, error) from error
 
@@ -114,24 +91,17 @@ def _manual_dir(data_dir: str | None) -> pathlib.Path:
 
 
 def find_files(split: str, data_dir: str | None = None) -> list[pathlib.Path]:
-    """Lists the files of a split that are there.
-
-    Args:
-      split: "train", "validation" or "test", or several joined by "+".
-      data_dir: Folder of data sets; see `prepared.data_root`.
+    """Lists the files of a split that are there; arguments as of `load`.
 
     Returns:
       Paths, in the order of their numbers.
 
     Raises:
-      UserError: If there is no such split, or there are no files; says what to copy
-        and where to.
+      UserError: If there are no files; says what to copy and where to.
     """
     folder = _manual_dir(data_dir)
     found = []
     for part in split.split("+"):
-        if part not in SPLITS:
-            raise UserError(f"A split is one of {SPLITS}. Received: {part!r}")
         source = folder / ("test" if part == "test" else "train")
         numbered = [
             (int(match[1]), path)
@@ -165,8 +135,8 @@ def load(split: str, data_dir: str | None, size: int = 64) -> ImageTable:
     frames, 0.4 GB of it at 64 x 64: copy as many as you can use.
 
     Args:
-      split: "train", "validation" or "test", or several joined by "+".
-      data_dir: Folder of data sets; see `prepared.data_root`.
+      split: See `sources.load_images`.
+      data_dir: Likewise.
       size: Pixels a side.
 
     Returns:
@@ -187,9 +157,9 @@ def load(split: str, data_dir: str | None, size: int = 64) -> ImageTable:
     def fill(array: np.ndarray) -> None:
         done = 0
         for path in paths:
-            for walk in read_walks(path, size):
-                array[done : done + len(walk.frames)] = walk.frames
-                done += len(walk.frames)
+            for frames in read_walks(path, size):
+                array[done : done + len(frames)] = frames
+                done += len(frames)
 
     frames = cache.memory_mapped(
         _manual_dir(data_dir),
@@ -205,7 +175,7 @@ def load(split: str, data_dir: str | None, size: int = 64) -> ImageTable:
 def _walk_lengths(path: pathlib.Path) -> list[int]:
     """Frames in each record of a file, without decoding them."""
     dataset = tf.data.TFRecordDataset(str(path))
-    dataset = dataset.map(lambda record: tf.size(_parse(record)["frames"]))
+    dataset = dataset.map(lambda record: tf.size(_jpegs(record)))
     try:
         return [int(length) for length in dataset.as_numpy_iterator()]
     except _READ_ERRORS as error:

@@ -25,11 +25,7 @@ _SIZE = 28
 
 
 def load(split: str, data_dir: str | None) -> ImageTable:
-    """Loads a split.
-
-    Args:
-      split: "train", "validation", "test", or several joined by "+".
-      data_dir: folder of prepared data sets, see `prepared.data_root`.
+    """Loads a split: see `sources.load_images`.
 
     Returns:
       A table of {0, 255} images [N, 28, 28, 1], ink 255, labelled by character

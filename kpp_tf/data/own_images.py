@@ -21,7 +21,7 @@ def load(data_config: ConfigDict, split: str, data_dir: str | None) -> ImageTabl
     Args:
       data_config: `config.data`; uses `name`, `image_shape`, `damaged`, and for the
         split `split_by` and `split_seed`, see `collection.select`.
-      split: "train", "validation" or "test", or several joined by "+".
+      split: see `sources.load_images`.
       data_dir: where `name` is looked for too, if it is relative.
 
     Raises:

@@ -93,6 +93,28 @@ def open_folder(folder: pathlib.Path) -> tfds.core.DatasetBuilder:
     return builder
 
 
+def prepare(builder: tfds.core.DatasetBuilder, manual_dir: str | None = None) -> None:
+    """Downloads or draws a data set, and writes it where `find` looks for it.
+
+    Args:
+      builder: of the data set, made with a `data_dir`.
+      manual_dir: folder of files that were downloaded by hand.
+
+    Raises:
+      UserError: if it exists.
+    """
+    if os.path.exists(builder.data_dir):
+        raise UserError(
+            "a data set that exists is not overwritten; remove it, or choose another "
+            f"--data_dir. Received: {builder.data_dir}"
+        )
+    builder.download_and_prepare(
+        download_config=tfds.download.DownloadConfig(
+            manual_dir=manual_dir, try_download_gcs=False
+        )
+    )
+
+
 def _split_size(
     builder: tfds.core.DatasetBuilder, folder: pathlib.Path, split: str
 ) -> int:

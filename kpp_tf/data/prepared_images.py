@@ -52,12 +52,7 @@ KNOWN = {
 
 
 def load(data_config: ConfigDict, split: str, data_dir: str | None) -> ImageTable:
-    """Loads a split of a data set of `KNOWN`.
-
-    Args:
-      data_config: `config.data`; uses `name`.
-      split: "train", "validation", "test", or several joined by "+".
-      data_dir: folder of prepared data sets, see `prepared.data_root`.
+    """Loads a split of a data set of `KNOWN`: see `sources.load_images`.
 
     Raises:
       UserError: if a binary data set has grey pixels, or a file is damaged.
@@ -89,12 +84,8 @@ def load_any(data_config: ConfigDict, split: str, data_dir: str | None) -> Image
     """Loads a split of any prepared TFDS data set that has images: "tfds:NAME".
 
     Its images are fitted to `image_shape`, and classes are those of its one feature
-    that is a class label. `collection.select` says what the splits are.
-
-    Args:
-      data_config: `config.data`; uses `name`, `image_shape`, `split_by`, `split_seed`.
-      split: "train", "validation", "test", or several joined by "+".
-      data_dir: folder of prepared data sets, see `prepared.data_root`.
+    that is a class label. `collection.select` says what the splits are, and
+    `sources.load_images` what the arguments are.
 
     Raises:
       UserError: if it is not prepared, or has no image, or several.

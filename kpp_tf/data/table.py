@@ -47,10 +47,7 @@ class ImageTable:
                 f"There are no images in {where}. "
                 "Check that the prepared data is whole, or choose another split."
             )
-        named = dict(self.groups)
-        if self.labels is not None:
-            named["class"] = self.labels
-        for group, labels in named.items():
+        for group, labels in self._labels().items():
             if labels.shape != (len(self.images),) or labels.dtype != np.int64:
                 raise UserError(
                     f"The {group!r} labels of {where} must be int64 "
@@ -71,9 +68,7 @@ class ImageTable:
         Raises:
           UserError: if this table has no such labels.
         """
-        known = dict(self.groups)
-        if self.labels is not None:
-            known["class"] = self.labels
+        known = self._labels()
         if grouping not in known:
             raise UserError(
                 f"{self.name!r} has no labels to group episodes by {grouping!r}; "
@@ -81,6 +76,11 @@ class ImageTable:
                 f"Received: config.data.grouping={grouping!r}"
             )
         return known[grouping]
+
+    def _labels(self) -> dict[str, np.ndarray]:
+        """All labels by the name of their group."""
+        of_class = {} if self.labels is None else {"class": self.labels}
+        return {**self.groups, **of_class}
 
     def label_name(self, grouping: str, label: int) -> str:
         """What people call a label of `grouping`: its name, else its number."""

@@ -8,34 +8,18 @@ from kpp_tf.data.mazes import episode, layout
 from kpp_tf.errors import UserError
 
 
-def test_parse_layout_reads_walls_and_rooms():
-    maze = layout.parse_layout("****\n*  *\n* **\n****\n", "....\n.AB.\n....\n....\n")
-    np.testing.assert_array_equal(np.argwhere(maze.free), [[1, 1], [1, 2], [2, 1]])
-    np.testing.assert_array_equal(maze.room[1], [0, 1, 2, 0])
-    assert maze.room.sum() == 3
-
-
-@pytest.mark.parametrize(
-    ("entities", "message"),
-    [("***\n* *\n**", "equal length"), ("***\n*  \n***", "border must be wall")],
-)
-def test_parse_layout_refuses(entities, message):
-    with pytest.raises(ValueError, match=message):
-        layout.parse_layout(entities, "...\n...\n...")
-
-
-def test_parse_layout_refuses_layers_of_two_shapes():
-    with pytest.raises(ValueError, match="one shape"):
-        layout.parse_layout("***\n* *\n***", "..\n..\n..")
-
-
 @pytest.mark.parametrize("seed", range(20))
 def test_random_layouts_are_connected(seed):
     maze = layout.random_layout(seed)
     _, parts = ndimage.label(maze.free)
     assert parts == 1
     assert maze.free.sum() > 30
+    border = [maze.free[0], maze.free[-1], maze.free[:, 0], maze.free[:, -1]]
+    assert not np.any(border)
     assert not maze.room[~maze.free].any()
+    for number in range(1, maze.room.max() + 1):
+        cells = np.argwhere(maze.room == number)
+        assert len(cells) == 9 and np.array_equal(np.ptp(cells, axis=0), [2, 2])
     # Rooms are numbered without gaps: their numbers index textures.
     assert set(np.unique(maze.room)) == set(range(maze.room.max() + 1))
 

@@ -41,42 +41,6 @@ def import_labmaze() -> types.ModuleType:
     return labmaze
 
 
-def parse_layout(entities: str, variations: str) -> Layout:
-    """Reads the two text layers that the generator writes.
-
-    Args:
-      entities: One character a cell, lines of equal length, `*` for a wall.
-      variations: The same shape, a letter for each room and `.` elsewhere.
-
-    Returns:
-      The `Layout`.
-
-    Raises:
-      ValueError: If the lines differ in length or the border is not all wall.
-    """
-    rows = entities.strip("\n").split("\n")
-    if len({len(row) for row in rows}) != 1:
-        raise ValueError(
-            "A maze must be lines of equal length with `*` for walls. "
-            f"Received: {entities!r}"
-        )
-    free = np.array([[cell != "*" for cell in row] for row in rows])
-    letters = variations.strip("\n").split("\n")
-    room = np.array(
-        [[0 if c == "." else ord(c) - ord("A") + 1 for c in row] for row in letters],
-        np.int32,
-    )
-    if room.shape != free.shape:
-        raise ValueError(
-            "Both layers of a maze must have one shape. Received: "
-            f"{free.shape} and {room.shape}."
-        )
-    border = np.concatenate([free[0], free[-1], free[:, 0], free[:, -1]])
-    if border.any():
-        raise ValueError(f"A maze's border must be wall. Received: {entities!r}")
-    return Layout(free, np.where(free, room, 0).astype(np.int32))
-
-
 def random_layout(seed: int) -> Layout:
     """Draws one maze of `CELLS` x `CELLS` cells.
 
@@ -97,4 +61,7 @@ def random_layout(seed: int) -> Layout:
         objects_per_room=0,
         random_seed=seed,
     )
-    return parse_layout(str(maze.entity_layer), str(maze.variations_layer))
+    # One character a cell: `*` for a wall; a letter for each room, `.` elsewhere.
+    free, letters = np.array(maze.entity_layer) != "*", np.array(maze.variations_layer)
+    room = letters.view(np.int32) - (ord("A") - 1)
+    return Layout(free, np.where(free & (letters != "."), room, 0).astype(np.int32))

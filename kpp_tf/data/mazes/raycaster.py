@@ -122,24 +122,11 @@ def _mip_level(cells_per_sample: np.ndarray) -> np.ndarray:
 
 
 def _average(samples: np.ndarray) -> np.ndarray:
-    """Averages 2 x 2 packed samples: uint32 [F, 2H, 2W] -> uint8 [F, H, W, 3].
-
-    Red and blue are summed in the two halves of one word, green (and nothing) in
-    another: four bytes fit into 16 bits.
-    """
-    mask = np.uint32(0x00FF00FF)
-    red_blue, green = samples & mask, (samples >> np.uint32(8)) & mask
-    sums = []
-    for lanes in (red_blue, green):
-        rows = lanes[:, 0::2] + lanes[:, 1::2]
-        total = rows[:, :, 0::2] + rows[:, :, 1::2]
-        sums.append((total + np.uint32(0x00020002)) >> np.uint32(2))
-    red_blue, green = sums
-    frames = np.empty((*red_blue.shape, 3), np.uint8)
-    frames[..., 0] = red_blue & np.uint32(0xFF)
-    frames[..., 1] = green & np.uint32(0xFF)
-    frames[..., 2] = (red_blue >> np.uint32(16)) & np.uint32(0xFF)
-    return frames
+    """Averages 2 x 2 packed samples: uint32 [F, 2H, 2W] -> uint8 [F, H, W, 3]."""
+    colours = samples.astype("<u4").view(np.uint8).reshape(*samples.shape, 4)
+    rows = colours[:, 0::2].astype(np.uint16) + colours[:, 1::2]
+    total = rows[:, :, 0::2] + rows[:, :, 1::2]
+    return ((total[..., :3] + 2) >> 2).astype(np.uint8)
 
 
 def _draw(layout: Layout, atlas: textures.Atlas, poses: np.ndarray, screen: _Screen):
