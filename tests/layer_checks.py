@@ -16,6 +16,7 @@ def check_layer(
     inputs: tuple[np.ndarray, ...],
     shapes: tuple[tuple[int, ...], ...],
     folder: Path,
+    float32: bool = False,
 ) -> None:
     """Config, file, eager, graph and symbolic call, training step, mixed precision.
 
@@ -24,6 +25,7 @@ def check_layer(
       inputs: float32 arrays [B, T, ...] or [B, S, S, D], the call's arguments in order.
       shapes: shape of each output of the layer for these inputs.
       folder: for files.
+      float32: whether its outputs are float32 in mixed precision, too.
     """
     keras.utils.set_random_seed(0)
     layer = make()
@@ -33,7 +35,7 @@ def check_layer(
     _check_unknown_sizes(layer, inputs)
     _check_file(layer, inputs, folder)
     _check_training_step(layer, inputs)
-    _check_mixed_precision(make, layer, inputs)
+    _check_mixed_precision(make, layer, inputs, float32)
 
 
 @contextlib.contextmanager
@@ -132,7 +134,7 @@ def _check_training_step(layer, inputs):
         weight.assign(old)
 
 
-def _check_mixed_precision(make, layer, inputs):
+def _check_mixed_precision(make, layer, inputs, float32):
     """Float32 weights; outputs within bfloat16's 8 bits of the float32 ones."""
     with precision("mixed_bfloat16"):
         mixed = make()
@@ -142,6 +144,6 @@ def _check_mixed_precision(make, layer, inputs):
     for got, expected in zip(
         tf.nest.flatten(mixed(*inputs)), _call(layer, inputs), strict=True
     ):
-        assert got.dtype in (tf.bfloat16, tf.float32)
+        assert got.dtype in ((tf.float32,) if float32 else (tf.bfloat16, tf.float32))
         error = np.abs(np.float64(tf.cast(got, tf.float32)) - expected)
         assert error.mean() <= 0.03 * np.abs(expected).mean() + 1e-6

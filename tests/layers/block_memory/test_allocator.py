@@ -49,22 +49,6 @@ def test_a_frame_takes_its_own_place_and_the_next_one_the_nearest():
     np.testing.assert_array_equal(got, [[0, 1, 8, 3]])
 
 
-def test_a_full_memory_overwrites_the_nearest():
-    places = np.float32([[[0.9, 0.1], [0.1, 0.9], [0.6, 0.6]]])
-    got = allocate(tf.constant(places), np.ones((1, 3)), np.zeros((1, 9)), 3)
-    np.testing.assert_array_equal(got, [[2, 6, 4]])
-
-
-def test_frames_that_are_not_written_take_nothing():
-    random = np.random.default_rng(2)
-    places = random.random((1, 5, 2)).astype(np.float32)
-    written = np.float32([[1, 0, 1, 0, 1]])
-    got = allocate(tf.constant(places), written, np.ones((1, 4)), 2).numpy()
-    alone = allocate(tf.constant(places[:, ::2]), np.ones((1, 3)), np.ones((1, 4)), 2)
-    np.testing.assert_array_equal(got[:, ::2], alone)
-    assert np.all(got[:, 1::2] == -1)
-
-
 def test_no_frames():
     got = allocate(tf.zeros([2, 0, 2]), tf.zeros([2, 0]), tf.ones([2, 4]), 2)
     assert got.shape == (2, 0)

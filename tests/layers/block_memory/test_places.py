@@ -80,19 +80,6 @@ def test_padding_alone_has_no_loss():
     np.testing.assert_allclose(loss, [0], atol=1e-5)
 
 
-def test_loss_is_lower_where_the_like_lie_together():
-    """Three groups of ten: each in its corner, or dealt at random."""
-    random = np.random.default_rng(1)
-    group = np.repeat(np.arange(3), 10)
-    features = np.float32(10 * np.eye(3)[group] + random.standard_normal((30, 3)))
-    corners = np.array([(0.1, 0.1), (0.9, 0.1), (0.1, 0.9)])
-    near = corners[group] + 0.05 * random.standard_normal((30, 2))
-    dealt = random.permutation(near)
-    places = tf.constant(np.float32([near, dealt]))
-    losses = neighbour_loss(places, np.stack([features] * 2), tf.ones([2, 30]))
-    assert losses[0] < losses[1] - 1
-
-
 def test_no_gradient_flows_into_features_or_embeddings():
     head = PlaceHead(2, hidden=5)
     embeddings = tf.constant(np.random.default_rng(2).random((2, 3, 4)), tf.float32)

@@ -113,32 +113,6 @@ def test_frames_are_held_until_one_of_their_blocks_is_overwritten():
     np.testing.assert_array_equal(parts, [[[[1, 0], [1, 1], [1, 1], [0, 0]]]])
 
 
-def test_frames_that_are_not_written_leave_no_trace(writer):
-    written = np.float32([[1, 0, 1, 0], [0, 0, 1, 0]])
-    embeddings = _embeddings(writer, 4)
-    noisy = np.where(written[..., None, None, None] > 0, embeddings, 1e3)
-    free = np.ones((BATCH, GRID**2))
-    memories = [
-        writer.store(writer(np.float32(e), written, free), *_empty(writer))
-        for e in (embeddings, noisy)
-    ]
-    for one, other in zip(*memories, strict=True):
-        np.testing.assert_array_equal(one, other)
-    count = np.sum(memories[0][1], axis=(1, 2)) / writer.reader.block_size**2
-    np.testing.assert_array_equal(count, writer.blocks_per_frame * np.float32([2, 1]))
-
-
-def test_dealing_by_turn_fills_from_a_corner_whatever_is_written():
-    writer = BlockWriter(WindowReader(GRID, 1, **SHARES), DEPTH, 1, "turn")
-    got = [_written(writer, 9).blocks.numpy()[:, :, 0]]
-    perturb(writer, 2.0)
-    got.append(_written(writer, 9).blocks.numpy()[:, :, 0])
-    centres = (np.arange(GRID) + 0.5) ** 2
-    order = np.argsort((centres[:, None] + centres).ravel(), kind="stable")
-    for blocks in got:
-        np.testing.assert_array_equal(blocks, [order] * BATCH)
-
-
 def test_gradients_reach_what_is_held_alone(writer):
     length = 15
     embeddings = tf.constant(_embeddings(writer, length))
