@@ -8,11 +8,11 @@ import scipy.io
 import tensorflow_datasets as tfds
 from tensorflow_datasets.scripts.cli import build, cli_utils
 
-from kpp_tf import config as config_lib
 from kpp_tf import data
 from kpp_tf.data.burda_omniglot import burda_omniglot_dataset_builder as builder_lib
 from kpp_tf.data.burda_omniglot import load
 from kpp_tf.errors import UserError
+from tests.data.tiny_data import blank_chardata, data_config
 
 FOLDER = Path(builder_lib.__file__).parent
 SIZES = {"train": 6, "test": 4}
@@ -58,12 +58,6 @@ def _prepare(data_dir, manual_dir):
     )
 
 
-def _config():
-    config = config_lib.default().data
-    config.name = "burda_omniglot"
-    return config
-
-
 def test_prepared_images_and_labels_are_those_of_the_file(tmp_path):
     contents, images = _contents()
     _write(tmp_path / "manual", contents)
@@ -81,7 +75,7 @@ def test_prepared_images_and_labels_are_those_of_the_file(tmp_path):
             )
         }
         for part in parts:
-            table = data.load_images(_config(), part, str(tmp_path))
+            table = data.load_images(data_config("burda_omniglot"), part, str(tmp_path))
             for row in range(len(table)):
                 alphabet, character = expected.pop(table.images[row].tobytes())
                 assert table.groups["alphabet"][row] == alphabet
@@ -94,14 +88,7 @@ def test_prepared_images_and_labels_are_those_of_the_file(tmp_path):
 @pytest.mark.slow
 def test_tfds_build_prepares_it_from_the_manual_folder(tmp_path):
     # The command imports the builder anew, which then wants the whole number.
-    whole = {"train": 24_345, "test": 8_070}
-    contents = {}
-    for split, size in whole.items():
-        pixels, alphabets, characters = builder_lib._KEYS[split]
-        contents[pixels] = np.zeros((784, size), np.uint8)
-        contents[alphabets] = np.tile(np.eye(50, dtype=np.uint8)[:, :1], size)
-        contents[characters] = np.ones((1, size), np.uint8)
-    _write(tmp_path / "manual", contents)
+    _write(tmp_path / "manual", blank_chardata())
     arguments = [
         "build",
         str(FOLDER),
@@ -111,7 +98,10 @@ def test_tfds_build_prepares_it_from_the_manual_folder(tmp_path):
     cli_utils.make_flags_parser(build.Args, "")(arguments).execute()
     folder = tmp_path / "burda_omniglot" / "1.0.0"
     sizes = tfds.builder_from_directory(folder).info.splits
-    assert {name: info.num_examples for name, info in sizes.items()} == whole
+    assert {name: info.num_examples for name, info in sizes.items()} == {
+        "train": 24_345,
+        "test": 8_070,
+    }
 
 
 def test_the_folder_is_what_tfds_expects_of_a_data_set():
@@ -165,7 +155,7 @@ def test_another_file_is_refused_and_named(damage, message, tmp_path):
     assert str(path) in str(error.value)
     # What was begun is not taken for a whole data set.
     with pytest.raises(UserError, match=r"prepare_data\.py"):
-        data.load_images(_config(), "train", str(tmp_path))
+        data.load_images(data_config("burda_omniglot"), "train", str(tmp_path))
 
 
 def test_a_file_that_is_no_mat_is_refused_and_named(tmp_path):

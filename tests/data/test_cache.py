@@ -21,8 +21,7 @@ def _refuse(array):
     raise AssertionError("written again")
 
 
-def test_is_written_once_and_read_from_disk(tmp_path, monkeypatch):
-    monkeypatch.delenv("KPP_CACHE_DIR", raising=False)
+def test_is_written_once_and_read_from_disk(tmp_path):
     name = "celeb_a train[:5]"
     first = cache.memory_mapped(tmp_path, name, "1", SHAPE, _fill(7))
     again = cache.memory_mapped(tmp_path, name, "1", SHAPE, _refuse)
@@ -44,8 +43,7 @@ def test_a_damaged_file_is_named(tmp_path, monkeypatch, left):
         cache.memory_mapped(tmp_path, "a", "1", SHAPE, _refuse)
 
 
-def test_other_contents_have_another_file(tmp_path, monkeypatch):
-    monkeypatch.delenv("KPP_CACHE_DIR", raising=False)
+def test_other_contents_have_another_file(tmp_path):
     cache.memory_mapped(tmp_path, "a", "1", SHAPE, _fill(1))
     other = cache.memory_mapped(tmp_path, "a", "2", SHAPE, _fill(2))
     assert other.max() == 2
@@ -67,8 +65,7 @@ def test_a_write_that_fails_leaves_nothing(tmp_path, monkeypatch):
     assert whole.min() == 3
 
 
-def test_a_folder_that_cannot_be_written_says_what_to_set(tmp_path, monkeypatch):
-    monkeypatch.delenv("KPP_CACHE_DIR", raising=False)
+def test_a_folder_that_cannot_be_written_says_what_to_set(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="KPP_CACHE_DIR"):
         cache.memory_mapped(tmp_path / "file", "a", "1", SHAPE, _fill(1))

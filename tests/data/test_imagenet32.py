@@ -6,12 +6,6 @@ from kpp_tf import data
 from kpp_tf.data import imagenet32
 from tests.data.tiny_data import data_config, prepare, random_images
 
-
-@pytest.fixture(autouse=True)
-def _cache_beside_the_data(monkeypatch):
-    monkeypatch.delenv("KPP_CACHE_DIR", raising=False)
-
-
 IMAGENET = random_images(9, 32, 32, 3)
 
 

@@ -16,13 +16,6 @@ def test_same_seed_same_bytes():
     assert first.frames.tobytes() != other.frames.tobytes()
 
 
-def test_shapes_and_dtypes():
-    walk = episode.make_episode(5, 32)
-    assert walk.frames.shape == (300, 32, 32, 3) and walk.frames.dtype == np.uint8
-    assert walk.poses.shape == (300, 3) and walk.poses.dtype == np.float32
-    assert walk.map.shape == (156, 156, 3) and walk.map.dtype == np.uint8
-
-
 def test_both_sizes_show_the_same_walk():
     large, small = (episode.make_episode(9, size) for size in (64, 32))
     np.testing.assert_array_equal(large.poses, small.poses)

@@ -61,15 +61,6 @@ def _check(free, poses):
     assert np.quantile(off, 0.8) < 0.6
 
 
-def test_same_generator_same_walk_and_others_differ():
-    free = layout.random_layout(1).free
-    first, second, other = (
-        walk.random_walk(free, FRAMES, np.random.default_rng(seed))
-        for seed in (7, 7, 8)
-    )
-    assert first.tobytes() == second.tobytes() != other.tobytes()
-
-
 def test_shortest_paths_are_as_short_as_scipy_finds():
     free = layout.random_layout(4).free
     cells = [tuple(int(i) for i in cell) for cell in np.argwhere(free)]

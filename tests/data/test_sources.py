@@ -7,12 +7,12 @@ import tensorflow_datasets as tfds
 from kpp_tf import config as config_lib
 from kpp_tf import data
 from kpp_tf.errors import UserError
-from tests.data.tiny_data import data_config, prepare, random_images
-
-
-@pytest.fixture(autouse=True)
-def _cache_beside_the_data(monkeypatch):
-    monkeypatch.delenv("KPP_CACHE_DIR", raising=False)
+from tests.data.tiny_data import (
+    data_config,
+    prepare,
+    prepare_labelled,
+    random_images,
+)
 
 
 def test_omniglot_splits_are_by_alphabet(tmp_path):
@@ -51,18 +51,13 @@ def test_omniglot_splits_are_by_alphabet(tmp_path):
 
 def test_cifar10_is_read_whatever_the_size_of_its_test_split(tmp_path):
     images = random_images(7, 32, 32, 3)
-    prepare(
-        tmp_path,
-        "cifar10",
-        {"test": {"image": images, "label": np.arange(7), "id": np.arange(7)}},
-        label=tfds.features.ClassLabel(num_classes=10),
-        id=np.int64,
-    )
-    table = data.load_images(data_config("cifar10", (32, 32, 3)), "test", str(tmp_path))
+    prepare_labelled(tmp_path, "cifar10", test=images)
+    config = data_config("cifar10", (32, 32, 3))
+    table = data.load_images(config, "test", str(tmp_path))
     np.testing.assert_array_equal(table.images, images)
     assert table.levels == 256
-    with pytest.raises(ValueError, match="has no split 'train"):
-        data.load_images(data_config("cifar10", (32, 32, 3)), "train", str(tmp_path))
+    with pytest.raises(UserError, match="has no split 'train"):
+        data.load_images(config, "train", str(tmp_path))
 
 
 def test_celeb_a_is_cropped_shrunk_and_kept_on_disk(tmp_path):
@@ -100,12 +95,7 @@ def test_a_missing_data_set_says_what_to_do_and_where(name, tmp_path):
 def test_fixed_binarization_is_in_the_table_and_dynamic_is_not(tmp_path):
     images = np.arange(256, dtype=np.uint8)[:, None, None, None]
     images = np.broadcast_to(images, (256, 28, 28, 1))
-    prepare(
-        tmp_path,
-        "mnist",
-        {"test": {"image": images, "label": np.zeros(256, np.int64)}},
-        label=tfds.features.ClassLabel(num_classes=10),
-    )
+    prepare_labelled(tmp_path, "mnist", test=images)
     grey, fixed, dynamic = (
         data.load_images(data_config("mnist", binarize=kind), "test", str(tmp_path))
         for kind in ("none", "fixed", "dynamic")
@@ -134,13 +124,7 @@ def test_the_likelihood_must_be_one_of_the_images_levels(
 ):
     shape = (32, 32, 3) if name == "cifar10" else (28, 28, 1)
     if name != "glyphs":
-        images = random_images(4, *shape)
-        prepare(
-            tmp_path,
-            name,
-            {"test": {"image": images, "label": np.arange(4)}},
-            label=tfds.features.ClassLabel(num_classes=10),
-        )
+        prepare_labelled(tmp_path, name, test=random_images(4, *shape))
     config = config_lib.default()
     config.data = data_config(name, shape, binarize=binarize)
     config.model.likelihood = likelihood

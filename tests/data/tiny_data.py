@@ -87,6 +87,29 @@ def prepare(data_dir, name, splits, image_format=None, **features):
     return builder.data_path
 
 
+def prepare_labelled(data_dir, name, **splits):
+    """`prepare` of images, the i-th of a split of class i % 10."""
+    return prepare(
+        data_dir,
+        name,
+        {
+            split: {"image": images, "label": np.arange(len(images)) % 10}
+            for split, images in splits.items()
+        },
+        label=tfds.features.ClassLabel(num_classes=10),
+    )
+
+
+def blank_chardata():
+    """What `chardata.mat` holds of Burda's Omniglot, of as many blank images."""
+    contents = {}
+    for prefix, size in (("", 24_345), ("test", 8_070)):
+        contents[f"{prefix}data"] = np.zeros((784, size), np.uint8)
+        contents[f"{prefix}target"] = np.tile(np.eye(50, dtype=np.uint8)[:, :1], size)
+        contents[f"{prefix}targetchar"] = np.ones((1, size), np.uint8)
+    return contents
+
+
 def random_images(count, *shape, levels=256):
     """uint8 [count, *shape]."""
     rng = np.random.default_rng(count)
