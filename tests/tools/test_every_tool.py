@@ -1,8 +1,6 @@
 """What holds for every program of tools/: it explains itself, and errs in one line."""
 
-import json
 import re
-from pathlib import Path
 
 import pytest
 
@@ -30,15 +28,20 @@ def _run(tool, *flags, cwd=ROOT, before=""):
     return python("-c", start, *flags, cwd=cwd)
 
 
-def _an_empty_run(folder):
-    """Writes a run's config, with no checkpoint beside it."""
-    write_json(folder / FILE, default().to_dict())
-
-
-def _assert_one_line(process, tool):
+def _refusal(tool, *flags, **options):
+    """The line in which a tool refuses what it is asked for."""
+    process = _run(tool, *flags, **options)
     assert process.returncode == 1
     assert process.stderr.startswith(f"{tool}: "), process.stderr
     assert process.stderr.count("\n") == 1, process.stderr
+    return process.stderr
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A folder with a run that has a config and no checkpoint."""
+    write_json(tmp_path / "run" / FILE, default().to_dict())
+    return tmp_path
 
 
 @pytest.mark.parametrize("tool", TOOLS)
@@ -65,101 +68,69 @@ def test_help_names_every_flag_without_tensorflow(tool):
 
 @pytest.mark.parametrize("tool", [tool for tool in TOOLS if tool != "launch_workers"])
 def test_a_stray_argument_is_refused_before_anything_is_done(tool, tmp_path):
-    process = _run(tool, "--", "stray", "other", cwd=tmp_path)
-    _assert_one_line(process, tool)
+    _refusal(tool, "--", "stray", "other", cwd=tmp_path)
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("tool", OF_A_MODEL)
 def test_a_folder_that_is_no_run_is_refused(tool, tmp_path):
-    before = "sys.modules['tensorflow'] = None"  # it is known before that starts
+    def refusal(workdir):
+        before = "sys.modules['tensorflow'] = None"  # it is known before that starts
+        flags = f"--workdir={workdir}", *OF_A_MODEL[tool]
+        return _refusal(tool, *flags, cwd=tmp_path, before=before)
+
     for folder in ("missing", "."):
-        process = _run(
-            tool,
-            f"--workdir={folder}",
-            *OF_A_MODEL[tool],
-            cwd=tmp_path,
-            before=before,
-        )
-        _assert_one_line(process, tool)
-        assert "no folder of a training run" in process.stderr
-        assert f"Received: {folder}" in process.stderr
-    for content in ("{", json.dumps([1]), json.dumps({"seed": 1}), b"\xff"):
-        write = Path.write_bytes if isinstance(content, bytes) else Path.write_text
-        write(tmp_path / "config.json", content)
-        process = _run(
-            tool, "--workdir=.", *OF_A_MODEL[tool], cwd=tmp_path, before=before
-        )
-        _assert_one_line(process, tool)
-        assert "Received: config.json" in process.stderr
-    assert [path.name for path in tmp_path.iterdir()] == ["config.json"]
-
-
-@pytest.mark.parametrize("tool", OF_A_MODEL)
-def test_one_model_is_named(tool, tmp_path):
-    if tool not in ("explorer", "inspect_model"):  # which can do without
-        process = _run(tool, *OF_A_MODEL[tool], cwd=tmp_path)
-        _assert_one_line(process, tool)
-        assert "Exactly one of (workdir, pretrained" in process.stderr
-    both = ("--workdir=a", "--pretrained=b")
-    process = _run(tool, *both, *OF_A_MODEL[tool], cwd=tmp_path)
-    _assert_one_line(process, tool)
-    assert "one of (workdir, pretrained" in process.stderr
-
-
-@pytest.mark.parametrize(
-    ("module", "flags", "said"),
-    [
-        ("tensorflow_serving", (), ("kpp_tf[serving]", "--nowarm_up")),
-        (
-            "ai_edge_litert",
-            ("--format=tflite",),
-            ("kpp_tf[lite]", "--format=saved_model"),
-        ),
-    ],
-)
-def test_a_missing_extra_is_named_before_a_model_is_loaded(
-    tmp_path, module, flags, said
-):
-    _an_empty_run(tmp_path)
-    process = _run(
-        "export",
-        f"--workdir={tmp_path}",
-        "--out=out",
-        *flags,
-        cwd=tmp_path,
-        before=f"sys.modules['{module}'] = None",
-    )
-    _assert_one_line(process, "export")
-    assert all(part in process.stderr for part in said)
+        said = refusal(folder)
+        assert "no folder of a training run" in said and f"Received: {folder}" in said
+    for content in (b"{", b"[1]", b'{"seed": 1}', b"\xff"):
+        (tmp_path / FILE).write_bytes(content)
+        assert f"Received: {FILE}" in refusal(".")
     assert [path.name for path in tmp_path.iterdir()] == [FILE]
 
 
-def test_a_run_without_a_checkpoint_is_refused(tmp_path):
-    _an_empty_run(tmp_path)
-    process = _run("generate", "--workdir=.", "--out=out", cwd=tmp_path)
-    _assert_one_line(process, "generate")
-    assert "no newest checkpoint" in process.stderr
+OUT, RUN = "--out=out", "--workdir=run"
 
 
-def test_drawing_flags_need_images_to_draw(tmp_path):
-    process = _run("generate", "--workdir=.", "--out=out", "--seed=1", cwd=tmp_path)
-    _assert_one_line(process, "generate")
-    assert "go with --num_images" in process.stderr
-    process = _run("generate", "--export=.", "--out=out", cwd=tmp_path)
-    _assert_one_line(process, "generate")
-    assert "--export takes --num_images" in process.stderr
+@pytest.mark.parametrize(
+    ("tool", "flags", "said"),
+    [
+        *(
+            (tool, ("--workdir=a", "--pretrained=b", *flags), "one of (workdir, pretr")
+            for tool, flags in OF_A_MODEL.items()
+        ),
+        *(
+            (tool, OF_A_MODEL[tool], "Exactly one of (workdir, pretrained")
+            for tool in ("evaluate", "export", "generate")
+        ),
+        ("explorer", ("--pretrained=nowhere", OUT), "nowhere"),
+        ("explorer", ("--preset=nowhere", OUT), "nowhere"),
+        ("generate", (RUN, OUT), "no newest checkpoint"),
+        ("generate", (RUN, OUT, "--seed=1"), "go with --num_images"),
+        ("generate", ("--export=.", OUT), "--export takes --num_images"),
+        ("publish", ("--name=x",), "Received: neither"),
+        ("publish", ("--name=../x", RUN), "must name a folder. Received: '../x'"),
+        ("publish", ("--name=x", RUN), "not a finished run"),
+        ("report", (), "Received: --results=results"),
+        (
+            "train",
+            ("--config=glyphs", "--config.model.name=kanerva_minus", "--workdir=out"),
+            "Received: 'kanerva_minus'",
+        ),
+    ],
+)
+def test_what_cannot_be_done_is_refused_and_leaves_nothing(tool, flags, said, folder):
+    assert said in _refusal(tool, *flags, cwd=folder)
+    assert [path.name for path in folder.rglob("*")] == ["run", FILE]
 
 
-@pytest.mark.parametrize("flag", ["pretrained", "preset"])
-def test_the_explorer_takes_a_preset_by_either_name(tmp_path, flag):
-    process = _run("explorer", f"--{flag}=nowhere", "--out=out", cwd=tmp_path)
-    _assert_one_line(process, "explorer")
-    assert "nowhere" in process.stderr
-
-
-def test_a_report_of_nothing_is_refused(tmp_path):
-    process = _run("report", cwd=tmp_path)
-    _assert_one_line(process, "report")
-    assert "Received: --results=results" in process.stderr
-    assert not list(tmp_path.iterdir())
+@pytest.mark.parametrize(
+    ("module", "kind", "said"),
+    [
+        ("tensorflow_serving", "saved_model", ("kpp_tf[serving]", "--nowarm_up")),
+        ("ai_edge_litert", "tflite", ("kpp_tf[lite]", "--format=saved_model")),
+    ],
+)
+def test_a_missing_extra_is_named_before_a_model_is_loaded(folder, module, kind, said):
+    before = f"sys.modules['{module}'] = None"
+    line = _refusal("export", RUN, OUT, f"--format={kind}", cwd=folder, before=before)
+    assert all(part in line for part in said)

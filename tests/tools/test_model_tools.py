@@ -170,36 +170,6 @@ def test_a_run_is_published_evaluated_and_reported(run, tmp_path):
 
 
 @pytest.mark.slow
-def test_publish_refuses_what_is_no_finished_run(tmp_path):
-    process = tool("publish", f"--workdir={tmp_path}", "--name=x", cwd=tmp_path)
-    assert process.returncode == 1
-    assert "not a finished run" in process.stderr
-
-
-@pytest.mark.parametrize(
-    ("flags", "said"),
-    [
-        (("--name=x",), "Received: neither"),
-        (("--name=../x", "--workdir=."), "must name a folder. Received: '../x'"),
-    ],
-)
-def test_publish_says_what_it_needs(tmp_path, flags, said):
-    process = tool("publish", *flags, cwd=tmp_path)
-    assert process.returncode == 1 and said in process.stderr
-
-
-@pytest.mark.slow
-def test_report_names_a_damaged_file(tmp_path):
-    file = tmp_path / "results" / "kpp" / "glyphs.json"
-    file.parent.mkdir(parents=True)
-    file.write_text("[1]")
-    process = tool("report", cwd=tmp_path)
-    assert process.returncode == 1
-    assert "must hold a JSON object" in process.stderr
-    assert not (tmp_path / "RESULTS.md").exists()
-
-
-@pytest.mark.slow
 def test_a_row_of_the_table_is_trained(tmp_path):
     flags = {f"--config.{name}={value}" for name, value in SMALL.items()}
     flags = {flag for flag in flags if ".model." not in flag or "coder" in flag}

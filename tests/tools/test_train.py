@@ -8,30 +8,6 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-KEYS = {
-    "data",
-    "model",
-    "split",
-    "bound",
-    "bound_standard_error",
-    "log_likelihood",
-    "kl_latents",
-    "kl_keys",
-    "kl_memory",
-    "bits_per_dim",
-    "images_per_second",
-    "episode_length",
-    "capacity",
-    "memory_floats_per_image",
-    "parameters",
-    "seed",
-    "steps",
-    "seconds",
-    "device",
-    "config_hash",
-    "git_revision",
-    "command",
-}
 
 
 def _start(workdir, steps, *flags):
@@ -70,7 +46,6 @@ def test_a_run_stops_on_sigterm_goes_on_and_ends(tmp_path):
     assert process.returncode == 0, text
     assert f"Going on at step {step:,}" in text
     summary = json.loads((tmp_path / "run" / "summary.json").read_text())
-    assert summary.keys() == KEYS
     assert summary["steps"] == step + 10 and summary["data"] == "glyphs"
     exported = tmp_path / "run" / "exported"
     assert text.endswith(f"Wrote {exported / '1'}: a SavedModel, checked.\n")
@@ -103,11 +78,3 @@ def test_a_run_starts_from_another_and_exports_where_it_is_told(tmp_path):
     assert process.returncode == 1
     assert text.endswith("hidden is 512, here 8\n") and "Traceback" not in text
     assert not (tmp_path / "third").exists()
-
-
-def test_a_refused_command_leaves_nothing(tmp_path):
-    run = tmp_path / "run"
-    process = _start(run, 10, "--config.model.name=kanerva_minus")
-    _, text = process.communicate()
-    assert process.returncode == 1, text
-    assert not run.exists()

@@ -8,14 +8,13 @@ import numpy as np
 import pytest
 
 from kpp_tf.training import local_workers, strategies
+from tests.programs import ROOT, python
 
-ROOT = Path(__file__).resolve().parents[2]
 STEPS = "50"
 
 
 def _run(out: Path, *arguments: str) -> dict[str, np.ndarray]:
-    command = [sys.executable, "-m", "tests.training.run_steps", str(out), *arguments]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    done = python("-m", "tests.training.run_steps", out, *arguments)
     assert done.returncode == 0, done.stderr[-3000:]
     with np.load(out) as results:
         return dict(results)
@@ -23,8 +22,7 @@ def _run(out: Path, *arguments: str) -> dict[str, np.ndarray]:
 
 @pytest.fixture(scope="module")
 def one_device(tmp_path_factory):
-    out = tmp_path_factory.mktemp("one") / "one.npz"
-    return _run(out, "one", "0", STEPS)
+    return _run(tmp_path_factory.mktemp("one") / "one.npz", "one", "0", STEPS)
 
 
 def _assert_same_training(results, expected):
