@@ -2,9 +2,9 @@
 
 import pytest
 
-from kpp_tf import config
 from kpp_tf.models import build_model
 from tests.programs import python
+from tests.training import tiny
 
 
 def run(program, *arguments):
@@ -16,11 +16,7 @@ def run(program, *arguments):
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory):
     """A model of few weights, and the file that Keras has saved it in."""
-    small = config.default()
-    small.data.image_shape = (8, 8, 1)
-    small.model.encoder.update({"widths": (4,), "blocks": (1,), "embedding_size": 4})
-    small.model.decoder.update({"widths": (4,), "blocks": (1,), "hidden": 4})
-    model = build_model(small)
+    model = build_model(tiny.config())
     path = tmp_path_factory.mktemp("saved") / "m.keras"
     model.save(path)
     return model, path

@@ -80,22 +80,21 @@ def test_bernoulli_against_scipy():
     np.testing.assert_allclose(got, expected, rtol=1e-5)
 
 
-def test_gaussian_against_scipy():
-    random = np.random.default_rng(1)
-    parameters = random.normal(0, 2, (256, 2))
-    mean, scale = parameters[:, 0] + 0.5, np.exp(np.clip(parameters[:, 1] - 1.5, -7, 2))
-    expected = _log_mass(stats.norm, LEVELS, mean, scale)
-    got = _log_prob(likelihoods.DiscretizedGaussian(), parameters, LEVELS)
+@pytest.mark.parametrize(
+    ("likelihood", "law", "shift", "highest"),
+    [
+        (likelihoods.DiscretizedGaussian(), stats.norm, 1.5, 2),
+        (likelihoods.LogisticMixture(1), stats.logistic, 2, 1),
+    ],
+)
+def test_masses_of_levels_against_scipy(likelihood, law, shift, highest):
+    count = likelihood.num_parameters(1)  # mean and scale come last
+    parameters = np.random.default_rng(1).normal(0, 2, (256, count))
+    mean, raw = parameters[:, -2] + 0.5, parameters[:, -1]
+    scale = np.exp(np.clip(raw - shift, -7, highest))
+    expected = _log_mass(law, LEVELS, mean, scale)
+    got = _log_prob(likelihood, parameters, LEVELS)
     np.testing.assert_allclose(got, expected, rtol=1e-3, atol=2e-3)
-
-
-def test_logistic_against_scipy():
-    random = np.random.default_rng(2)
-    parameters = random.normal(0, 2, (256, 3))  # one component: logit, mean, scale
-    mean, scale = parameters[:, 1] + 0.5, np.exp(np.clip(parameters[:, 2] - 2, -7, 1))
-    expected = _log_mass(stats.logistic, LEVELS, mean, scale)
-    got = _log_prob(likelihoods.LogisticMixture(1), parameters, LEVELS)
-    np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("spread", [0.3, 3, 30])

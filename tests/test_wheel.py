@@ -13,6 +13,12 @@ from tests.test_repository import ROOT
 
 SOURCES = ("kpp_tf", "tools", "configs")
 FILES = ("pyproject.toml", "setup.py", "README.md", "LICENSE")
+SHAPES = """
+assert recalled.shape == nudged.shape == (8, 31, 28, 28, 1)
+assert drawn.shape == imagined.shape == (8, 16, 28, 28, 1)
+assert bound.shape == unseen.shape == (8, 31)
+print(kpp_tf.__file__)
+"""
 IN_THE_TREE_ALONE = {"demo", "explorer", "report"}  # they work on its folders
 
 
@@ -57,7 +63,7 @@ def test_the_readmes_snippet_runs(run, site, tmp_path):
     (snippet,) = re.findall(
         r"```python\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.DOTALL
     )
-    (tmp_path / "snippet.py").write_text(f"{snippet}\nprint(kpp_tf.__file__)")
+    (tmp_path / "snippet.py").write_text(f"{snippet}\n{SHAPES}")
     done = run("snippet.py")
     assert done.returncode == 0, done.stderr
     assert Path(done.stdout.strip()).is_relative_to(site)

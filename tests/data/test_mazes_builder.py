@@ -9,7 +9,7 @@ from kpp_tf.data.mazes import episode, load
 from kpp_tf.data.mazes.mazes_dataset_builder import Builder
 from kpp_tf.errors import UserError
 from tests.data.tiny_data import data_config
-from tests.programs import tool
+from tests.programs import done, tool
 
 EPISODES = {"train": 2, "validation": 1, "test": 1}
 
@@ -106,16 +106,11 @@ def test_builder_refuses_counts(tmp_path, episodes):
         Builder(data_dir=tmp_path, config="32x32", episodes=episodes)
 
 
-def _make_mazes(*arguments):
-    return tool("make_mazes", *arguments, PYTHONHASHSEED="1")
-
-
 @pytest.mark.slow
 def test_the_command_writes_the_same_data_set_and_overwrites_nothing(written, tmp_path):
     arguments = ("--size=32", "--episodes=2,1,1", f"--data_dir={tmp_path}")
-    done = _make_mazes(*arguments)
-    assert done.returncode == 0, done.stderr
-    assert "4 walks, 1,200 frames" in done.stdout
+    process = done("make_mazes", *arguments, PYTHONHASHSEED="1")
+    assert "4 walks, 1,200 frames" in process.stdout
     # Another process, the same bits.
     builders = [tfds.builder_from_directory(_folder(d)) for d in (written, tmp_path)]
     for split in EPISODES:
@@ -123,7 +118,7 @@ def test_the_command_writes_the_same_data_set_and_overwrites_nothing(written, tm
         for one, other in zip(ours, theirs, strict=True):
             for name, value in one.items():
                 np.testing.assert_array_equal(value, other[name])
-    again = _make_mazes(*arguments)
+    again = tool("make_mazes", *arguments)
     assert again.returncode != 0
     assert str(_folder(tmp_path)) in again.stderr
     assert "not overwritten" in again.stderr
@@ -132,7 +127,6 @@ def test_the_command_writes_the_same_data_set_and_overwrites_nothing(written, tm
 @pytest.mark.slow
 def test_preview_is_a_picture(tmp_path):
     path = tmp_path / "mazes.png"
-    done = _make_mazes(f"--preview={path}")
-    assert done.returncode == 0, done.stderr
+    done("make_mazes", f"--preview={path}")
     assert path.read_bytes().startswith(b"\x89PNG") and path.stat().st_size > 50_000
     assert [p.name for p in tmp_path.iterdir()] == ["mazes.png"]

@@ -117,22 +117,6 @@ def test_saved_model_cli_runs_an_episode(exported, asked, tmp_path):
     _assert_same(got, outputs)
 
 
-def test_the_stubs_of_tf_serving_are_answered(server, asked):
-    grpc = pytest.importorskip("grpc", reason="pip install 'kpp_tf[serving]'")
-    from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
-
-    inputs, outputs = asked["serving_default"]
-    request = predict_pb2.PredictRequest()
-    request.model_spec.name = "tiny"
-    for name, value in inputs.items():
-        request.inputs[name].CopyFrom(tf.make_tensor_proto(value))
-    with grpc.insecure_channel(server.grpc) as channel:
-        stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
-        answer = stub.Predict(request, timeout=60)
-    got = {name: tf.make_ndarray(value) for name, value in answer.outputs.items()}
-    _assert_same(got, outputs)
-
-
 def test_the_client_of_openvinos_server_is_answered(server, asked):
     reason = "pip install ovmsclient, to ask the stand-in with it"
     ovmsclient = pytest.importorskip("ovmsclient", reason=reason)

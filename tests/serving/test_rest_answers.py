@@ -106,20 +106,8 @@ def test_the_servers_own_message_is_kept():
         b"{}",
         b"[]",
         b'{"metadata": null}',
-        json.dumps(
-            {
-                "metadata": {
-                    "signature_def": {
-                        "signature_def": {
-                            "write": {
-                                "inputs": {"x": {"dtype": "DT_STRING"}},
-                                "outputs": {},
-                            }
-                        }
-                    }
-                }
-            }
-        ).encode(),
+        b'{"metadata": {"signature_def": {"signature_def": {"write": {"inputs": '
+        b'{"x": {"dtype": "DT_STRING"}}, "outputs": {}}}}}}',
     ],
 )
 def test_a_foreign_answer_with_status_200_is_refused(body):

@@ -4,18 +4,15 @@ import keras
 import pytest
 
 from kpp_tf.training import precision
+from tests import layer_checks
 
 
 def test_the_policy_is_that_of_the_block_whatever_the_global_one():
-    before = keras.config.dtype_policy()
-    try:
-        keras.config.set_dtype_policy("mixed_float16")
+    with layer_checks.precision("mixed_float16"):
         with precision.policy("float32"):
             layer = keras.layers.Dense(2)
         assert layer.compute_dtype == "float32"
         assert keras.config.dtype_policy().name == "mixed_float16"
-    finally:
-        keras.config.set_dtype_policy(before)
 
 
 @pytest.mark.parametrize(

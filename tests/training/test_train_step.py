@@ -11,6 +11,7 @@ from kpp_tf.training.run_log import averages
 from kpp_tf.training.train_step import METRICS, make_train_step
 from kpp_tf.training.trainer import Trainer
 from kpp_tf.training.written import draw_written
+from tests import layer_checks
 from tests.training import tiny
 
 COLUMN = {name: index for index, name in enumerate(METRICS)}
@@ -107,13 +108,9 @@ def test_step_is_one_xla_function(trainer):
 
 @pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
 def test_mixed_precision_trains_float32_weights(precision, trainer):
-    before = keras.mixed_precision.dtype_policy()
-    keras.mixed_precision.set_dtype_policy(precision)
-    try:
+    with layer_checks.precision(precision):
         config = tiny.config(precision=precision, all_written=1.0)
         mixed = Trainer(config, tiny.table())
-    finally:
-        keras.mixed_precision.set_dtype_policy(before)
     episodes = _batch(mixed)
     for weight, same in zip(mixed.model.weights, trainer.model.weights, strict=True):
         weight.assign(same.numpy())

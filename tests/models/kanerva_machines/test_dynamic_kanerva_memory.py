@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 from kpp_tf.models.kanerva_machines.dynamic_kanerva_memory import DynamicKanervaMemory
+from tests.layer_checks import precision
 
 SLOTS, SIZE, FRAMES, BATCH = 8, 12, 7, 3
 
@@ -40,13 +41,11 @@ def _prior(layer):
     )
 
 
-@pytest.mark.parametrize("form", ["batch", "sequential"])
-def test_write_given_weights_is_the_closed_form_posterior(form):
+def test_write_given_weights_is_the_closed_form_posterior():
     layer = _layer()
     layer._prior_log_variance.assign(np.linspace(-1, 1, SLOTS))
     weights = np.random.default_rng(1).normal(size=[BATCH, FRAMES, SLOTS])
-    write = layer.write_batch if form == "batch" else layer.write_sequential
-    memory = write(tf.constant(weights, tf.float32), _codes())
+    memory = layer.write_batch(tf.constant(weights, tf.float32), _codes())
     mean, covariance = _prior(layer)
     noise_variance = float(layer.noise_variance)
     for b in range(BATCH):
@@ -137,12 +136,8 @@ def test_a_singular_prior_gives_finite_terms():
 
 
 def test_float32_under_a_half_precision_policy():
-    policy = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("mixed_bfloat16")
-    try:
+    with precision("mixed_bfloat16"):
         memory = _layer()(_codes())
-    finally:
-        keras.config.set_dtype_policy(policy)
     assert all(part.dtype == tf.float32 for part in memory)
 
 

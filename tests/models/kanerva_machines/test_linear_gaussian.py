@@ -22,6 +22,19 @@ def _memory(mean, variance, batch=BATCH):
     )
 
 
+def _frames(rng, batch=BATCH, frames=FRAMES, scale=1.0):
+    """Weights and codes."""
+    weights = scale * rng.normal(size=[batch, frames, SLOTS])
+    codes = rng.normal(size=[batch, frames, SIZE])
+    return tf.constant(weights, tf.float32), tf.constant(codes, tf.float32)
+
+
+def _kl(memory, mean, variance):
+    return linear_gaussian.kl_divergence(
+        memory, tf.constant(mean, tf.float32), tf.constant(variance, tf.float32)
+    )
+
+
 def _closed_form(mean, variance, weights, codes, noise_variance):
     """Posterior of one episode in float64, in the precision form."""
     precision = np.diag(1 / variance) + weights.T @ weights / noise_variance
@@ -45,17 +58,12 @@ def _condition_one_by_one(memory, weights, codes, noise_variance):
 def test_condition_is_the_closed_form_posterior(condition, noise_variance):
     rng = np.random.default_rng(0)
     mean, variance = _prior(rng)
-    weights = rng.normal(size=[BATCH, FRAMES, SLOTS])
-    codes = rng.normal(size=[BATCH, FRAMES, SIZE])
-    posterior = condition(
-        _memory(mean, variance),
-        tf.constant(weights, tf.float32),
-        tf.constant(codes, tf.float32),
-        tf.constant(noise_variance, tf.float32),
-    )
+    frames = _frames(rng)
+    posterior = condition(_memory(mean, variance), *frames, tf.constant(noise_variance))
     for b in range(BATCH):
+        written = (np.float64(part[b]) for part in frames)
         expected_mean, expected_covariance = _closed_form(
-            mean, variance, weights[b], codes[b], noise_variance
+            mean, variance, *written, noise_variance
         )
         np.testing.assert_allclose(posterior.mean[b], expected_mean, atol=1e-5)
         np.testing.assert_allclose(
@@ -70,8 +78,7 @@ def test_condition_is_the_closed_form_posterior(condition, noise_variance):
 
 def test_writing_in_two_blocks_equals_one():
     rng = np.random.default_rng(1)
-    weights = tf.constant(rng.normal(size=[BATCH, FRAMES, SLOTS]), tf.float32)
-    codes = tf.constant(rng.normal(size=[BATCH, FRAMES, SIZE]), tf.float32)
+    weights, codes = _frames(rng)
     memory = _memory(*_prior(rng))
     whole = linear_gaussian.condition(memory, weights, codes, 0.5)
     first = linear_gaussian.condition(memory, weights[:, :4], codes[:, :4], 0.5)
@@ -115,12 +122,9 @@ def test_solve_gradient_matches_finite_differences():
 def test_memory_kl_matches_monte_carlo():
     rng = np.random.default_rng(4)
     mean, variance = _prior(rng)
-    weights = tf.constant(0.5 * rng.normal(size=[1, 3, SLOTS]), tf.float32)
-    codes = tf.constant(rng.normal(size=[1, 3, SIZE]), tf.float32)
-    memory = linear_gaussian.condition(_memory(mean, variance, 1), weights, codes, 0.5)
-    kl = linear_gaussian.kl_divergence(
-        memory, tf.constant(mean, tf.float32), tf.constant(variance, tf.float32)
-    )
+    frames = _frames(rng, 1, 3, 0.5)
+    memory = linear_gaussian.condition(_memory(mean, variance, 1), *frames, 0.5)
+    kl = _kl(memory, mean, variance)
     draws = 20_000
     noise = tf.constant(rng.normal(size=[draws, SLOTS, SIZE]), tf.float32)
     samples = linear_gaussian.sample(memory, noise).numpy().astype(np.float64)
@@ -137,9 +141,8 @@ def test_memory_kl_matches_monte_carlo():
 
 def test_samples_have_the_mean_and_covariance():
     rng = np.random.default_rng(5)
-    weights = tf.constant(rng.normal(size=[1, 4, SLOTS]), tf.float32)
-    codes = tf.constant(rng.normal(size=[1, 4, SIZE]), tf.float32)
-    memory = linear_gaussian.condition(_memory(*_prior(rng), 1), weights, codes, 0.5)
+    frames = _frames(rng, 1, 4)
+    memory = linear_gaussian.condition(_memory(*_prior(rng), 1), *frames, 0.5)
     noise = tf.constant(rng.normal(size=[20_000, SLOTS, SIZE]), tf.float32)
     samples = linear_gaussian.sample(memory, noise).numpy()
     np.testing.assert_allclose(samples.mean(0), memory.mean[0], atol=0.05)
@@ -151,11 +154,7 @@ def test_samples_have_the_mean_and_covariance():
 
 def test_kl_of_a_memory_nothing_was_written_to_is_zero():
     mean, variance = _prior(np.random.default_rng(6))
-    kl = linear_gaussian.kl_divergence(
-        _memory(mean, variance),
-        tf.constant(mean, tf.float32),
-        tf.constant(variance, tf.float32),
-    )
+    kl = _kl(_memory(mean, variance), mean, variance)
     np.testing.assert_allclose(kl, np.zeros(BATCH), atol=1e-5)
 
 
@@ -199,9 +198,7 @@ def test_a_block_of_equal_weights_is_finite_with_its_gradient(size):
         memory = linear_gaussian.condition(
             _memory(mean, variance, 2), weights, codes, 1e-4
         )
-        kl = linear_gaussian.kl_divergence(
-            memory, tf.constant(mean, tf.float32), tf.constant(variance, tf.float32)
-        )
+        kl = _kl(memory, mean, variance)
     assert np.isfinite(kl).all()
     assert np.isfinite(memory.mean).all()
     assert np.isfinite(tape.gradient(kl, weights)).all()
