@@ -3,13 +3,10 @@ import pytest
 import tensorflow as tf
 from scipy import ndimage
 
-from kpp_tf.data import ImageTable, augmentation
-from tests.data.tiny_data import random_images
+from kpp_tf.data import augmentation
+from tests.data.tiny_data import random_images, toy_table
 
-
-def _table(size=(28, 28, 1), levels=2):
-    images = np.zeros((1, *size), np.uint8)
-    return ImageTable(images, None, levels, "toy", "train")
+TABLE = toy_table(images=np.zeros((1, 28, 28, 1), np.uint8), levels=2)
 
 
 @pytest.fixture(scope="module")
@@ -133,8 +130,8 @@ def test_noise_inverts_a_share_of_pixels_that_varies_up_to_two_percent():
 
 
 def test_names_are_applied_in_order_with_streams_of_their_own(frames):
-    both = augmentation.parse("shift+flip", _table())
-    tuple_of_both = augmentation.parse(("shift", "flip"), _table())
+    both = augmentation.parse("shift+flip", TABLE)
+    tuple_of_both = augmentation.parse(("shift", "flip"), TABLE)
     images = tf.constant(frames)
     result = both(images, SEED)
     np.testing.assert_array_equal(result, tuple_of_both(images, SEED))
@@ -145,24 +142,24 @@ def test_names_are_applied_in_order_with_streams_of_their_own(frames):
 
 
 def test_a_name_given_twice_draws_twice():
-    twice = augmentation.parse(("noise", "noise"), _table())
+    twice = augmentation.parse(("noise", "noise"), TABLE)
     # With one stream for both, the second would undo the first.
     assert twice(tf.zeros([8, 28, 28, 1], tf.uint8), SEED).numpy().any()
 
 
 @pytest.mark.parametrize("none", ["none", (), []])
 def test_none_is_none(none):
-    assert augmentation.parse(none, _table()) is None
+    assert augmentation.parse(none, TABLE) is None
 
 
 @pytest.mark.parametrize(
     ("augment", "table", "message"),
     [
-        ("rotate", _table(), "Received: 'rotate'"),
-        ("shift,flip", _table(), "joined by '\\+'. Received: 'shift,flip'"),
-        ("flip", _table((8, 9, 1)), "Received: images of 8 x 9"),
-        ("class_flip", _table((8, 9, 1)), "Received: images of 8 x 9"),
-        ("noise", _table(levels=256), "Received: 256 levels"),
+        ("rotate", TABLE, "Received: 'rotate'"),
+        ("shift,flip", TABLE, "joined by '\\+'. Received: 'shift,flip'"),
+        ("flip", toy_table(levels=2), "Received: images of 2 x 3"),
+        ("class_flip", toy_table(levels=2), "Received: images of 2 x 3"),
+        ("noise", toy_table(), "Received: 256 levels"),
     ],
 )
 def test_refuses_what_does_not_suit_the_images(augment, table, message):

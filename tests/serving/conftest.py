@@ -6,6 +6,7 @@ import tensorflow as tf
 from kpp_tf.serving import saved_model
 from tests.serving.tiny_models import Exported, tiny_model
 from tests.stand_ins.servable import Servable
+from tests.stand_ins.server import LocalServer
 
 
 @pytest.fixture(scope="session")
@@ -30,3 +31,9 @@ def servable(exported):
     servable = Servable(exported.path.parent)
     yield servable
     servable.close()
+
+
+@pytest.fixture(scope="session")
+def server(exported):
+    with LocalServer(exported.path.parent) as server:
+        yield server

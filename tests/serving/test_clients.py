@@ -19,16 +19,9 @@ from kpp_tf.serving.grpc_client import GrpcClient
 from kpp_tf.serving.request_checks import check_request
 from kpp_tf.serving.rest_client import RestClient
 from kpp_tf.serving.specs import Field, example_inputs
-from tests.stand_ins.server import LocalServer
 from tests.stand_ins.traffic import known, malformed
 
 KINDS = ("rest", "rest_rows", "grpc")
-
-
-@pytest.fixture(scope="module")
-def server(exported):
-    with LocalServer(exported.path.parent) as server:
-        yield server
 
 
 def connect(server, kind, **kwargs):
@@ -145,31 +138,32 @@ def test_retry_stops_at_the_first_answer_and_at_any_other_error():
     assert retry.call(next_answer) == "late"
 
 
-@pytest.mark.parametrize("kind", ["rest", "grpc"])
-def test_a_server_that_is_not_there_is_tried_again(kind):
+@pytest.fixture(params=[RestClient, GrpcClient])
+def ask(request):
+    """Asks the address of a socket for signatures; returns error and pauses."""
+
+    def ask(there, timeout):
+        address, pauses = f"127.0.0.1:{there.getsockname()[1]}", []
+        retry = Retry(attempts=3, sleep=pauses.append)
+        with pytest.raises(ServingError) as error:
+            request.param(address, "m", timeout=timeout, retry=retry).signatures()
+        return error, pauses
+
+    return ask
+
+
+def test_a_server_that_is_not_there_is_tried_again(ask):
     with socket.socket() as unused:  # bound, but nobody listens
         unused.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{unused.getsockname()[1]}"
-        pauses = []
-        retry = Retry(attempts=3, sleep=pauses.append)
-        make = RestClient if kind == "rest" else GrpcClient
-        with pytest.raises(UnavailableError):
-            make(address, "m", timeout=30.0, retry=retry).signatures()
-        assert len(pauses) == 2
+        error, pauses = ask(unused, timeout=30.0)
+    assert error.type is UnavailableError and len(pauses) == 2
 
 
-@pytest.mark.parametrize("kind", ["rest", "grpc"])
-def test_a_server_that_does_not_answer_is_not_asked_twice(kind):
-    with socket.socket() as silent:  # accepts, then says nothing
-        silent.bind(("127.0.0.1", 0))
-        silent.listen()
-        address = f"127.0.0.1:{silent.getsockname()[1]}"
-        pauses = []
-        retry = Retry(sleep=pauses.append)
-        make = RestClient if kind == "rest" else GrpcClient
-        with pytest.raises(NoAnswerError, match="within 0.2 s"):
-            make(address, "m", timeout=0.2, retry=retry).signatures()
-        assert pauses == []
+def test_a_server_that_does_not_answer_is_not_asked_twice(ask):
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # accepts, says nothing
+        error, pauses = ask(silent, timeout=0.2)
+    assert error.type is NoAnswerError and "within 0.2 s" in str(error.value)
+    assert pauses == []
 
 
 def test_check_request_names_the_input():

@@ -18,7 +18,6 @@ import pytest
 import tensorflow as tf
 
 from tests.serving.tiny_models import LENGTH
-from tests.stand_ins.server import LocalServer
 
 pytestmark = pytest.mark.slow
 
@@ -53,12 +52,6 @@ class Served(kserve.Model):
 server = kserve.ModelServer(http_port=int(sys.argv[2]), enable_grpc=False)
 server.start([Served(sys.argv[1])])
 """
-
-
-@pytest.fixture(scope="module")
-def server(exported):
-    with LocalServer(exported.path.parent) as server:
-        yield server
 
 
 @pytest.fixture(scope="module")

@@ -8,11 +8,6 @@ import tensorflow as tf
 from kpp_tf.models.dnc import addressing
 from kpp_tf.models.dnc import memory as dnc
 
-
-def _float32(*arrays):
-    return [tf.constant(a, tf.float32) for a in arrays]
-
-
 # The published equations, one example at a time, float64, with the sort.
 
 
