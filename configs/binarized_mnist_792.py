@@ -6,15 +6,12 @@ r"""Kanerva++ on binarized MNIST with 792 memory floats for 32 images, 25 per im
 Gaussian keys, the source's. Compare with bounds on the same fixed binarization only.
 """
 
-import runpy
-from pathlib import Path
+from kpp_tf.config import of_neighbour
 
 
 def get_config():
     """Returns the config."""
-    # By its path: programs that load this file have no package of that name.
-    neighbour = runpy.run_path(str(Path(__file__).with_name("binarized_mnist.py")))
-    config = neighbour["get_config"]()
+    config = of_neighbour(__file__, "binarized_mnist")
     config.model.memory_depth = 21
     config.model.key_posterior = "gaussian"
     return config

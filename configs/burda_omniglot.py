@@ -8,14 +8,12 @@ python tools/prepare_data.py --name=burda_omniglot --data_dir=DIR
 prepares the data. Most published results on Omniglot are for this version of it.
 """
 
-from kpp_tf.config import default
+from kpp_tf.config import of_neighbour
 
 
 def get_config():
     """Returns the config."""
-    config = default()
+    config = of_neighbour(__file__, "mnist")
     config.data.name = "burda_omniglot"
-    config.data.binarize = "dynamic"
-    config.data.augment = ("shift",)
     config.train.steps = 8_000
     return config

@@ -6,18 +6,11 @@ r"""Kanerva++ on GQN's mazes, shrunk to 64x64: 32 frames in a row an episode.
 The data is copied by hand; `kpp_tf/data/gqn_mazes.py` says from where and to where.
 """
 
-from kpp_tf.config import default
+from kpp_tf.config import of_neighbour
 
 
 def get_config():
     """Returns the config."""
-    config = default()
+    config = of_neighbour(__file__, "mazes")
     config.data.name = "gqn_mazes"
-    config.data.image_shape = (64, 64, 3)
-    config.data.grouping = "consecutive"
-    config.model.likelihood = "logistic_mixture"
-    config.model.decoder.widths = (128, 96)
-    config.model.decoder.blocks = (2, 2)
-    config.train.learning_rate = 1e-3
-    config.train.steps = 20_000
     return config

@@ -7,15 +7,12 @@ The download that TFDS knows is reported broken: `kpp_tf/data/imagenet32.py` say
 which files to put where. The first run decodes them (minutes) and keeps the result.
 """
 
-from kpp_tf.config import default
+from kpp_tf.config import of_neighbour
 
 
 def get_config():
     """Returns the config."""
-    config = default()
+    config = of_neighbour(__file__, "cifar10")
     config.data.name = "imagenet32"
-    config.data.image_shape = (32, 32, 3)
-    config.model.likelihood = "logistic_mixture"
-    config.train.learning_rate = 1e-3
     config.train.steps = 100_000
     return config

@@ -8,23 +8,20 @@ systems of a column differ in their memory alone: about 100 floats per image eac
 BUILD.md has the loop over all of them.
 """
 
-import runpy
-from pathlib import Path
-
 import ml_collections
 
-from kpp_tf import config as defaults
+from kpp_tf.config import baseline, of_neighbour
 from kpp_tf.errors import UserError
 
 # The names of the folders under results/.
 SYSTEMS = {
-    "kpp": defaults.kanerva_plus_plus,
-    "dkm": defaults.dynamic_kanerva_machine,
-    "dkm_tsm": defaults.dynamic_kanerva_machine,
-    "km": defaults.kanerva_machine,
-    "vma": defaults.variational_memory_addressing,
-    "dnc": defaults.differentiable_neural_computer,
-    "vae": defaults.vae,
+    "kpp": "kanerva_plus_plus",
+    "dkm": "dynamic_kanerva_machine",
+    "dkm_tsm": "dynamic_kanerva_machine",
+    "km": "kanerva_machine",
+    "vma": "variational_memory_addressing",
+    "dnc": "differentiable_neural_computer",
+    "vae": "vae",
 }
 DATA = ("binarized_mnist", "omniglot28", "fashion_mnist", "cifar10", "mazes", "glyphs")
 
@@ -44,12 +41,10 @@ def get_config(row: str = "kpp,binarized_mnist") -> ml_collections.ConfigDict:
             "configs/table.py takes SYSTEM,DATA: a system of "
             f"{', '.join(SYSTEMS)} and data of {', '.join(DATA)}. Received: {row!r}"
         )
-    # By its path: programs that load this file have no package of that name.
-    neighbour = runpy.run_path(str(Path(__file__).with_name(f"{data}.py")))
-    config = neighbour["get_config"]()
+    config = of_neighbour(__file__, data)
     if system == "kpp":
         return config
-    model = SYSTEMS[system]()
+    model = baseline(SYSTEMS[system])
     for shared in ("likelihood", "encoder", "decoder"):
         model[shared] = config.model[shared]
     model.encoder.shift = "bidirectional" if system == "dkm_tsm" else "none"

@@ -32,20 +32,9 @@ CONFIGS = next(
 
 # What the system refuses and a person can put right.
 _REFUSALS = frozenset(
-    {
-        errno.EACCES,
-        errno.EDQUOT,
-        errno.EEXIST,
-        errno.EFBIG,
-        errno.EISDIR,
-        errno.ENAMETOOLONG,
-        errno.ENOENT,
-        errno.ENOSPC,
-        errno.ENOTDIR,
-        errno.ENOTEMPTY,
-        errno.EPERM,
-        errno.EROFS,
-    }
+    getattr(errno, name)
+    for name in """EACCES EDQUOT EEXIST EFBIG EISDIR ENAMETOOLONG ENOENT ENOSPC ENOTDIR
+    ENOTEMPTY EPERM EROFS""".split()
 )
 
 # A flag defined by a function of this module is the program's that calls it.

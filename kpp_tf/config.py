@@ -4,6 +4,7 @@ A field that this file does not name cannot be set: ConfigDict refuses it, and s
 which fields there are.
 """
 
+import runpy
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -85,6 +86,18 @@ def default() -> ml_collections.ConfigDict:
     return config.lock()
 
 
+def of_neighbour(file: str, name: str) -> ml_collections.ConfigDict:
+    """The config of another file in a config file's folder.
+
+    Args:
+      file: `__file__` of the one.
+      name: of the other, such as "mnist".
+    """
+    # By its path: programs that load such a file have no package of that name.
+    path = Path(file).with_name(f"{name}.py")
+    return runpy.run_path(str(path))["get_config"]()
+
+
 def completed(
     saved: Mapping[str, Any], source: str | Path
 ) -> ml_collections.ConfigDict:
@@ -132,68 +145,53 @@ def kanerva_plus_plus() -> ml_collections.ConfigDict:
     return model
 
 
-def variational_memory_addressing() -> ml_collections.ConfigDict:
-    """`config.model` of VMA: 100 floats an image, as many as DKM's memory has."""
-    return _baseline(
-        "variational_memory_addressing",
-        item_size=100,
-        latent_size=16,
-        key_size=32,
-        address_samples=4,  # 0: sum over all slots, each image decoded T times
-    )
+# Fields of the baselines' `config.model`, beside likelihood, encoder and decoder.
+BASELINES: Mapping[str, Mapping[str, Any]] = {
+    # 100 floats an image, as many as DKM's memory has.
+    "variational_memory_addressing": {
+        "item_size": 100,
+        "latent_size": 16,
+        "key_size": 32,
+        "address_samples": 4,  # 0: sum over all slots, each image decoded T times
+    },
+    # 32 slots of 64 and 32 x 32 links: 3,072 floats.
+    "differentiable_neural_computer": {
+        "num_slots": 32,
+        "slot_size": 64,
+        "num_read_heads": 2,
+        "controller_size": 256,
+        "read_steps": 2,
+        "input_size": 128,
+        "key_size": 16,
+        "latent_size": 16,
+    },
+    # 32 slots of 100, as published, and their covariance. encoder.shift "bidirectional"
+    # makes it DKM with TSM.
+    "dynamic_kanerva_machine": {
+        "slots": 32,
+        "code_size": 100,
+        "write_form": "batch",  # batch, sequential
+        "write_passes": 2,
+        "prior_scale": 1.0,
+        "memory_kl": False,  # True: bounds ln p(X); then prior_scale = 0.1
+    },
+    # A memory of DKM's size.
+    "kanerva_machine": {
+        "slots": 32,
+        "code_size": 100,
+        "key_size": 32,
+        "address_size": 64,
+        "prior_scale": 1.0,
+        "memory_kl": False,  # True: bounds ln p(X)
+    },
+    "vae": {"latent_size": 32},  # no memory
+}
 
 
-def differentiable_neural_computer() -> ml_collections.ConfigDict:
-    """`config.model` of DNC: 32 slots of 64 and 32 x 32 links, 3,072 floats."""
-    return _baseline(
-        "differentiable_neural_computer",
-        num_slots=32,
-        slot_size=64,
-        num_read_heads=2,
-        controller_size=256,
-        read_steps=2,
-        input_size=128,
-        key_size=16,
-        latent_size=16,
-    )
-
-
-def dynamic_kanerva_machine() -> ml_collections.ConfigDict:
-    """`config.model` of DKM: 32 slots of 100, as published, and their covariance."""
-    return _baseline(
-        "dynamic_kanerva_machine",
-        slots=32,
-        code_size=100,
-        write_form="batch",  # batch, sequential
-        write_passes=2,
-        prior_scale=1.0,
-        memory_kl=False,  # True: bounds ln p(X); then prior_scale = 0.1
-        # encoder.shift "bidirectional" makes it DKM with TSM
-    )
-
-
-def kanerva_machine() -> ml_collections.ConfigDict:
-    """`config.model` of KM: a memory of DKM's size."""
-    return _baseline(
-        "kanerva_machine",
-        slots=32,
-        code_size=100,
-        key_size=32,
-        address_size=64,
-        prior_scale=1.0,
-        memory_kl=False,  # True: bounds ln p(X)
-    )
-
-
-def vae() -> ml_collections.ConfigDict:
-    """`config.model` of the VAE, which has no memory."""
-    return _baseline("vae", latent_size=32)
-
-
-def _baseline(name: str, **fields: Any) -> ml_collections.ConfigDict:
-    """A model with the encoder and decoder of K++; its frames do not see each other."""
+def baseline(name: str) -> ml_collections.ConfigDict:
+    """`config.model` of one of BASELINES, whose frames do not see each other."""
     model = ml_collections.ConfigDict({"name": name, "likelihood": "bernoulli"})
-    model.update(fields)
+    model.update(BASELINES[name])
     model.encoder = encoder()
     model.encoder.shift = "none"
     model.decoder = decoder()

@@ -46,21 +46,15 @@ def training() -> dict:
 def loop() -> dict:
     """The training loop, input included, against the step alone."""
     from kpp_tf.benchmarks import training as benchmarks
-    from kpp_tf.data import load_scored
 
-    split = CONFIG.value.data.train_split
-    table = load_scored(CONFIG.value, split, DATA_DIR.value)
-    return benchmarks.loop_overhead(CONFIG.value, table, ROUNDS.value)
+    return benchmarks.loop_overhead(CONFIG.value, _table(), ROUNDS.value)
 
 
 def pipeline() -> dict:
     """Images/s of the input pipeline as a multiple of the training step's."""
     from kpp_tf.benchmarks import training as benchmarks
-    from kpp_tf.data import load_scored
 
-    split = CONFIG.value.data.train_split
-    table = load_scored(CONFIG.value, split, DATA_DIR.value)
-    return benchmarks.pipeline_speed(CONFIG.value, table, ROUNDS.value)
+    return benchmarks.pipeline_speed(CONFIG.value, _table(), ROUNDS.value)
 
 
 def memory() -> dict:
@@ -88,6 +82,12 @@ def serving() -> dict:
     if PLOT.value:
         print(f"Wrote {benchmark.plot(rows, PLOT.value)}", file=sys.stderr)
     return {"rows": rows}
+
+
+def _table():
+    from kpp_tf.data import load_scored
+
+    return load_scored(CONFIG.value, CONFIG.value.data.train_split, DATA_DIR.value)
 
 
 COMMANDS = {f.__name__: f for f in (training, loop, pipeline, memory, serving)}

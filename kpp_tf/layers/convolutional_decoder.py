@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import keras
 import tensorflow as tf
 
+from kpp_tf.layers.each_frame import each_frame
 from kpp_tf.layers.residual_block import ResidualBlock
 
 
@@ -129,10 +130,10 @@ class ConvolutionalDecoder(keras.layers.Layer):
         features = tf.reshape(self.start(features), shape)
         for stage, blocks in enumerate(self._stages()):
             if stage:
-                features = self._frames(self._double(stage - 1), features)
+                features = each_frame(self._double(stage - 1), features)
             for block in blocks:
                 features = block(features)
-        pixels = self._frames(self._to_pixels, features)
+        pixels = each_frame(self._to_pixels, features)
         return tf.cast(pixels, tf.float32)
 
     def _stages(self):
@@ -147,9 +148,3 @@ class ConvolutionalDecoder(keras.layers.Layer):
         if self.head_stride == 1:
             return pixels
         return tf.nn.depth_to_space(pixels, self.head_stride)
-
-    @staticmethod
-    def _frames(function, features):
-        batch, length = tf.unstack(tf.shape(features)[:2])
-        out = function(tf.reshape(features, [-1, *features.shape[2:]]))
-        return tf.reshape(out, [batch, length, *out.shape[1:]])

@@ -3,6 +3,7 @@
 import keras
 import tensorflow as tf
 
+from kpp_tf.layers.each_frame import each_frame
 from kpp_tf.layers.temporal_shift import TemporalShift
 
 
@@ -79,13 +80,12 @@ class ResidualBlock(keras.layers.Layer):
         Returns:
           [B, T, ceil(h / stride), ceil(w / stride), width].
         """
-        batch, length = tf.unstack(tf.shape(features)[:2])
-        spatial = features.shape[2:]
-        frames = tf.reshape(features, [-1, *spatial])
         shifted = self.shift(features, written=written, carry=carry)
-        shifted = tf.reshape(shifted, [-1, *spatial])
-        branch = tf.nn.relu(self.first_norm(self.first(shifted)))
-        branch = self.second_norm(self.second(branch))
-        shortcut = frames if self.projection is None else self.projection(frames)
-        out = tf.nn.relu(shortcut + branch)
-        return tf.reshape(out, [batch, length, *out.shape[1:]])
+        branch = each_frame(self._branch, shifted)
+        if self.projection is not None:
+            features = each_frame(self.projection, features)
+        return tf.nn.relu(features + branch)
+
+    def _branch(self, frames):
+        inner = tf.nn.relu(self.first_norm(self.first(frames)))
+        return self.second_norm(self.second(inner))

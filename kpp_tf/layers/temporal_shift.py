@@ -86,9 +86,6 @@ class TemporalShift(keras.layers.Layer):
             written = tf.pad(written, [[0, 0], [0, 1]])
         return _previous(after, written, carry)[:, -1]
 
-    def compute_output_shape(self, input_shape):
-        return input_shape
-
 
 def _first(features, carry):
     """What comes before the first frame: [B, 1, ...]."""

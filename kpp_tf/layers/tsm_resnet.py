@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import keras
 import tensorflow as tf
 
+from kpp_tf.layers.each_frame import each_frame
 from kpp_tf.layers.residual_block import ResidualBlock, group_norm
 
 
@@ -122,11 +123,8 @@ class TSMResNet(keras.layers.Layer):
           embedding_size] where `embedding_side` exceeds 1; what the shifts hand on to
           the frames after these: float32 [B, carry_size].
         """
-        batch, length = tf.unstack(tf.shape(episode)[:2])
-        frames = tf.reshape(episode, [-1, *episode.shape[2:]])
-        # Centred at zero, as the initialisers expect.
-        frames = tf.nn.relu(self.stem_norm(self.stem(2.0 * frames - 1.0)))
-        features = tf.reshape(frames, [batch, length, *frames.shape[1:]])
+        batch = tf.shape(episode)[0]
+        features = each_frame(self._stem, episode)
         carries = [None] * len(self.stages)
         if carry is not None:
             carries = tf.split(carry, [math.prod(s) for s in self.carry_shapes], axis=1)
@@ -140,9 +138,11 @@ class TSMResNet(keras.layers.Layer):
             size = math.prod(last.shape[1:])
             handed_on.append(tf.reshape(tf.cast(last, tf.float32), [batch, size]))
             features = block(features, written=written, carry=part)
-        frames = tf.reshape(features, [-1, *features.shape[2:]])
-        if self.embedding_side == 1:
-            frames = self.flatten(frames)
-        embeddings = self.embed(frames)
-        shape = [batch, length, *embeddings.shape[1:]]
-        return tf.reshape(embeddings, shape), tf.concat(handed_on, axis=1)
+        return each_frame(self._embedding, features), tf.concat(handed_on, axis=1)
+
+    def _stem(self, frames):
+        # Centred at zero, as the initialisers expect.
+        return tf.nn.relu(self.stem_norm(self.stem(2.0 * frames - 1.0)))
+
+    def _embedding(self, frames):
+        return self.embed(self.flatten(frames) if self.embedding_side == 1 else frames)

@@ -2,12 +2,11 @@
 
 import abc
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 from ml_collections import ConfigDict
 
@@ -17,67 +16,11 @@ from kpp_tf.errors import UserError
 from kpp_tf.layers.make_decoder import make_decoder
 from kpp_tf.layers.tsm_resnet import TSMResNet
 from kpp_tf.models import capacity, keras_settings
+from kpp_tf.models.elbo import Elbo, TrainingTerms
+from kpp_tf.models.frames import any_length, checked_frames
 
 # A memory: a tensor, or a NamedTuple of tensors, batch first.
 Memory = Any
-
-
-class Elbo(NamedTuple):
-    """Terms of the bound of ln p(X|M), one number an image, in nats.
-
-    Attributes:
-      log_likelihood: E_q[ln p(X|Z, M-hat, Y)], float32 [B, T].
-      kl_latents: E_q KL[q(Z|X) || p(Z|M-hat, Y)], float32 [B, T].
-      kl_keys: KL[q(Y|X) || p(Y)], float32 [B, T].
-      kl_memory: KL of the memory, shared evenly among an episode's images,
-        float32 [B, T]; 0 for a deterministic memory.
-
-    Padded images count 0 in every term.
-    """
-
-    log_likelihood: tf.Tensor
-    kl_latents: tf.Tensor
-    kl_keys: tf.Tensor
-    kl_memory: tf.Tensor
-
-    @classmethod
-    def masked(
-        cls,
-        mask: tf.Tensor | None,
-        log_likelihood: tf.Tensor,
-        kl_latents: tf.Tensor | None = None,
-        kl_keys: tf.Tensor | None = None,
-        kl_memory: tf.Tensor | None = None,
-    ) -> "Elbo":
-        """Terms [B, T] with 0 for padded images, and for a term that is None."""
-        terms = [log_likelihood, kl_latents, kl_keys, kl_memory]
-        zeros = tf.zeros_like(log_likelihood)
-        terms = [zeros if term is None else term for term in terms]
-        if mask is not None:
-            terms = [term * tf.cast(mask, tf.float32) for term in terms]
-        return cls(*terms)
-
-    @property
-    def bound(self) -> tf.Tensor:
-        """-ln p(X|M) <= bound, nats/image [B, T]: lower is better."""
-        kl = self.kl_latents + self.kl_keys + self.kl_memory
-        return kl - self.log_likelihood
-
-
-class TrainingTerms(NamedTuple):
-    """What a model asks training to learn from an episode: N scores of its frames.
-
-    Attributes:
-      elbo: terms [B, N].
-      real: [B, N], 1 for an image and 0 for padding.
-      written: [B, N], 1 where the memory held the image when it was scored.
-      auxiliary: float32 [B, T], nats per image: a loss that is no part of the bound.
-    """
-
-    elbo: Elbo
-    real: tf.Tensor
-    written: tf.Tensor
-    auxiliary: tf.Tensor
 
 
 class MemoryModel(keras.Model, abc.ABC):
@@ -350,11 +293,11 @@ class MemoryModel(keras.Model, abc.ABC):
           UserError: if `mask` or `written` is not [B, T] as the episode is, or (where
             values are known) holds anything but 0 and 1, or padding is `written`.
         """
-        mask = _checked_frames("mask", mask, episode)
+        mask = checked_frames("mask", mask, episode)
         if written is None:
             self._warn_of_forgetting(episode, mask)
             return mask
-        written = _checked_frames("written", written, episode)
+        written = checked_frames("written", written, episode)
         self._warn_of_forgetting(episode, written)
         if mask is None:
             return written
@@ -403,46 +346,3 @@ class MemoryModel(keras.Model, abc.ABC):
     def get_config(self) -> dict[str, Any]:
         # All of it: constructors have no defaults.
         return {**self._arguments, "name": self.name}
-
-
-def any_length(
-    function: Callable[..., tf.Tensor], frames: tf.Tensor, *masks: tf.Tensor | None
-) -> tf.Tensor:
-    """function(frames, *masks), also where T = 0.
-
-    A blank frame goes through it then and is dropped: TensorFlow's convolutions and
-    products give an empty batch other shapes than a full one (2.21, with oneDNN).
-
-    Args:
-      function: of frames and masks, its result [B, T, ...].
-      frames: [B, T, ...].
-      masks: [B, T] or None.
-    """
-    if frames.shape[1]:
-        return function(frames, *masks)
-    length = tf.shape(frames)[1]
-
-    def padded(tensor):
-        missing = [[0, 0], [0, tf.maximum(1 - length, 0)]]
-        return tf.pad(tensor, [*missing, *[[0, 0]] * (len(tensor.shape) - 2)])
-
-    masks = tuple(mask if mask is None else padded(mask) for mask in masks)
-    return function(padded(frames), *masks)[:, :length]
-
-
-def _checked_frames(name, frames, episode):
-    """`frames` as float32 [B, T] of 0 and 1, or None where it is None."""
-    if frames is None:
-        return None
-    frames = tf.cast(tf.convert_to_tensor(frames), tf.float32)
-    expected = tf.TensorShape(tf.convert_to_tensor(episode).shape[:2])
-    if frames.shape.rank != 2 or not frames.shape.is_compatible_with(expected):
-        raise UserError(
-            f"{name} must have one number a frame, shape [B, T] = {tuple(expected)}. "
-            f"Received: shape {tuple(frames.shape)}"
-        )
-    if tf.executing_eagerly() and not tf.reduce_all((frames == 0) | (frames == 1)):
-        raise UserError(
-            f"{name} must hold 0 and 1 alone. Received: {np.unique(frames)[:5]}"
-        )
-    return frames

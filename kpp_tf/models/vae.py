@@ -6,7 +6,8 @@ import tensorflow as tf
 from kpp_tf import noise
 from kpp_tf.layers.gaussian_head import GaussianHead
 from kpp_tf.models import gaussians
-from kpp_tf.models.memory_model import Elbo, MemoryModel
+from kpp_tf.models.elbo import Elbo
+from kpp_tf.models.memory_model import MemoryModel
 
 
 @keras.saving.register_keras_serializable(package="kpp_tf")

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from kpp_tf.models.memory_model import TrainingTerms
+from kpp_tf.models.elbo import TrainingTerms
 
 
 def kl_weight(step: tf.Tensor, warmup_steps: int) -> tf.Tensor:

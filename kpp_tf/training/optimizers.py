@@ -33,45 +33,17 @@ def learning_rate(train_config: ConfigDict) -> CosineDecay:
     )
 
 
-class _Reduced:
-    """For an optimiser whose gradients come summed over the replicas.
-
-    Clipping needs the norm of the whole gradient, so the training step sums first;
-    Keras would sum once more.
-    """
-
-    def _all_reduce_sum_gradients(self, grads_and_vars):
-        return list(grads_and_vars)
-
-
-@keras.saving.register_keras_serializable(package="kpp_tf")
-class Adam(_Reduced, keras.optimizers.Adam):
-    """`keras.optimizers.Adam` on gradients that are summed already."""
-
-
-@keras.saving.register_keras_serializable(package="kpp_tf")
-class AdamW(_Reduced, keras.optimizers.AdamW):
-    """`keras.optimizers.AdamW` on gradients that are summed already."""
-
-
-@keras.saving.register_keras_serializable(package="kpp_tf")
-class Lamb(_Reduced, keras.optimizers.Lamb):
-    """`keras.optimizers.Lamb` on gradients that are summed already.
-
-    Weight decay is decoupled (w -= rate * decay * w before the update), where the
-    publication has it inside the update whose norm is taken.
-    """
-
-
 def decays(variable: keras.Variable) -> bool:
     """Weight decay is for kernels: not for biases, norms, or places of slots."""
     return variable.path.endswith("kernel")
 
 
 _BY_NAME: dict[str, Callable[..., keras.optimizers.Optimizer]] = {
-    "adam": Adam,
-    "adamw": AdamW,
-    "lamb": Lamb,
+    "adam": keras.optimizers.Adam,
+    "adamw": keras.optimizers.AdamW,
+    # Keras decouples Lamb's weight decay (w -= rate * decay * w before the update),
+    # where the publication has it inside the update whose norm is taken.
+    "lamb": keras.optimizers.Lamb,
 }
 
 
@@ -79,6 +51,8 @@ def make_optimizer(
     train_config: ConfigDict, variables: list[keras.Variable]
 ) -> keras.optimizers.Optimizer:
     """The optimiser that `config.train` asks for, its slots created.
+
+    It takes gradients that are summed over the replicas already.
 
     Args:
       train_config: `config.train`; uses `optimizer`, `learning_rate`,
@@ -92,6 +66,9 @@ def make_optimizer(
     if name != "adam":
         arguments["weight_decay"] = train_config.weight_decay
     optimizer = _BY_NAME[name](learning_rate(train_config), **arguments)
+    # Clipping needs the norm of the whole gradient, so the training step sums first;
+    # Keras would sum once more.
+    optimizer._all_reduce_sum_gradients = list
     if name != "adam":
         optimizer.exclude_from_weight_decay([v for v in variables if not decays(v)])
     if train_config.precision == "mixed_float16":

@@ -32,8 +32,6 @@ def make_strategy(
     """
     if name not in NAMES:
         raise UserError(f"--strategy must be one of {NAMES}. Received: {name!r}")
-    if num_cpus < 0:
-        raise UserError(f"--num_cpus must be 0 or more. Received: {num_cpus}")
     if num_cpus and name != "mirrored":
         raise UserError(
             f"--num_cpus goes with --strategy=mirrored. Received: --strategy={name}"

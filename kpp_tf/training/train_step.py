@@ -7,7 +7,7 @@ import tensorflow as tf
 from ml_collections import ConfigDict
 
 from kpp_tf.models import Elbo, MemoryModel
-from kpp_tf.models.memory_model import TrainingTerms
+from kpp_tf.models.elbo import TrainingTerms
 from kpp_tf.training.objective import kl_weight, objective
 from kpp_tf.training.weight_average import WeightAverage
 from kpp_tf.training.written import draw_written

@@ -1,8 +1,4 @@
-"""The trainer: what one call of the training and evaluation loops does.
-
-The shape is Orbit's: a loop has a beginning, steps inside one `tf.function`, and an
-end.
-"""
+"""The trainer: what one call of the training and evaluation loops does."""
 
 import contextlib
 
@@ -136,29 +132,18 @@ class Trainer:
         Returns:
           (metrics, stop): float32 [num_steps, len(METRICS)], and whether any process
           wishes to stop; the same in each of them.
+
+        Raises:
+          UserError: if the workers were not at the same step.
         """
-        self.train_loop_begin()
+        if self._iterator is None:
+            self.move_to(self.step, self.skipped)
         rows, votes = self._train_loop(
             self._iterator,
             tf.constant(self.step, tf.int64),
             tf.constant(num_steps),
             tf.constant([float(stop), float(self.step)]),
         )
-        return self.train_loop_end(rows, votes)
-
-    def train_loop_begin(self) -> None:
-        """Starts the data at the current step, if they are not running."""
-        if self._iterator is None:
-            self.move_to(self.step, self.skipped)
-
-    def train_loop_end(
-        self, rows: tf.Tensor, votes: tf.Tensor
-    ) -> tuple[np.ndarray, bool]:
-        """Waits for the loop's results and counts its steps.
-
-        Raises:
-          UserError: if the workers were not at the same step.
-        """
         rows = rows.numpy()
         stops, mean_step = votes.numpy()
         if mean_step != self.step:

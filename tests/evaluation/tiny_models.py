@@ -3,7 +3,7 @@
 import keras
 import ml_collections
 
-from kpp_tf.config import default, variational_memory_addressing
+from kpp_tf.config import baseline, default
 from kpp_tf.data import Episodes, ImageTable, evaluation_episodes
 from kpp_tf.models import MemoryModel, build_model
 from tests.training import tiny
@@ -30,7 +30,7 @@ def vma() -> MemoryModel:
     networks = {name: small.model[name] for name in ("encoder", "decoder")}
     other = default().unlock()
     other.data = small.data
-    other.model = variational_memory_addressing()
+    other.model = baseline("variational_memory_addressing")
     other.model.update(networks)
     other.model.encoder.shift = "none"
     other.model.address_samples = 0

@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 from kpp_tf.models import Elbo
-from kpp_tf.models.memory_model import TrainingTerms
+from kpp_tf.models.elbo import TrainingTerms
 from kpp_tf.training.objective import kl_weight, objective
 
 

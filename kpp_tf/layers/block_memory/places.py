@@ -1,7 +1,11 @@
 """Where in the memory an image wants to lie: a map on which neighbours are alike."""
 
+import math
+
 import keras
 import tensorflow as tf
+
+from kpp_tf.layers.each_frame import each_frame
 
 NEIGHBOURS = 2
 SPAN = 12.0  # sides of the memory, in units of the Student t kernel
@@ -55,10 +59,8 @@ def coarse_pixels(episode: tf.Tensor) -> tf.Tensor:
       float32 [B, T, F].
     """
     batch, length = tf.unstack(tf.shape(episode)[:2])
-    frames = tf.reshape(episode, [batch * length, *episode.shape[2:]])
-    coarse = tf.nn.avg_pool2d(frames, 2, 2, "SAME")
-    size = coarse.shape[1] * coarse.shape[2] * coarse.shape[3]
-    return tf.reshape(coarse, [batch, length, size])
+    coarse = each_frame(lambda frames: tf.nn.avg_pool2d(frames, 2, 2, "SAME"), episode)
+    return tf.reshape(coarse, [batch, length, math.prod(coarse.shape[2:])])
 
 
 def neighbour_loss(

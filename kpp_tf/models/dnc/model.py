@@ -9,7 +9,9 @@ from kpp_tf import noise
 from kpp_tf.layers.gaussian_head import GaussianHead
 from kpp_tf.models import gaussians
 from kpp_tf.models.dnc.memory import DifferentiableNeuralComputer
-from kpp_tf.models.memory_model import Elbo, MemoryModel, any_length
+from kpp_tf.models.elbo import Elbo
+from kpp_tf.models.frames import any_length
+from kpp_tf.models.memory_model import MemoryModel
 
 
 @keras.saving.register_keras_serializable(package="kpp_tf")
@@ -67,9 +69,7 @@ class GenerativeDNC(MemoryModel):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        self.input_size = input_size
         self.key_size = key_size
-        self.latent_size = latent_size
         self.computer = DifferentiableNeuralComputer(
             num_slots,
             slot_size,

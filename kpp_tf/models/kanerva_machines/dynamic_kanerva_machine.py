@@ -5,9 +5,9 @@ import tensorflow as tf
 
 from kpp_tf import noise
 from kpp_tf.models import gaussians
+from kpp_tf.models.elbo import Elbo
 from kpp_tf.models.kanerva_machines.dynamic_kanerva_memory import DynamicKanervaMemory
 from kpp_tf.models.kanerva_machines.gaussian_memory_model import GaussianMemoryModel
-from kpp_tf.models.memory_model import Elbo
 
 
 @keras.saving.register_keras_serializable(package="kpp_tf")

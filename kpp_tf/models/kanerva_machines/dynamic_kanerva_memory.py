@@ -50,12 +50,9 @@ class DynamicKanervaMemory(GaussianMemoryLayer):
     (TensorShape([2, 4, 3]), TensorShape([2, 4, 4]))
 
     Args:
-      slots: S, rows of the memory.
-      code_size: D, columns of the memory.
+      slots, code_size, noise_scale, prior_scale: see `GaussianMemoryLayer`.
       write_form: "batch" or "sequential".
       write_passes: rounds of addressing and writing of the batch form, at least 1.
-      noise_scale: sigma at the start, over 0.01.
-      prior_scale: square root of the diagonal of U0 at the start.
       weight_scale: sigma_w at the start, over 0.01.
       **kwargs: passed to `keras.layers.Layer`.
 
@@ -119,44 +116,6 @@ class DynamicKanervaMemory(GaussianMemoryLayer):
         """
         return tf.matmul(self.address(matrix, codes), matrix)
 
-    def write_sequential(
-        self,
-        weights: tf.Tensor | None,
-        codes: tf.Tensor,
-        mask: tf.Tensor | None = None,
-    ) -> GaussianMemory:
-        """Posterior by one Bayesian update a frame, in their order.
-
-        Args:
-          weights: float32 [B, T, S]. None addresses each code in the mean of the
-            memory that holds the codes before it.
-          codes: float32 [B, T, D], T known when the graph is traced.
-          mask: float32 [B, T]; frames with 0 are not written. None writes all.
-
-        Returns:
-          The posterior q(M).
-
-        Raises:
-          ValueError: T is not known statically.
-        """
-        if codes.shape[1] is None:
-            raise ValueError(
-                "write_sequential unrolls over frames and needs a static episode "
-                f"length. Received: codes of shape {codes.shape}"
-            )
-        memory = self.prior(tf.shape(codes)[0])
-        for t in range(codes.shape[1]):
-            if weights is None:
-                step = self.address(memory.mean, codes[:, t : t + 1])[:, 0]
-            else:
-                step = weights[:, t]
-            if mask is not None:
-                step = step * mask[:, t, None]
-            memory = linear_gaussian.condition_on_one(
-                memory, step, codes[:, t], self.noise_variance
-            )
-        return memory
-
     def call(
         self, codes: tf.Tensor, frame_mask: tf.Tensor | None = None
     ) -> GaussianMemory:
@@ -168,10 +127,25 @@ class DynamicKanervaMemory(GaussianMemoryLayer):
 
         Returns:
           The posterior q(M | codes).
+
+        Raises:
+          ValueError: the sequential form, and T is not known when the graph is traced.
         """
-        if self.write_form == "sequential":
-            return self.write_sequential(None, codes, frame_mask)
         memory = self.prior(tf.shape(codes)[0])
+        if self.write_form == "sequential":
+            if codes.shape[1] is None:
+                raise ValueError(
+                    "the sequential write unrolls over frames and needs a static "
+                    f"episode length. Received: codes of shape {codes.shape}"
+                )
+            for t in range(codes.shape[1]):
+                step = self.address(memory.mean, codes[:, t : t + 1])[:, 0]
+                if frame_mask is not None:
+                    step = step * frame_mask[:, t, None]
+                memory = linear_gaussian.condition_on_one(
+                    memory, step, codes[:, t], self.noise_variance
+                )
+            return memory
         for _ in range(self.write_passes):
             weights = self.address(memory.mean, codes)
             memory = self.write_batch(weights, codes, frame_mask)

@@ -42,7 +42,6 @@ class GaussianMemoryLayer(keras.layers.Layer):
         super().__init__(**kwargs)
         self.slots = slots
         self.code_size = code_size
-        self.prior_scale = prior_scale
         # Made here and not in build: a memory has a prior before it sees a code.
         self._prior_mean = self.add_weight(
             shape=(slots, code_size),

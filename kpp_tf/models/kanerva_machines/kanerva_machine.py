@@ -6,9 +6,9 @@ import tensorflow as tf
 from kpp_tf import noise
 from kpp_tf.layers.gaussian_head import GaussianHead
 from kpp_tf.models import gaussians
+from kpp_tf.models.elbo import Elbo
 from kpp_tf.models.kanerva_machines.gaussian_memory_model import GaussianMemoryModel
 from kpp_tf.models.kanerva_machines.kanerva_machine_memory import KanervaMachineMemory
-from kpp_tf.models.memory_model import Elbo
 
 
 @keras.saving.register_keras_serializable(package="kpp_tf")

@@ -27,12 +27,9 @@ class KanervaMachineMemory(GaussianMemoryLayer):
     what a write computes.
 
     Args:
-      slots: S, rows of the memory and of the key table.
-      code_size: D, columns of the memory.
+      slots, code_size, noise_scale, prior_scale: see `GaussianMemoryLayer`.
       address_size: columns of the key table A.
       hidden: units of the hidden layer of b.
-      noise_scale: sigma at the start, over 0.01.
-      prior_scale: square root of the diagonal of U0 at the start.
       **kwargs: passed to `keras.layers.Layer`.
     """
 
@@ -47,7 +44,6 @@ class KanervaMachineMemory(GaussianMemoryLayer):
         **kwargs: Any,
     ) -> None:
         super().__init__(slots, code_size, noise_scale, prior_scale, **kwargs)
-        self.address_size = address_size
         self._table = self.add_weight(
             shape=(slots, address_size), initializer="random_normal", name="table"
         )
@@ -84,14 +80,11 @@ class KanervaMachineMemory(GaussianMemoryLayer):
     def call(
         self, keys: tf.Tensor, codes: tf.Tensor, frame_mask: tf.Tensor | None = None
     ) -> GaussianMemory:
-        """Writes an episode by Bayes' rule.
+        """Writes an episode by Bayes' rule: p(M | keys, codes).
 
         Args:
           keys: float32 [B, T, K].
           codes: float32 [B, T, D].
           frame_mask: float32 [B, T], 1 for a real frame, 0 for padding. None: all real.
-
-        Returns:
-          The posterior p(M | keys, codes).
         """
         return self.write_batch(self.weights_of(keys), codes, frame_mask)

@@ -15,11 +15,12 @@ from kpp_tf.layers.block_memory.places import coarse_pixels, neighbour_loss
 from kpp_tf.layers.block_memory.reader import WindowReader
 from kpp_tf.layers.block_memory.writer import BlockWriter, Writing
 from kpp_tf.models import gaussians
+from kpp_tf.models.elbo import Elbo, TrainingTerms
 from kpp_tf.models.kanerva_plus_plus.keys import FAMILIES, Region
 from kpp_tf.models.kanerva_plus_plus.latents import LatentPrior, RelativePosterior
 from kpp_tf.models.kanerva_plus_plus.memory import Memory
 from kpp_tf.models.kanerva_plus_plus.windows import Windows
-from kpp_tf.models.memory_model import Elbo, MemoryModel, TrainingTerms
+from kpp_tf.models.memory_model import MemoryModel
 from kpp_tf.noise import Stream
 
 Reading = tuple[tf.Tensor, tf.Tensor]  # blocks and how much of them is covered

@@ -8,7 +8,8 @@ import tensorflow as tf
 from kpp_tf import noise
 from kpp_tf.layers.gaussian_head import GaussianHead
 from kpp_tf.models import gaussians
-from kpp_tf.models.memory_model import Elbo, MemoryModel
+from kpp_tf.models.elbo import Elbo
+from kpp_tf.models.memory_model import MemoryModel
 from kpp_tf.models.vma import addressing
 
 
@@ -70,8 +71,6 @@ class VariationalMemoryAddressing(MemoryModel):
                 f"Received: {address_samples}"
             )
         self.item_size = item_size
-        self.latent_size = latent_size
-        self.key_size = key_size
         self.address_samples = address_samples
         self.item = keras.layers.Dense(item_size, name="item")
         self.addressing = addressing.VariationalAddressing(key_size, name="addressing")

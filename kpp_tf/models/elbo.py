@@ -1,0 +1,63 @@
+"""What a model says of an episode: the terms of its bound, and those it learns from."""
+
+from typing import NamedTuple
+
+import tensorflow as tf
+
+
+class Elbo(NamedTuple):
+    """Terms of the bound of ln p(X|M), one number an image, in nats.
+
+    Attributes:
+      log_likelihood: E_q[ln p(X|Z, M-hat, Y)], float32 [B, T].
+      kl_latents: E_q KL[q(Z|X) || p(Z|M-hat, Y)], float32 [B, T].
+      kl_keys: KL[q(Y|X) || p(Y)], float32 [B, T].
+      kl_memory: KL of the memory, shared evenly among an episode's images,
+        float32 [B, T]; 0 for a deterministic memory.
+
+    Padded images count 0 in every term.
+    """
+
+    log_likelihood: tf.Tensor
+    kl_latents: tf.Tensor
+    kl_keys: tf.Tensor
+    kl_memory: tf.Tensor
+
+    @classmethod
+    def masked(
+        cls,
+        mask: tf.Tensor | None,
+        log_likelihood: tf.Tensor,
+        kl_latents: tf.Tensor | None = None,
+        kl_keys: tf.Tensor | None = None,
+        kl_memory: tf.Tensor | None = None,
+    ) -> "Elbo":
+        """Terms [B, T] with 0 for padded images, and for a term that is None."""
+        terms = [log_likelihood, kl_latents, kl_keys, kl_memory]
+        zeros = tf.zeros_like(log_likelihood)
+        terms = [zeros if term is None else term for term in terms]
+        if mask is not None:
+            terms = [term * tf.cast(mask, tf.float32) for term in terms]
+        return cls(*terms)
+
+    @property
+    def bound(self) -> tf.Tensor:
+        """-ln p(X|M) <= bound, nats/image [B, T]: lower is better."""
+        kl = self.kl_latents + self.kl_keys + self.kl_memory
+        return kl - self.log_likelihood
+
+
+class TrainingTerms(NamedTuple):
+    """What a model asks training to learn from an episode: N scores of its frames.
+
+    Attributes:
+      elbo: terms [B, N].
+      real: [B, N], 1 for an image and 0 for padding.
+      written: [B, N], 1 where the memory held the image when it was scored.
+      auxiliary: float32 [B, T], nats per image: a loss that is no part of the bound.
+    """
+
+    elbo: Elbo
+    real: tf.Tensor
+    written: tf.Tensor
+    auxiliary: tf.Tensor

@@ -1,0 +1,63 @@
+"""The frames of an episode: how many there are, and what is said of them."""
+
+from collections.abc import Callable
+
+import numpy as np
+import tensorflow as tf
+
+from kpp_tf.errors import UserError
+
+
+def checked_frames(
+    name: str, frames: tf.Tensor | None, episode: tf.Tensor
+) -> tf.Tensor | None:
+    """Numbers that say what frames are, float32 [B, T], or None where they are None.
+
+    Args:
+      name: of them, for messages.
+      frames: one number a frame of `episode`.
+      episode: [B, T, ...].
+
+    Raises:
+      UserError: if they are not [B, T], or (where values are known) hold anything but
+        0 and 1.
+    """
+    if frames is None:
+        return None
+    frames = tf.cast(tf.convert_to_tensor(frames), tf.float32)
+    expected = tf.TensorShape(tf.convert_to_tensor(episode).shape[:2])
+    if frames.shape.rank != 2 or not frames.shape.is_compatible_with(expected):
+        raise UserError(
+            f"{name} must have one number a frame, shape [B, T] = {tuple(expected)}. "
+            f"Received: shape {tuple(frames.shape)}"
+        )
+    if tf.executing_eagerly() and not tf.reduce_all((frames == 0) | (frames == 1)):
+        raise UserError(
+            f"{name} must hold 0 and 1 alone. Received: {np.unique(frames)[:5]}"
+        )
+    return frames
+
+
+def any_length(
+    function: Callable[..., tf.Tensor], frames: tf.Tensor, *masks: tf.Tensor | None
+) -> tf.Tensor:
+    """function(frames, *masks), also where T = 0.
+
+    A blank frame goes through it then and is dropped: TensorFlow's convolutions and
+    products give an empty batch other shapes than a full one (2.21, with oneDNN).
+
+    Args:
+      function: of frames and masks, its result [B, T, ...].
+      frames: [B, T, ...].
+      masks: [B, T] or None.
+    """
+    if frames.shape[1]:
+        return function(frames, *masks)
+    length = tf.shape(frames)[1]
+
+    def padded(tensor):
+        missing = [[0, 0], [0, tf.maximum(1 - length, 0)]]
+        return tf.pad(tensor, [*missing, *[[0, 0]] * (len(tensor.shape) - 2)])
+
+    masks = tuple(mask if mask is None else padded(mask) for mask in masks)
+    return function(padded(frames), *masks)[:, :length]
