@@ -161,9 +161,7 @@ class ModelFlags:
             "workdir", None, "Folder of a training run, to take its model."
         )
         self.pretrained = flags.DEFINE_string(
-            "pretrained",
-            None,
-            "A preset: a name, a folder of one, or hf://user/name.",
+            "pretrained", None, "A preset: a name, a folder of one, or hf://user/name."
         )
         self.which = flags.DEFINE_enum(
             "which", "newest", ["newest", "best"], "Checkpoint of the run to take."

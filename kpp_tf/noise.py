@@ -98,9 +98,7 @@ def _by_row(seeds, shape, salt, draw):
 
     static = [d if isinstance(d, int) else None for d in shape]
     return tf.map_fn(
-        row,
-        checked(seeds),
-        fn_output_signature=tf.TensorSpec(static, tf.float32),
+        row, checked(seeds), fn_output_signature=tf.TensorSpec(static, tf.float32)
     )
 
 

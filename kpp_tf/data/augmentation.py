@@ -87,9 +87,7 @@ def affine(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     zero = tf.zeros_like(turn)
     rows = [xx, xy, x - xx * x - xy * y, yx, yy, y - yx * x - yy * y, zero, zero]
     moved = keras.ops.image.affine_transform(
-        tf.cast(images, tf.float32),
-        tf.stack(rows, axis=1),
-        data_format="channels_last",
+        tf.cast(images, tf.float32), tf.stack(rows, axis=1), data_format="channels_last"
     )
     binary = tf.reduce_all((images == 0) | (images == 255))
     moved = tf.where(binary, 255.0 * tf.cast(moved >= 127.5, tf.float32), moved)

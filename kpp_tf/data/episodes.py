@@ -88,13 +88,7 @@ def training_episodes(
 
 
 def evaluation_episodes(
-    table: ImageTable,
-    data_config: ConfigDict,
-    *,
-    episodes_per_batch: int,
-    seed: int,
-    shard: int = 0,
-    num_shards: int = 1,
+    table: ImageTable, data_config: ConfigDict, *, episodes_per_batch: int, seed: int
 ) -> tf.data.Dataset:
     """One pass over a split, every image exactly once (but see `replacement`).
 
@@ -106,27 +100,21 @@ def evaluation_episodes(
       table: the split.
       data_config: `config.data`; uses `episode_length`, `grouping`, `replacement` and
         `binarize`.
-      episodes_per_batch: B, of all shards together.
+      episodes_per_batch: B.
       seed: chooses the partition, the binarization and the episodes' seeds.
-      shard: which part of every batch to produce.
-      num_shards: number of parts.
 
     Returns:
-      A dataset of `Episodes` of known cardinality, the same for every shard.
+      A dataset of `Episodes` of known cardinality.
 
     Raises:
       UserError: if the config cannot be satisfied; the message says why.
     """
-    rows = _rows(episodes_per_batch, shard, num_shards)
     members = grouping.partition(table, data_config, seed)
-    batches = -(-len(members) // episodes_per_batch)
-    padded = np.full((batches * episodes_per_batch, members.shape[1]), -1, np.int64)
-    padded[: len(members)] = members
-    numbers = np.arange(len(padded)).reshape(batches, num_shards, rows)[:, shard]
-    numbers = numbers.reshape(-1)
+    missing = -len(members) % episodes_per_batch
+    padded = np.pad(members, [[0, missing], [0, 0]], constant_values=-1)
     with tf.device("CPU:0"):
-        dataset = tf.data.Dataset.from_tensor_slices((numbers, padded[numbers]))
-    return _finish(dataset, table, data_config, seed, rows, augment=None)
+        dataset = tf.data.Dataset.from_tensor_slices((np.arange(len(padded)), padded))
+    return _finish(dataset, table, data_config, seed, episodes_per_batch, augment=None)
 
 
 def _rows(batch: int, shard: int, num_shards: int) -> int:

@@ -18,17 +18,11 @@ class GaussianHead(keras.layers.Layer):
     Args:
       size: dimension of the Gaussian.
       initial_stddev: standard deviation at the start, whatever the features.
-      initial_mean_scale: scale of the mean's initial weights; 0 starts the mean at 0.
       min_stddev: floor that keeps KLs finite.
     """
 
     def __init__(
-        self,
-        size: int,
-        initial_stddev: float = 1.0,
-        initial_mean_scale: float = 1.0,
-        min_stddev: float = 1e-4,
-        **kwargs,
+        self, size: int, initial_stddev: float = 1.0, min_stddev: float = 1e-4, **kwargs
     ):
         super().__init__(**kwargs)
         if initial_stddev <= min_stddev:
@@ -37,13 +31,8 @@ class GaussianHead(keras.layers.Layer):
                 f"initial_stddev={initial_stddev}, min_stddev={min_stddev}"
             )
         self.min_stddev = min_stddev
-        initializer = "zeros"
-        if initial_mean_scale:
-            initializer = keras.initializers.VarianceScaling(
-                initial_mean_scale, "fan_in", "truncated_normal"
-            )
         self.mean = keras.layers.Dense(
-            size, kernel_initializer=initializer, name="mean"
+            size, kernel_initializer="lecun_normal", name="mean"
         )
         # softplus(bias) = initial_stddev - min_stddev
         bias = math.log(math.expm1(initial_stddev - min_stddev))

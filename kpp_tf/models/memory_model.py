@@ -26,8 +26,9 @@ Memory = Any
 class MemoryModel(keras.Model, abc.ABC):
     """A generative model with an episodic memory.
 
-    Seeds are int32 [B, 2], one stateless seed an episode: what becomes of an episode
-    depends neither on its place in the batch nor on its neighbours (`kpp_tf.noise`).
+    An `episode` is [B, T, H, W, C] in [0, 1]. `seeds` are int32 [B, 2], one stateless
+    seed an episode: what becomes of it depends neither on its place in the batch nor on
+    its neighbours (`kpp_tf.noise`).
 
     Two numbers say what a frame is. `mask` [B, T] is 1 for a real image and 0 for
     padding at an episode's end; None: all are real. `written` [B, T] is 1 for an image
@@ -89,13 +90,7 @@ class MemoryModel(keras.Model, abc.ABC):
         mask: tf.Tensor | None = None,
         written: tf.Tensor | None = None,
     ) -> Memory:
-        """Writes an episode into a memory, in which no other frame leaves a trace.
-
-        Args:
-          episode: [B, T, H, W, C] in [0, 1].
-          mask: [B, T].
-          written: [B, T].
-        """
+        """The memory of an episode, in which frames not `written` leave no trace."""
         written = self.check_written(episode, mask, written)
         return self.write_embeddings(self.embed(episode, mask, written), written)
 
@@ -185,15 +180,9 @@ class MemoryModel(keras.Model, abc.ABC):
         mask: tf.Tensor | None = None,
         written: tf.Tensor | None = None,
     ) -> tf.Tensor:
-        """Embeddings E = f_enc(X), one a frame.
+        """Embeddings E = f_enc(X), one a frame: [B, T, embedding_size].
 
-        Args:
-          episode: [B, T, H, W, C] in [0, 1].
-          mask: [B, T].
-          written: [B, T]; no embedding depends on another frame that is not written.
-
-        Returns:
-          [B, T, embedding_size].
+        None depends on another frame that is not written.
         """
         written = self.check_written(episode, mask, written)
         return any_length(self.encoder, self.check_episode(episode), written)
@@ -222,14 +211,7 @@ class MemoryModel(keras.Model, abc.ABC):
         mask: tf.Tensor | None = None,
         written: tf.Tensor | None = None,
     ) -> TrainingTerms:
-        """What training learns from: by default each frame once, as `elbo` has it.
-
-        Args:
-          episode: [B, T, H, W, C] in [0, 1].
-          seeds: int32 [B, 2].
-          mask: [B, T].
-          written: [B, T].
-        """
+        """What training learns from: by default each frame once, as `elbo` has it."""
         elbo = self.elbo(episode, seeds, mask, written)
         ones = tf.ones(tf.shape(episode)[:2])
         real = ones if mask is None else mask

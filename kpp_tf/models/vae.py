@@ -34,12 +34,7 @@ class VariationalAutoencoder(MemoryModel):
 
     config_name = "vae"
 
-    def __init__(
-        self,
-        *,
-        latent_size: int,
-        **kwargs,
-    ):
+    def __init__(self, *, latent_size: int, **kwargs):
         super().__init__(**kwargs)
         self.latent_size = latent_size
         if self.encoder.shift != "none":

@@ -10,12 +10,7 @@ from kpp_tf.report.results import ABLATIONS, BOUNDS, Result
 THREE = ("stored", "unseen", "predictive")
 TERMS = ("log_likelihood", "kl_latents", "kl_keys", "kl_memory")
 TERM_TITLES = ("-ln p(x\\|z)", "KL latents", "KL keys", "KL memory")
-MOVES = {
-    "recalled": "0",
-    "quarter_cell": "1/4",
-    "half_cell": "1/2",
-    "one_cell": "1",
-}
+MOVES = {"recalled": "0", "quarter_cell": "1/4", "half_cell": "1/2", "one_cell": "1"}
 SEEN = (0, 1, 2, 3, 4, 5, 9, 10, 19, 31)
 
 _INTRODUCTION = """\

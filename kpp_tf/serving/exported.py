@@ -69,11 +69,7 @@ class Exported:
         return Memory(*(fields[f"memory_{name}"] for name in Memory._fields))
 
     def generate(
-        self,
-        memory: Memory,
-        num_samples: int,
-        seeds: tf.Tensor,
-        temperature: tf.Tensor,
+        self, memory: Memory, num_samples: int, seeds: tf.Tensor, temperature: tf.Tensor
     ) -> tf.Tensor:
         """See `MemoryModel.generate`; the number of images is the export's own.
 

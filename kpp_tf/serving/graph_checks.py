@@ -77,8 +77,7 @@ def _shape_assert(name, shape, received):
     wanted = tf.constant([shape[axis] for axis in fixed], tf.int32)
     sizes = tf.gather(_first(received, len(shape)), tf.constant(fixed, tf.int32))
     right = tf.logical_and(
-        tf.equal(tf.size(received), len(shape)),
-        tf.reduce_all(tf.equal(sizes, wanted)),
+        tf.equal(tf.size(received), len(shape)), tf.reduce_all(tf.equal(sizes, wanted))
     )
     return tf.debugging.Assert(
         right,

@@ -28,10 +28,7 @@ def require_extra() -> None:
 
 
 def write(
-    folder: str | os.PathLike,
-    model: str,
-    offered: Mapping[str, Signature],
-    length: int,
+    folder: str | os.PathLike, model: str, offered: Mapping[str, Signature], length: int
 ) -> Path:
     """Writes one request for each signature and each of `BATCH_SIZES`.
 

@@ -326,9 +326,7 @@ class Controller:
         for name, (before, now) in self.changes.items():
             self.progress.say(f"From here on config.{name} is {now}, before {before}.")
         warning = capacity.warning(
-            trainer.model,
-            self.config.data.episode_length,
-            "--config.model.memory_size",
+            trainer.model, self.config.data.episode_length, "--config.model.memory_size"
         )
         if warning:
             self.progress.say(warning)

@@ -29,21 +29,17 @@ class RunLog:
     Args:
       progress: the terminal.
       pixels: numbers of an image, H W C.
+
+    Attributes:
       metrics: the table on disk, or None in processes that write no files.
       summaries: TensorBoard's, or None.
     """
 
-    def __init__(
-        self,
-        progress: Progress,
-        pixels: int,
-        metrics: "MetricsFile | None" = None,
-        summaries: Summaries | None = None,
-    ):
+    def __init__(self, progress: Progress, pixels: int):
         self.progress = progress
         self.pixels = pixels
-        self.metrics = metrics
-        self.summaries = summaries
+        self.metrics: MetricsFile | None = None
+        self.summaries: Summaries | None = None
 
     def write(self, step: int, rows: np.ndarray, images_per_second: float) -> None:
         """Writes the means of `rows`, float32 [steps, len(METRICS)]."""

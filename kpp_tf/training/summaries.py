@@ -28,11 +28,7 @@ class Summaries:
     """
 
     def __init__(
-        self,
-        workdir: Path,
-        config: ConfigDict,
-        model: MemoryModel,
-        episodes: Episodes,
+        self, workdir: Path, config: ConfigDict, model: MemoryModel, episodes: Episodes
     ):
         self.folder = Path(workdir) / FOLDER
         self.model = model

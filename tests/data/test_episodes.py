@@ -90,17 +90,11 @@ def test_seeds_depend_on_the_number_of_the_episode_alone():
 
 
 @pytest.mark.parametrize("grouping", ["uniform", "class", "consecutive"])
-@pytest.mark.parametrize("num_shards", [1, 2])
-def test_evaluation_covers_every_image_once(grouping, num_shards):
+def test_evaluation_covers_every_image_once(grouping):
     labels = np.repeat(np.arange(5), [9, 10, 11, 7, 13])
     table = toy_table(labels=labels)
     config = toy_config(grouping=grouping)
-    parts = [
-        evaluate(table, config, 4, seed=2, shard=k, num_shards=num_shards)
-        for k in range(num_shards)
-    ]
-    assert len({len(part) for part in parts}) == 1  # Shards stay in step.
-    batches = [batch for part in parts for batch in part]
+    batches = evaluate(table, config, 4, seed=2)
     index = indices(batches)
     mask = np.concatenate([batch.mask for batch in batches])
     images = np.concatenate([batch.images for batch in batches])

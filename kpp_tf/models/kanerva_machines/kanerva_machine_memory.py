@@ -29,7 +29,6 @@ class KanervaMachineMemory(GaussianMemoryLayer):
     Args:
       slots, code_size, noise_scale, prior_scale: see `GaussianMemoryLayer`.
       address_size: columns of the key table A.
-      hidden: units of the hidden layer of b.
       **kwargs: passed to `keras.layers.Layer`.
     """
 
@@ -38,7 +37,6 @@ class KanervaMachineMemory(GaussianMemoryLayer):
         slots: int,
         code_size: int,
         address_size: int,
-        hidden: int = 128,
         noise_scale: float = 1.0,
         prior_scale: float = 1.0,
         **kwargs: Any,
@@ -48,7 +46,7 @@ class KanervaMachineMemory(GaussianMemoryLayer):
             shape=(slots, address_size), initializer="random_normal", name="table"
         )
         self.hidden = keras.layers.Dense(
-            hidden, activation="relu", dtype="float32", name="hidden"
+            128, activation="relu", dtype="float32", name="hidden"
         )
         self.project = keras.layers.Dense(address_size, dtype="float32", name="project")
 

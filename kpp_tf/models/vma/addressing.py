@@ -70,10 +70,7 @@ def uniform_log_prob(support: tf.Tensor) -> tf.Tensor:
 
 
 def exact_terms(
-    log_q: tf.Tensor,
-    log_p: tf.Tensor,
-    log_likelihood: tf.Tensor,
-    kl_latents: tf.Tensor,
+    log_q: tf.Tensor, log_p: tf.Tensor, log_likelihood: tf.Tensor, kl_latents: tf.Tensor
 ) -> AddressedTerms:
     """Sums the address out of the bound.
 

@@ -11,7 +11,7 @@ SLOTS, SIZE, KEY, FRAMES, BATCH = 8, 10, 4, 6, 2
 
 def _layer():
     keras.utils.set_random_seed(0)
-    return KanervaMachineMemory(SLOTS, SIZE, address_size=5, hidden=16)
+    return KanervaMachineMemory(SLOTS, SIZE, address_size=5)
 
 
 def _inputs():
@@ -51,7 +51,7 @@ def test_write_is_the_bayes_rule_of_the_source():
 
 def test_reading_what_was_written_with_little_noise_returns_it():
     keras.utils.set_random_seed(0)
-    layer = KanervaMachineMemory(SLOTS, SIZE, 32, hidden=64, noise_scale=0.011)
+    layer = KanervaMachineMemory(SLOTS, SIZE, 32, noise_scale=0.011)
     keys, codes = _inputs()
     read = layer.read(layer(keys, codes).mean, keys)
     before = layer.read(layer.prior(BATCH).mean, keys)
