@@ -110,11 +110,16 @@ def test_the_folder_describes_the_data_set():
     assert "burda2016importance" in metadata.citation
 
 
-def test_tfds_own_tests_of_a_builder_pass():
+def test_tfds_own_tests_of_a_builder_pass(tmp_path):
     pytest.importorskip("dill", reason="tensorflow_datasets.testing imports dill")
-    from kpp_tf.data.burda_omniglot import burda_omniglot_dataset_builder_test as own
+    _write(tmp_path, _contents()[0])
 
-    suite = unittest.defaultTestLoader.loadTestsFromTestCase(own.BurdaOmniglotTest)
+    class BuilderTest(tfds.testing.DatasetBuilderTestCase):
+        DATASET_CLASS = builder_lib.Builder
+        EXAMPLE_DIR = tmp_path  # the manual folder
+        SPLITS = SIZES
+
+    suite = unittest.defaultTestLoader.loadTestsFromTestCase(BuilderTest)
     result = unittest.TestResult()
     suite.run(result)
     assert result.testsRun > 5
