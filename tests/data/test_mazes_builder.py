@@ -7,7 +7,6 @@ import tensorflow_datasets as tfds
 from kpp_tf import data
 from kpp_tf.data.mazes import episode, load
 from kpp_tf.data.mazes.mazes_dataset_builder import Builder
-from kpp_tf.errors import UserError
 from tests.data.tiny_data import data_config
 from tests.programs import done, tool
 
@@ -72,30 +71,6 @@ def test_mazes_are_a_data_set_of_the_config(written):
 def test_unknown_size(tmp_path):
     with pytest.raises(ValueError, match="Received: 48"):
         load.load("train", str(tmp_path), 48)
-
-
-def test_a_half_written_folder_is_not_taken_for_a_whole_one(tmp_path, monkeypatch):
-    def fail(seed, size, done=[]):  # noqa: B006 counts the calls
-        done.append(seed)
-        if len(done) == 2:
-            raise KeyboardInterrupt
-        return episode.Episode(
-            np.zeros((300, size, size, 3), np.uint8),
-            np.zeros((300, 3), np.float32),
-            np.zeros((156, 156, 3), np.uint8),
-        )
-
-    monkeypatch.setattr(episode, "make_episode", fail)
-    builder = Builder(data_dir=tmp_path, config="32x32", episodes=EPISODES)
-    with pytest.raises(KeyboardInterrupt):
-        builder.download_and_prepare()
-    assert not _folder(tmp_path).exists()
-    # What a killed process leaves behind: TFDS's folder for unfinished work.
-    left = _folder(tmp_path).parent / "incomplete.ABC_1.0.0"
-    left.mkdir(parents=True)
-    (left / "mazes-train.tfrecord-00000-of-00001").write_bytes(b"half")
-    with pytest.raises(UserError, match="make_mazes"):
-        load.load("train", str(tmp_path), 32)
 
 
 @pytest.mark.parametrize(

@@ -64,6 +64,23 @@ def served(folder):
             thread.join()
 
 
+@contextlib.contextmanager
+def opened(chromium, profile, **options):
+    """A browser without a past, which keeps its own things in the folder `profile`."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        context = playwright.chromium.launch_persistent_context(
+            profile,
+            executable_path=chromium,
+            args=FLAGS,
+            reduced_motion="reduce",  # steps of denoising without pauses
+            **options,
+        )
+        yield context
+        context.close()
+
+
 @pytest.fixture(scope="session")
 def address(built):
     with served(built) as address:
@@ -72,19 +89,9 @@ def address(built):
 
 @pytest.fixture(scope="session")
 def browser(chromium, tmp_path_factory):
-    """A browser without a past; its folder goes away with the tests'."""
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        context = playwright.chromium.launch_persistent_context(
-            tmp_path_factory.mktemp("profile"),
-            executable_path=chromium,
-            args=FLAGS,
-            viewport={"width": 1360, "height": 860},
-            reduced_motion="reduce",  # steps of denoising without pauses
-        )
-        yield context
-        context.close()
+    profile = tmp_path_factory.mktemp("profile")
+    with opened(chromium, profile, viewport={"width": 1360, "height": 860}) as browser:
+        yield browser
 
 
 @pytest.fixture

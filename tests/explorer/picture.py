@@ -11,25 +11,21 @@ import tempfile
 from pathlib import Path
 
 from PIL import Image
-from playwright.sync_api import sync_playwright
 
-from tests.explorer.conftest import FLAGS, served
+from tests.explorer.conftest import opened, served
 
 
 def main(folder: Path, out: Path) -> None:
     with (
         served(folder) as address,
         tempfile.TemporaryDirectory() as profile,
-        sync_playwright() as playwright,
-    ):
-        context = playwright.chromium.launch_persistent_context(
+        opened(
+            shutil.which("chromium"),
             profile,
-            executable_path=shutil.which("chromium"),
-            args=FLAGS,
             viewport={"width": 1280, "height": 915},
-            reduced_motion="reduce",
             color_scheme="light",
-        )
+        ) as context,
+    ):
         page = context.new_page()
         page.goto(address)
         page.wait_for_selector("body[data-ready]")
@@ -40,7 +36,6 @@ def main(folder: Path, out: Path) -> None:
         page.wait_for_selector("#results [data-ended]")
         _draw(page)
         page.screenshot(path=out)
-        context.close()
     Image.open(out).convert("RGB").quantize(128).save(out, optimize=True)
 
 
