@@ -13,7 +13,7 @@ from kpp_tf import files, likelihoods, noise, plots
 from kpp_tf.data import SPLITS, Episodes, ImageTable, load_scored
 from kpp_tf.errors import UserError
 from kpp_tf.evaluation import pictures
-from kpp_tf.models import KanervaPlusPlus
+from kpp_tf.models import KanervaPlusPlus, capacity
 from kpp_tf.models.kanerva_plus_plus import Memory
 from kpp_tf.training import checkpoints, workdirs
 from kpp_tf.training.controller import Controller
@@ -100,6 +100,15 @@ def of_preset(
     return ours
 
 
+def check_new(out: str | Path) -> None:
+    """Raises a UserError if there is a memory in the folder `out` already."""
+    if (Path(out) / MEMORY).exists():
+        raise UserError(
+            "there is a memory; move it away or choose another folder. Received: "
+            f"{Path(out) / MEMORY}"
+        )
+
+
 def load(config: ml_collections.ConfigDict, data_dir: str | None = None) -> ImageTable:
     """All images of `config.data.name`, whatever their split."""
     return load_scored(config, ALL, data_dir)
@@ -152,10 +161,7 @@ def with_room(
       count: of images.
       memory_size: S to take in any case; 0 takes the model's, if it is large enough.
     """
-    size = memory_size
-    if not size:
-        blocks = int(np.ceil(np.sqrt(count * model.blocks_per_frame)))
-        size = max(model.memory_size, blocks * model.block_size)
+    size = memory_size or max(model.memory_size, capacity.side_for(model, count))
     return model if size == model.memory_size else model.resized(size)
 
 

@@ -5,7 +5,8 @@ r"""The first five minutes: a shipped model remembers digits, another learns to.
 The preset of binarized MNIST writes 32 digits into a memory, draws what can be done
 with it and exports the generator; then a small model is trained on glyphs that the
 program draws, for about a minute. Each step is the command that one would type, and is
-printed as such. What they made is told on screen and in report.json.
+printed as such. What they made is told on screen and in report.json. What an earlier
+run made in the same folder is kept.
 """
 
 import csv
@@ -47,7 +48,10 @@ def main() -> None:
     started = time.monotonic()
     out = Path(OUT.value)
     digits, training = out / "digits", out / "training"
-    run("remember", f"--images={DIGITS}", f"--preset={PRESET}", f"--out={digits}")
+    if (digits / "exported").exists():
+        print(f"{digits} is there already, and is kept.")
+    else:
+        run("remember", f"--images={DIGITS}", f"--preset={PRESET}", f"--out={digits}")
     run(
         "train",
         f"--config={CONFIG}",

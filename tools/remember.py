@@ -14,7 +14,8 @@ The folder --out then holds memory.npz (`Memory.load` reads it), map.png (each b
 the memory as it is read, and beside it the images at their places), places.json (the
 keys of each image), pictures/ (what is recalled, drawn, zoomed out, denoised, ...),
 exported/<version> (a SavedModel; docs/serving.md says how to ask it with the memory)
-and, where something was trained, model/, the folder of that run.
+and, where something was trained, model/, the folder of that run. A memory that is there
+already is kept: the command stops before it does anything.
 """
 
 import sys
@@ -68,6 +69,7 @@ def _remember() -> None:
     from kpp_tf.serving import saved_model, warmup
 
     out = Path(OUT.value)
+    remember.check_new(out)
     model, config, table = _model_and_images(out / remember.MODEL)
     rows = remember.chosen(table)
     names = table.image_names or [f"{row}" for row in range(len(table))]

@@ -1,7 +1,13 @@
-"""What to say of episodes that a memory cannot hold."""
+"""How many images a memory of blocks holds, and what to say of more."""
 
 import math
 from typing import Any
+
+
+def side_for(model: Any, count: int) -> int:
+    """S of the smallest memory of K++ that holds `count` images: a multiple of P."""
+    blocks = math.ceil(math.sqrt(count * model.blocks_per_frame))
+    return blocks * model.block_size
 
 
 def warning(model: Any, length: int, setting: str = "--memory_size") -> str | None:
@@ -15,9 +21,7 @@ def warning(model: Any, length: int, setting: str = "--memory_size") -> str | No
     capacity = getattr(model, "capacity", None)
     if capacity is None or length <= capacity:
         return None
-    blocks = math.ceil(math.sqrt(length * model.blocks_per_frame))
     return (
         f"WARNING: {length} images do not fit a memory of {capacity}: the later ones "
-        f"take the place of others. {setting}={blocks * model.block_size} holds them "
-        "all."
+        f"take the place of others. {setting}={side_for(model, length)} holds them all."
     )

@@ -134,3 +134,13 @@ def test_a_missing_extra_is_named_before_a_model_is_loaded(folder, module, kind,
     before = f"sys.modules['{module}'] = None"
     line = _refusal("export", RUN, OUT, f"--format={kind}", cwd=folder, before=before)
     assert all(part in line for part in said)
+
+
+def test_a_memory_is_not_written_over(tmp_path):
+    memory = tmp_path / "out" / "memory.npz"
+    memory.parent.mkdir()
+    memory.write_bytes(b"mine")
+    said = _refusal("remember", "--images=nowhere", OUT, cwd=tmp_path)
+    assert "there is a memory" in said and "memory.npz" in said
+    assert memory.read_bytes() == b"mine"
+    assert sorted(tmp_path.rglob("*")) == [memory.parent, memory]
