@@ -82,6 +82,13 @@ class BoxKeys:
         low, high = _edges(region)
         return -tf.reduce_sum(tf.math.log(high - low), axis=[-2, -1])
 
+    def log_ratio(self, region: Region, keys: tf.Tensor) -> tf.Tensor:
+        """ln q(Y|X) - ln p(Y) at any keys: [B, T], minus infinity outside the box."""
+        low, high = _edges(region)
+        share = tfd.Normal(0.0, 1.0).cdf(keys)
+        inside = tf.reduce_all((share >= low) & (share <= high), axis=[-2, -1])
+        return tf.where(inside, self.kl(region, keys, analytic=False), -math.inf)
+
 
 class GaussianKeys:
     """The source's family."""
@@ -108,6 +115,10 @@ class GaussianKeys:
         """KL[q || p] in nats, summed over K and the coordinates: [B, T]."""
         posterior, prior = self.distribution(region), gaussians.standard(3)
         return tf.reduce_sum(gaussians.kl(posterior, prior, keys, analytic), axis=-1)
+
+    def log_ratio(self, region: Region, keys: tf.Tensor) -> tf.Tensor:
+        """ln q(Y|X) - ln p(Y) at any keys: [B, T]."""
+        return self.kl(region, keys, analytic=False)
 
 
 FAMILIES: dict[str, type[BoxKeys] | type[GaussianKeys]] = {

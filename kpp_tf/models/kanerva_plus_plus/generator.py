@@ -1,0 +1,168 @@
+"""From a memory and keys to images: the generator of Kanerva++."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+from tensorflow_probability import distributions as tfd
+
+from kpp_tf import noise
+from kpp_tf.errors import UserError
+from kpp_tf.models import gaussians
+from kpp_tf.models.kanerva_plus_plus.block_model import BlockModel
+from kpp_tf.models.kanerva_plus_plus.memory import Memory
+from kpp_tf.noise import Stream
+
+Reading = tuple[tf.Tensor, tf.Tensor]  # blocks and how much of them is covered
+
+
+class Generator(BlockModel):
+    """y ~ p(Y) = N(0, I),  M-hat = {f_ST(M, y_k)},  z ~ p(Z|M-hat, Y),  x ~ p(X|Z)."""
+
+    def generate(self, memory, num_samples, seeds, temperature=None):
+        seeds = noise.checked(seeds, memory.cells.shape[0])
+        keys = self.draw_keys(num_samples, seeds, temperature)
+        return self.generate_from_keys(memory, keys, seeds, temperature)
+
+    def draw_keys(
+        self, num_samples: int, seeds: tf.Tensor, temperature: tf.Tensor | None = None
+    ) -> tf.Tensor:
+        """Keys from the prior p(Y) = N(0, I): float32 [B, N, K, 3]."""
+        shape = (num_samples, self.blocks_per_frame, 3)
+        drawn = noise.normal(seeds, shape, Stream.KEYS)
+        return gaussians.tempered(drawn, temperature)
+
+    def slot_keys(self) -> tf.Tensor:
+        """Keys that read each block of the memory alone: float32 [G*G, 3]."""
+        return self.windows.slot_keys()
+
+    def latents_at(self, memory: Memory, keys: tf.Tensor) -> tfd.MultivariateNormalDiag:
+        """p(Z|M-hat, Y) at keys [B, N, K, 3]: batch [B, N], event [P*P*L]."""
+        return self._prior(keys, self.reader(memory.cells, memory.coverage, keys))
+
+    def generate_from_keys(
+        self,
+        memory: Memory,
+        keys: tf.Tensor,
+        seeds: tf.Tensor | None = None,
+        temperature: tf.Tensor | None = None,
+    ) -> tf.Tensor:
+        """Images at given keys, the index of three numbers.
+
+        Args:
+          memory: B memories.
+          keys: [B, N, K, 3]: scale, x, y.
+          seeds: int32 [B, 2] for the latents; None takes the mean of p(Z|M-hat).
+          temperature: [B].
+
+        Returns:
+          Mean images in [0, 1]: float32 [B, N, H, W, C].
+
+        Raises:
+          UserError: for a memory or keys that are not this model's, or (where values
+            are known) coverage outside [0, 1], or keys that are no finite numbers.
+        """
+        memory = self.check_memory(memory)
+        prior = self.latents_at(memory, self._checked_keys(keys, memory))
+        latents = prior.mean()
+        if seeds is not None:
+            seeds = noise.checked(seeds, memory.cells.shape[0])
+            latents = gaussians.draw(prior, seeds, Stream.LATENTS, temperature)
+        return self.picture(latents)
+
+    def refine(self, memory, images):
+        embeddings = self._queries(memory, images)
+        blocks = self._nearest_blocks(memory, embeddings)
+        return self.generate_from_keys(memory, tf.gather(self.slot_keys(), blocks))
+
+    def nearness(self, memory: Memory, queries: tf.Tensor) -> tf.Tensor:
+        """How near what each block holds is to what queries would write.
+
+        1 / (1 + the squared distance), which is 1e-30 where nothing is written.
+        `refine` reads where it is largest.
+
+        Args:
+          memory: B memories.
+          queries: [B, T, H, W, C] in [0, 1].
+
+        Returns:
+          float32 [B, T, K, G*G], in [0, 1].
+        """
+        contents = self.writer.contents(self._queries(memory, queries))
+        distance = self._distances(memory, contents)
+        distance += tf.reduce_sum(contents**2, axis=-1, keepdims=True)
+        return 1.0 / (1.0 + tf.maximum(distance, 0.0))
+
+    def _queries(self, memory, queries):
+        memory = self.check_memory(memory)
+        none = tf.zeros(tf.shape(queries)[:2])
+        return self._encode(queries, none, memory.carry)[0]
+
+    def _nearest_blocks(self, memory, embeddings):
+        """Numbers int32 [B, T, K] of the blocks that hold what is nearest to F."""
+        distance = self._distances(memory, self.writer.contents(embeddings))
+        return tf.argmin(distance, axis=-1, output_type=tf.int32)
+
+    def _distances(self, memory, contents):
+        """From what would be written to each block's content: see `distances`."""
+        covers = self.reader.as_blocks(memory.coverage[..., tf.newaxis])
+        held = tf.cast(tf.reduce_max(covers, axis=-1) > 0, tf.float32)
+        stored = self.reader.as_blocks(memory.cells)
+        return distances(contents, stored, held[:, tf.newaxis])
+
+    def _prior(self, keys, reading: Reading):
+        """p(Z|M-hat, Y) over the P*P*L latents of an image: batch [B, T]."""
+        blocks, covered = reading
+        batch, length = tf.unstack(tf.shape(keys)[:2])
+        size, count = self.block_size, self.blocks_per_frame
+        maps = [batch, length, size, size]
+        blocks = tf.reshape(blocks, [-1, count, size**2, self.memory_depth])
+        blocks = tf.transpose(blocks, [0, 2, 1, 3])
+        blocks = tf.reshape(blocks, [*maps, count * self.memory_depth])
+        covered = tf.reshape(covered, [-1, count, size**2])
+        covered = tf.reshape(tf.transpose(covered, [0, 2, 1]), [*maps, count])
+        scales = keys[:, :, tf.newaxis, tf.newaxis, :, 0]
+        breadth = self.reader.breadth(scales) * tf.ones_like(covered)
+        number = tf.math.log1p(covered * self.reader.widths(scales) ** 2)
+        context = tf.concat([covered, breadth, number], axis=-1)
+        context = tf.ensure_shape(context, [None, None, size, size, 3 * count])
+        return over_maps(*self.latent_prior(blocks, context))
+
+    def _checked_keys(self, keys, memory):
+        keys = tf.convert_to_tensor(keys)
+        batch = memory.cells.shape[0]
+        expected = [batch, None, self.blocks_per_frame, 3]
+        if not keys.shape.is_compatible_with(expected):
+            raise UserError(
+                f"keys must be [{batch or 'B'}, N, {self.blocks_per_frame}, 3]. "
+                f"Received: {tuple(keys.shape)}"
+            )
+        if tf.executing_eagerly() and not tf.reduce_all(tf.math.is_finite(keys)):
+            raise UserError("keys must be finite numbers. Received: NaN or infinity")
+        return keys
+
+
+def distances(wanted: tf.Tensor, stored: tf.Tensor, held: tf.Tensor) -> tf.Tensor:
+    """|M_r - F|^2 - |F|^2 for every F and r; huge where nothing is held.
+
+    Args:
+      wanted: F, float32 [B, T, K, C].
+      stored: M, float32 [B, R, C].
+      held: which of them each frame may see, float32 [B, T or 1, R] of 0 and 1.
+
+    Returns:
+      float32 [B, T, K, R].
+    """
+    batch, length, count, size = tf.unstack(tf.shape(wanted))
+    norm = tf.reduce_sum(stored**2, axis=-1)[:, tf.newaxis] + 1e30 * (1 - held)
+    flat = tf.reshape(wanted, [batch, length * count, size])
+    product = tf.matmul(flat, stored, transpose_b=True)
+    product = tf.reshape(product, [batch, length, count, tf.shape(stored)[1]])
+    return norm[:, :, tf.newaxis] - 2 * product
+
+
+def over_maps(mean: tf.Tensor, stddev: tf.Tensor) -> tfd.MultivariateNormalDiag:
+    """A Gaussian over all numbers of maps [B, T, P, P, L]."""
+    batch, length = tf.unstack(tf.shape(mean)[:2])
+    size = mean.shape[2] * mean.shape[3] * mean.shape[4]
+    flat = (tf.reshape(t, [batch, length, size]) for t in (mean, stddev))
+    return gaussians.diagonal(*flat)
