@@ -36,7 +36,7 @@ def test_flops_of_generating_count_the_decoders_products():
     model = tiny_model()
     dense = 2 * 16 + 16 * 16 + 16 * 8 * 8  # latents; second; pixels
     # What was read and its three numbers; second; mean and deviation; the linear way.
-    hidden = model.hidden
+    hidden = model.latent_prior.hidden
     prior = (8 + 3) * hidden + hidden * hidden + 2 * hidden * 2 + 8 * 2
     read = 4 * (8 + 1)
     products = 2 * (dense + prior + read)

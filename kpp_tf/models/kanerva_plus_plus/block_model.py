@@ -1,7 +1,5 @@
 """What Kanerva++ is made of, and how it writes."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -86,7 +84,6 @@ class BlockModel(MemoryModel):
         self.block_size = block_size
         self.blocks_per_frame = blocks_per_frame
         self.latent_size = latent_size
-        self.hidden = hidden
         self.key_family = key_posterior
         self.explored = explored
         self.keys = FAMILIES[key_posterior]()
@@ -121,7 +118,7 @@ class BlockModel(MemoryModel):
         """Images that the memory holds; one more and it forgets (`allocate`)."""
         return self.reader.grid**2 // self.blocks_per_frame
 
-    def resized(self, memory_size: int) -> BlockModel:
+    def resized(self, memory_size: int) -> "BlockModel":
         """A copy with another size of memory; no weight knows S, and all are the same.
 
         Raises:
@@ -231,23 +228,6 @@ class BlockModel(MemoryModel):
         self.encoder.build((None, None, *self.image_shape))
         self.built = True
         self.call(tf.zeros([1, 2, *self.image_shape]))
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "memory_size": self.memory_size,
-            "memory_depth": self.memory_depth,
-            "block_size": self.block_size,
-            "blocks_per_frame": self.blocks_per_frame,
-            "latent_size": self.latent_size,
-            "hidden": self.hidden,
-            "allocation": self.writer.allocation,
-            "finest": self.reader.finest,
-            "scale_low": self.reader.low,
-            "scale_high": self.reader.high,
-            "key_posterior": self.key_family,
-            "explored": self.explored,
-        }
 
     def _written(self, episode, mask, written):
         written = self.check_written(episode, mask, written)

@@ -1,7 +1,5 @@
 """From a memory and keys to images: the generator of Kanerva++."""
 
-from __future__ import annotations
-
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 

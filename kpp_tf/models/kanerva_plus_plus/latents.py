@@ -70,14 +70,6 @@ class LatentPrior(keras.layers.Layer):
         raw = self.stddev(features) + math.log(math.e - 1)
         return restore(mean), restore(MIN_STDDEV + tf.nn.softplus(raw))
 
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "size": self.size,
-            "block_size": self.block_size,
-            "hidden": self.hidden,
-        }
-
 
 @keras.saving.register_keras_serializable(package="kpp_tf")
 class RelativePosterior(keras.layers.Layer):
@@ -137,14 +129,6 @@ class RelativePosterior(keras.layers.Layer):
         features += self.second(features)
         spread = tf.nn.softplus(restore(self.spread(features)) + math.log(math.e - 1))
         return mean + stddev * restore(self.move(features)), stddev * (spread + 1e-3)
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "size": self.size,
-            "block_size": self.block_size,
-            "hidden": self.hidden,
-        }
 
 
 def _layer(size, kernel, name):

@@ -1,7 +1,5 @@
 """Kanerva++: a deterministic memory of blocks, indexed by keys in R^3."""
 
-from __future__ import annotations
-
 import keras
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
