@@ -1,6 +1,6 @@
 """What a wheel holds works where there is no source tree."""
 
-import os
+import functools
 import re
 import shutil
 import subprocess
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.test_repository import ROOT
+from tests.programs import ROOT, python
 
 SOURCES = ("kpp_tf", "tools", "configs")
 FILES = ("pyproject.toml", "setup.py", "README.md", "LICENSE")
@@ -44,19 +44,7 @@ def site(tmp_path_factory):
 @pytest.fixture
 def run(site, tmp_path):
     """Function that runs Python in an empty folder, with the installed package."""
-
-    def run(*arguments):
-        environment = {**os.environ, "PYTHONPATH": str(site)}
-        return subprocess.run(
-            [sys.executable, *map(str, arguments)],
-            env=environment,
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-
-    return run
+    return functools.partial(python, cwd=tmp_path, PYTHONPATH=str(site))
 
 
 def test_the_readmes_snippet_runs(run, site, tmp_path):

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.programs import python
 from tests.serving.tiny_models import LENGTH
 
 pytestmark = pytest.mark.slow
@@ -80,13 +81,7 @@ def _assert_same(got, wanted):
 
 
 def _saved_model_cli(*arguments):
-    module = "tensorflow.python.tools.saved_model_cli"
-    done = subprocess.run(
-        [sys.executable, "-m", module, *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = python("-m", "tensorflow.python.tools.saved_model_cli", *arguments)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

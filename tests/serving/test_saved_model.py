@@ -2,8 +2,6 @@
 
 import io
 import json
-import subprocess
-import sys
 
 import keras
 import numpy as np
@@ -18,6 +16,7 @@ from kpp_tf.serving import saved_model, warmup
 from kpp_tf.serving.comparison import ExportMismatchError
 from kpp_tf.serving.signatures import signatures
 from kpp_tf.serving.specs import example_inputs
+from tests.programs import python
 from tests.serving.tiny_models import LENGTH, NAMES, tiny_config
 
 # Runs where no module of this project can be imported.
@@ -187,9 +186,7 @@ def test_loads_with_tensorflow_alone_and_gives_the_same_bits(
     inputs = requests(model, "serving_default", batch=3)
     source, target = tmp_path / "inputs.npz", tmp_path / "outputs.npz"
     np.savez(source, **{name: value.numpy() for name, value in inputs.items()})
-    arguments = [str(exported.path), str(source), str(target)]
-    command = [sys.executable, "-I", "-c", FOREIGN_PROGRAM, *arguments]
-    finished = subprocess.run(command, capture_output=True, text=True, check=False)
+    finished = python("-I", "-c", FOREIGN_PROGRAM, exported.path, source, target)
     assert finished.returncode == 0, finished.stderr
     expected = offered["serving_default"](**inputs)
     with np.load(target) as outputs:
