@@ -47,6 +47,10 @@ def test_a_frame_takes_its_own_place_and_the_next_one_the_nearest():
     got = allocate(tf.constant(places), np.ones((1, 4)), np.ones((1, 9)), 3)
     # (0.3, 0.2) lies in block 0, which is taken; of 1 and 3 the first is taken too.
     np.testing.assert_array_equal(got, [[0, 1, 8, 3]])
+    # The only free block, however far, comes before a near one that is taken.
+    last = np.eye(9, dtype=np.float32)[8:]
+    got = allocate(tf.zeros([1, 1, 2]), np.ones((1, 1)), last, 3)
+    np.testing.assert_array_equal(got, [[8]])
 
 
 def test_no_frames():
