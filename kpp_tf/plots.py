@@ -28,19 +28,14 @@ def image_grid(images: np.ndarray, pad: int = 2, zoom: int = 1) -> np.ndarray:
             "a grid takes images [rows, columns, H, W, 1 or 3]. Received: shape "
             f"{images.shape}"
         )
-    rows, columns, height, width, _ = images.shape
     shades = np.clip(np.rint(images * 255), 0, 255).astype(np.uint8)
     shades = np.broadcast_to(shades, (*images.shape[:-1], 3))
     shades = shades.repeat(zoom, axis=2).repeat(zoom, axis=3)
-    height, width = height * zoom, width * zoom
-    grid = np.full(
-        (rows * (height + pad) + pad, columns * (width + pad) + pad, 3), 128, np.uint8
-    )
-    for r in range(rows):
-        for c in range(columns):
-            y, x = pad + r * (height + pad), pad + c * (width + pad)
-            grid[y : y + height, x : x + width] = shades[r, c]
-    return grid
+    before, after, none = (pad, 0), (0, pad), (0, 0)
+    tiles = np.pad(shades, [none, none, before, before, none], constant_values=128)
+    # Rows one below the other, then columns side by side.
+    grid = np.concatenate(np.concatenate(tiles, axis=1), axis=1)
+    return np.pad(grid, [after, after, none], constant_values=128)
 
 
 def save_png(path: str | Path, pixels: np.ndarray) -> Path:

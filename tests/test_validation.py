@@ -70,6 +70,6 @@ def test_all_faults_are_named_at_once():
 
 def test_summing_over_all_slots_stays_allowed():
     config = configs.default()
-    config.model = configs.variational_memory_addressing()
+    config.model = configs.baseline("variational_memory_addressing")
     config.model.address_samples = 0
     check(config)

@@ -29,7 +29,7 @@ def trainer():
 
 def test_metrics_are_means_over_the_images_that_count():
     config = tiny.config()
-    config.model = configs.dynamic_kanerva_machine()
+    config.model = configs.baseline("dynamic_kanerva_machine")
     config.model.update(slots=2, code_size=4)
     config.model.encoder = tiny.config().model.encoder
     config.model.decoder = tiny.config().model.decoder
