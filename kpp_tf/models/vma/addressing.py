@@ -15,28 +15,15 @@ References:
 """
 
 import math
-from typing import NamedTuple
 
 import keras
 import tensorflow as tf
 
+from kpp_tf.models.elbo import Elbo
+
 # Log-probability given to slots outside the support: finite, so that products with
 # an exact zero probability stay zero, and far below what float32 can exponentiate.
 _EXCLUDED = -1e9
-
-
-class AddressedTerms(NamedTuple):
-    """Per-image terms of a bound on ln p(x|M), each float32 [B, T], in nats.
-
-    Attributes:
-      log_likelihood: expected ln p(x|z, m_a).
-      kl_latents: what the latent variable costs.
-      kl_address: what the address costs.
-    """
-
-    log_likelihood: tf.Tensor
-    kl_latents: tf.Tensor
-    kl_address: tf.Tensor
 
 
 def address_support(occupied: tf.Tensor, length: int | tf.Tensor) -> tf.Tensor:
@@ -71,7 +58,7 @@ def uniform_log_prob(support: tf.Tensor) -> tf.Tensor:
 
 def exact_terms(
     log_q: tf.Tensor, log_p: tf.Tensor, log_likelihood: tf.Tensor, kl_latents: tf.Tensor
-) -> AddressedTerms:
+) -> Elbo:
     """Sums the address out of the bound.
 
         sum_a q(a|x, M) { E_q(z|x, m_a) ln p(x|z, m_a)
@@ -84,13 +71,14 @@ def exact_terms(
       kl_latents: float32 [B, T, S], KL of the latent variable for each address.
 
     Returns:
-      AddressedTerms; `log_likelihood - kl_latents - kl_address` bounds ln p(x|M).
+      Terms [B, T], `kl_keys` that of the address.
     """
     q = tf.exp(log_q)
-    return AddressedTerms(
+    return Elbo.masked(
+        None,
         log_likelihood=tf.reduce_sum(q * log_likelihood, -1),
         kl_latents=tf.reduce_sum(q * kl_latents, -1),
-        kl_address=tf.reduce_sum(q * (log_q - log_p), -1),
+        kl_keys=tf.reduce_sum(q * (log_q - log_p), -1),
     )
 
 
@@ -117,7 +105,7 @@ def vimco_terms(
     log_p: tf.Tensor,
     log_likelihood: tf.Tensor,
     log_latent_ratio: tf.Tensor,
-) -> AddressedTerms:
+) -> Elbo:
     """Bound from K sampled addresses, differentiable without bias by VIMCO.
 
     With `w_k = p(x|z_k, m_k) p(z_k|m_k) p(a_k) / (q(z_k|x, m_k) q(a_k|x, M))`,
@@ -141,8 +129,8 @@ def vimco_terms(
       log_latent_ratio: float32 [B, T, K], ln q(z_k|x, m_k) - ln p(z_k|m_k).
 
     Returns:
-      AddressedTerms whose bound is L and whose gradient has the expectation of
-      the gradient of E[L].
+      Terms [B, T], `kl_keys` that of the address; their bound is -L, and its gradient
+      has the expectation of the gradient of -E[L].
 
     Raises:
       ValueError: fewer than two samples: the others of one sample do not exist.
@@ -157,16 +145,15 @@ def vimco_terms(
     log_v = tf.nn.log_softmax(log_w, axis=-1)
     v = tf.exp(log_v)
     log_k = tf.math.log(tf.cast(num_samples, log_q.dtype))
-    terms = AddressedTerms(
-        log_likelihood=tf.reduce_sum(v * log_likelihood, -1),
-        kl_latents=tf.reduce_sum(v * log_latent_ratio, -1),
-        kl_address=tf.reduce_sum(v * (log_q - log_p + log_v + log_k), -1),
-    )
+    cost = tf.reduce_sum(v * (log_q - log_p + log_v + log_k), -1)
     signal = tf.stop_gradient(_vimco_learning_signal(log_w))
     surrogate = tf.reduce_sum(signal * log_q, -1)
-    # Adds the score-function gradient and nothing to the value.
-    return terms._replace(
-        kl_address=terms.kl_address - surrogate + tf.stop_gradient(surrogate)
+    return Elbo.masked(
+        None,
+        log_likelihood=tf.reduce_sum(v * log_likelihood, -1),
+        kl_latents=tf.reduce_sum(v * log_latent_ratio, -1),
+        # Adds the score-function gradient and nothing to the value.
+        kl_keys=cost - surrogate + tf.stop_gradient(surrogate),
     )
 
 
