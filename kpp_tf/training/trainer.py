@@ -11,7 +11,7 @@ from kpp_tf.data import ImageTable, evaluation_episodes, training_episodes
 from kpp_tf.errors import UserError
 from kpp_tf.evaluation import bounds
 from kpp_tf.models import MemoryModel, build_model
-from kpp_tf.training import checkpoints, precision, strategies
+from kpp_tf.training import precision, strategies
 from kpp_tf.training.architecture import check_same_architecture
 from kpp_tf.training.optimizers import make_optimizer
 from kpp_tf.training.replicated_model import ReplicatedModel
@@ -95,9 +95,7 @@ class Trainer:
           ArchitectureError: naming what differs.
         """
         check_same_architecture(model, self.model)
-        theirs = checkpoints.weight_names(model)
-        for name, weight in checkpoints.weight_names(self.model).items():
-            weight.assign(theirs[name].numpy())
+        self.model.set_weights(model.get_weights())
         if self.average:
             self.average.restart()
 
