@@ -4,9 +4,11 @@ They survive in the SavedModel, where no Python of this package runs: a server a
 a malformed request with the message instead of a shape error from somewhere within.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import tensorflow as tf
+
+from kpp_tf.serving.specs import Field
 
 # Bounds on what one request may ask for; a server that batches stays below them too.
 MAX_BATCH = 256
@@ -14,26 +16,37 @@ MAX_LENGTH = 1024
 
 
 def checked(
-    value: tf.Tensor,
-    name: str,
-    shape: Sequence[int | None],
-    low: float | None = None,
-    high: float | None = None,
-) -> tf.Tensor:
-    """Returns `value`, once its shape and its numbers have been checked.
+    values: Sequence[tf.Tensor], fields: Mapping[str, Field]
+) -> list[tf.Tensor]:
+    """Returns the inputs of a request, once they have been checked.
 
     Args:
-      value: an input of a signature, float32 or int32.
-      name: what the signature calls it; every message starts with it.
-      shape: expected; None in the first place is the batch (1 to `MAX_BATCH`), None in
+      values: in the order of `fields`.
+      fields: what they must be; every message starts with a name. None in the first
+        place of a shape is the batch (1 to `MAX_BATCH`, the same for all), None in
         another is a length (0 to `MAX_LENGTH`).
-      low: least number allowed.
-      high: greatest number allowed.
 
     Returns:
-      The same tensor, of static shape `shape`; evaluating it raises
+      The same tensors, of the fields' static shapes; evaluating them raises
       InvalidArgumentError where a check fails.
     """
+    values = [
+        _checked(value, name, field)
+        for value, (name, field) in zip(values, fields.items(), strict=True)
+    ]
+    leader, first = tf.shape(values[0])[0], next(iter(fields))
+    asserts = []
+    for value, name in zip(values[1:], list(fields)[1:], strict=True):
+        rows = tf.shape(value)[0]
+        text = f"{name} must have as many rows as {first}. Received rows:"
+        equal = tf.equal(rows, leader)
+        asserts.append(tf.debugging.Assert(equal, [text, rows, "and", leader]))
+    with tf.control_dependencies(asserts):
+        return [tf.identity(value) for value in values]
+
+
+def _checked(value: tf.Tensor, name: str, field: Field) -> tf.Tensor:
+    shape = field.shape
     # A server may feed any shape; behind this op nothing is folded from the static one.
     value = tf.raw_ops.PlaceholderWithDefault(input=value, shape=None)
     received = tf.shape(value)
@@ -45,29 +58,11 @@ def checked(
         asserts.append(_size_assert(name, "length", sizes[1], 0, MAX_LENGTH))
     with tf.control_dependencies(asserts):
         value = tf.identity(value)
-    if value.dtype.is_floating or low is not None:
-        with tf.control_dependencies([_range_assert(name, value, low, high)]):
+    if value.dtype.is_floating or field.low is not None:
+        in_range = _range_assert(name, value, field.low, field.high)
+        with tf.control_dependencies([in_range]):
             value = tf.identity(value)
     return tf.ensure_shape(value, shape)
-
-
-def same_batch(**values: tf.Tensor) -> list[tf.Tensor]:
-    """Returns the tensors in their order, once their batches are known to be equal."""
-    (first, *names), (leader, *others) = values.keys(), values.values()
-    asserts = [
-        tf.debugging.Assert(
-            tf.equal(tf.shape(other)[0], tf.shape(leader)[0]),
-            [
-                f"{name} must have as many rows as {first}. Received rows:",
-                tf.shape(other)[0],
-                "and",
-                tf.shape(leader)[0],
-            ],
-        )
-        for name, other in zip(names, others, strict=True)
-    ]
-    with tf.control_dependencies(asserts):
-        return [tf.identity(value) for value in (leader, *others)]
 
 
 def _shape_assert(name, shape, received):

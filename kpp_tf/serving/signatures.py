@@ -18,7 +18,7 @@ from kpp_tf.errors import UserError
 from kpp_tf.models import KanervaPlusPlus
 from kpp_tf.models.kanerva_plus_plus import Memory
 from kpp_tf.serving.encoded_images import decoded
-from kpp_tf.serving.graph_checks import checked, same_batch
+from kpp_tf.serving.graph_checks import checked
 from kpp_tf.serving.specs import Field
 
 # What is far beyond any use, and would overflow to NaN if it went on.
@@ -72,16 +72,9 @@ class Signature(NamedTuple):
 
         @functools.wraps(self.row)
         def batched(*values):
-            rows = [
-                checked(value, name, field.shape, field.low, field.high)
-                for value, (name, field) in zip(
-                    values, self.inputs.items(), strict=True
-                )
-            ]
-            rows = same_batch(**dict(zip(self.inputs, rows, strict=True)))
             return tf.map_fn(
                 self._one,
-                rows,
+                checked(values, self.inputs),
                 fn_output_signature={
                     name: tf.TensorSpec(field.shape[1:], field.dtype)
                     for name, field in self.outputs.items()
