@@ -12,15 +12,6 @@ import ml_collections
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def of_command(argv: Sequence[str]) -> dict[str, str | None]:
-    """Fields `command` and `git_revision` of a result file.
-
-    Args:
-      argv: e.g. `sys.argv`.
-    """
-    return {"command": portable_command(argv), "git_revision": git_revision()}
-
-
 def config_hash(config: ml_collections.ConfigDict) -> str:
     """The first 12 hexadecimal digits of the config's SHA-256."""
     text = json.dumps(config.to_dict(), sort_keys=True)

@@ -136,7 +136,8 @@ def _measure(model, config, strategy, checkpoint=None) -> None:
         "eval_seed": config.eval.seed,
         "parameters": model.count_params(),
         **_training(config, model.episode_length, checkpoint),
-        **provenance.of_command(sys.argv),
+        "command": provenance.portable_command(sys.argv),
+        "git_revision": provenance.git_revision(),
         **measure.measure(
             model,
             measure.Material(
