@@ -77,20 +77,14 @@ def _trace(tour: list[tuple[int, int]], samples_per_cell: int = 64):
     """
     centres = np.array(tour, np.float64)[:, ::-1] + 0.5
     t = np.arange(samples_per_cell) / samples_per_cell
-    x: list[np.ndarray] = []
-    y: list[np.ndarray] = []
-    heading: list[np.ndarray] = []
-    length: list[np.ndarray] = []
+    pieces = []
+    start = 0.0
 
     def add(px, py, angle, total):
-        start = length[-1][-1] + last_step[0] if length else 0.0
-        x.append(np.broadcast_to(px, t.shape))
-        y.append(np.broadcast_to(py, t.shape))
-        heading.append(np.broadcast_to(angle, t.shape))
-        length.append(start + t * total)
-        last_step[0] = total / samples_per_cell
+        nonlocal start
+        pieces.append(np.broadcast_arrays(px, py, angle, start + t * total))
+        start = pieces[-1][-1][-1] + total / samples_per_cell
 
-    last_step = [0.0]
     before = centres[1] - centres[0]
     angle = np.arctan2(before[1], before[0])
     for here, there in itertools.pairwise(centres[1:]):
@@ -115,7 +109,7 @@ def _trace(tour: list[tuple[int, int]], samples_per_cell: int = 64):
             angle += np.pi
             add(here[0] + ahead * after[0], here[1] + ahead * after[1], angle, 0.5)
         before = after
-    return tuple(np.concatenate(v) for v in (x, y, heading, length))
+    return tuple(np.concatenate(v) for v in zip(*pieces, strict=True))
 
 
 def _smooth(heading: np.ndarray) -> np.ndarray:
