@@ -23,7 +23,7 @@ class PlaceHead(keras.layers.Layer):
       hidden: features of the hidden layer.
     """
 
-    def __init__(self, blocks_per_frame: int, hidden: int = 128, **kwargs):
+    def __init__(self, blocks_per_frame: int, hidden: int = 512, **kwargs):
         super().__init__(autocast=False, **kwargs)
         self.blocks_per_frame = blocks_per_frame
         self.hidden_size = hidden
@@ -70,8 +70,7 @@ def neighbour_loss(
 
     P is even over the pairs of an image and its nearest in feature space; Q falls with
     the distance on the map as a Student t does, q_ij ~ 1 / (1 + (SPAN d_ij)^2). Pairs
-    that are no neighbours repel each other, so that the images fill the map. Only
-    images of one episode make pairs, as only they share a memory.
+    that are no neighbours repel each other, so that the images fill the map.
 
     Reference: van der Maaten, "Learning a parametric embedding by preserving local
     structure", AISTATS 2009, with nearest neighbours in place of perplexities.

@@ -30,8 +30,8 @@ class BlockModel(MemoryModel):
       finest, scale_low, scale_high: of the `WindowReader`.
       key_posterior: family of q(Y|X), "gaussian" (the source's) or "box"; see
         `kpp_tf.models.kanerva_plus_plus.keys`.
-      explored: share of the frames that are not written which read a window of random
-        width about their place in training; see `Windows.explore`.
+      explored: share of the frames, written or not, that read a window of random width
+        about their place in training; see `Windows.explore`.
     """
 
     def __init__(

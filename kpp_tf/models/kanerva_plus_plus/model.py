@@ -68,10 +68,10 @@ class KanervaPlusPlus(Generator):
 
         The bounds of `elbo` with all frames written and of `predictive_elbo` in one
         encoding, so that a step teaches the same images to be stored and to be known,
-        with 0 to T - 1 frames in the memory. Some of the frames that look around read
-        windows of random widths (`Windows.explore`), and the places that images want
-        learn from `neighbour_loss`. Which frames are `written` is
-        nothing that has to be drawn.
+        with 0 to T - 1 frames in the memory. Some of either read windows of random
+        widths (`Windows.explore`), so that a width comes to mean something with the
+        image in the memory, too; and the places that images want learn from
+        `neighbour_loss`. Which frames are `written` is nothing that has to be drawn.
 
         Returns:
           `TrainingTerms` of 2T scores: T recalled, then T predicted.
@@ -81,6 +81,9 @@ class KanervaPlusPlus(Generator):
         embeddings, carry = self._encode(episode, written)
         memory, writing = self._write(embeddings, carry, written)
         region = self.windows.recall(writing.blocks)
+        if self.explored:
+            others = noise.fold_in(seeds, 1)
+            region = self.windows.explore(region, self.explored, others)
         read = self._reading_of(memory)
         stored = self._score(episode, seeds, mask, embeddings, [region], read, True)
         unseen = self._predicted(
@@ -222,14 +225,18 @@ class KanervaPlusPlus(Generator):
         return recall.where(better, around)
 
     def _map_loss(self, episode, writing, real):
-        """How little each episode's map says of who is alike: nats, float32 [B, 1]."""
-        batch = tf.shape(episode)[0]
-        loss = tf.zeros([batch])
+        """How little the map says of who is alike: nats, float32 [B, 1].
+
+        The map is one for all episodes, and images of all of them make pairs: few of
+        one episode are alike.
+        """
+        loss = tf.zeros([1])
         if self.writer.place is not None:
-            features = coarse_pixels(episode)
+            features = _in_one_row(coarse_pixels(episode))
             for k in range(self.blocks_per_frame):
-                loss += neighbour_loss(writing.places[:, :, k], features, real)
-        return loss[:, tf.newaxis] / self.blocks_per_frame
+                places = _in_one_row(writing.places[:, :, k])
+                loss += neighbour_loss(places, features, _in_one_row(real))
+        return tf.fill([tf.shape(episode)[0], 1], loss[0] / self.blocks_per_frame)
 
     def _predicted(
         self, episode, seeds, mask, embeddings, writing, explored, analytic
@@ -308,3 +315,8 @@ def _fullness(memory, frames):
     """Share of the memory that is written, for each frame: [B, T]."""
     share = tf.reduce_mean(memory.coverage, axis=[1, 2])
     return tf.repeat(share[:, tf.newaxis], tf.shape(frames)[1], axis=1)
+
+
+def _in_one_row(frames):
+    """[B, T, ...] to [1, B*T, ...]."""
+    return tf.reshape(frames, [1, -1, *frames.shape[2:]])
