@@ -4,9 +4,6 @@ r"""Kanerva++ on Fashion-MNIST, 256 levels: 3,168 memory floats for 32 images.
         --workdir=runs/fashion --data_dir=DIR \
         --config.train.precision=mixed_bfloat16
 
-14,000 steps of 256 images took 30 minutes on two cores of an AMD EPYC (Zen 5) that
-another training shared. Test bound 3.015 bits/dim.
-
 Bounds are in bits/dim too: compare with models of all 256 levels only.
 """
 

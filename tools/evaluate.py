@@ -126,7 +126,7 @@ def _measure(model, config, strategy, checkpoint=None) -> None:
     results = {
         "data": config.data.name,
         "model": config.model.name,
-        "pretrained": MODEL.pretrained.value,
+        "pretrained": MODEL.pretrained.value and Path(MODEL.pretrained.value).name,
         "split": split,
         "episode_length": length,
         "trained_episode_length": model.episode_length,
