@@ -15,7 +15,7 @@ of one before it in 37 episodes of 100: --config.data.replacement=True.
 
 import ml_collections
 
-from kpp_tf.config import default
+from kpp_tf.config import default, use_dense_networks
 
 
 def get_config() -> ml_collections.ConfigDict:
@@ -27,7 +27,10 @@ def get_config() -> ml_collections.ConfigDict:
     config.data.grouping = "class"
     config.data.episode_length = 10
     config.data.episodes_per_batch = 24
-    config.data.augment = ("class_flip", "affine")
-    config.train.steps = 10_000
+    config.data.augment = ("class_flip",)
+    use_dense_networks(config.model)
+    config.train.steps = 8_000
+    config.train.learning_rate = 4e-3
+    config.train.checkpoint_every = 500
     config.eval.episodes_per_batch = 24
     return config
