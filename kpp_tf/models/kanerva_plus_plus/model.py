@@ -318,5 +318,9 @@ def _fullness(memory, frames):
 
 
 def _in_one_row(frames):
-    """[B, T, ...] to [1, B*T, ...]."""
-    return tf.reshape(frames, [1, -1, *frames.shape[2:]])
+    """[B, T, ...] to [1, N, ...]: those of all replicas, which so train as one."""
+    size = frames.shape[2:]
+    replica = tf.distribute.get_replica_context()
+    if replica is not None and replica.num_replicas_in_sync > 1:
+        frames = replica.all_gather(frames, axis=0)
+    return tf.reshape(frames, [1, -1, *size])
