@@ -6,7 +6,7 @@ r"""Kanerva++ on binarized MNIST (Larochelle): 3,168 memory floats for 32 images
 Compare with bounds on the same fixed binarization only.
 """
 
-from kpp_tf.config import default
+from kpp_tf.config import default, use_dense_networks
 
 
 def get_config():
@@ -15,9 +15,9 @@ def get_config():
     config.data.name = "binarized_mnist"
     config.data.augment = ("nudge",)
     config.data.validation_split = "validation"
-    config.train.steps = 14_000
-    config.train.learning_rate = 4e-3
-    config.train.stored_weight = 3.0
-    config.train.precision = "mixed_bfloat16"
-    config.train.checkpoint_every = 500
+    use_dense_networks(config.model)
+    config.train.steps = 34_000
+    config.train.learning_rate = 3e-3
+    config.train.stored_weight = 2.0
+    config.train.checkpoint_every = 1_000
     return config

@@ -23,7 +23,7 @@ class PlaceHead(keras.layers.Layer):
       hidden: features of the hidden layer.
     """
 
-    def __init__(self, blocks_per_frame: int, hidden: int = 512, **kwargs):
+    def __init__(self, blocks_per_frame: int, hidden: int = 128, **kwargs):
         super().__init__(autocast=False, **kwargs)
         self.blocks_per_frame = blocks_per_frame
         self.hidden_size = hidden
