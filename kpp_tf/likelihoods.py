@@ -24,11 +24,6 @@ def bits_per_dim(nats: float, dims: int) -> float:
     return nats / (dims * math.log(2.0))
 
 
-def nats(bits: float, dims: int) -> float:
-    """Bits a dimension to nats an image: bits * dims * ln 2."""
-    return bits * dims * math.log(2.0)
-
-
 class Likelihood(Protocol):
     """What a decoder's output means.
 

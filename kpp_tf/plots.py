@@ -53,17 +53,12 @@ def save_png(path: str | Path, pixels: np.ndarray) -> Path:
 
 def save_figure(path: str | Path, figure) -> Path:
     """Writes a matplotlib figure as PNG, to a temporary name first, and closes it."""
-    with files.replacing(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=110, bbox_inches="tight")
-    close(figure)
-    return Path(path)
-
-
-def close(figure) -> None:
-    """Frees a matplotlib figure."""
     from matplotlib import pyplot
 
+    with files.replacing(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=110, bbox_inches="tight")
     pyplot.close(figure)
+    return Path(path)
 
 
 def new_figure(rows: int = 1, columns: int = 1, width: float = 5.0, height: float = 4):

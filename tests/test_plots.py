@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from matplotlib import pyplot
 from PIL import Image
 
 from kpp_tf import plots
@@ -48,7 +49,6 @@ def test_a_grey_png_is_a_palette_of_near_shades(tmp_path):
 
 
 def test_a_figure_is_saved_whole_and_closed(tmp_path):
-    from matplotlib import pyplot
 
     figure, _ = plots.new_figure()
     path = plots.save_figure(tmp_path / "curve.png", figure)
@@ -73,4 +73,4 @@ def test_a_cell_has_the_colour_of_its_owner():
     offsets = [points.get_offsets()[0] for points in axis.collections]
     np.testing.assert_allclose(offsets, [[0.5, 0.5], [1.5, 1.5]])
     assert [text.get_text() for text in axis.texts] == ["0", "1"]
-    plots.close(figure)
+    pyplot.close(figure)

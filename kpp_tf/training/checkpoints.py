@@ -8,7 +8,6 @@ from pathlib import Path
 
 import keras
 import ml_collections
-import numpy as np
 import tensorflow as tf
 from absl import logging
 
@@ -315,9 +314,3 @@ def _digest(file: Path) -> str:
         while block := stream.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()
-
-
-def as_arrays(path: str | Path, part: str = "model") -> dict[str, np.ndarray]:
-    """One part of a checkpoint as arrays by key: model, optimizer or average."""
-    reader = tf.train.load_checkpoint(str(path))
-    return {key: reader.get_tensor(key) for key in sorted(_shapes(reader, part))}

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from matplotlib import pyplot
 from PIL import Image
 from scipy import stats
 
-from kpp_tf import plots
 from kpp_tf.evaluation import corruptions, pictures
 from tests.evaluation import shelf, tiny_models
 
@@ -169,7 +169,7 @@ def test_the_memory_map_shows_every_key(batch, blocks):
     np.testing.assert_allclose(places, expected, atol=3 * 5e-4)
     coloured = tf.reduce_any(axis.images[0].get_array() < 1, axis=-1)
     assert np.sum(coloured) == 4 * blocks
-    plots.close(figure)
+    pyplot.close(figure)
 
 
 def test_few_shot_shows_what_was_seen_and_then_draws(model, batch):

@@ -27,6 +27,7 @@ from absl import flags, logging
 
 from kpp_tf import cli
 from kpp_tf.training import checkpoints, local_workers
+from tests.training import tiny
 
 KILLS = flags.DEFINE_integer("kills", 20, "SIGKILLs in one run.", lower_bound=0)
 WORKERS = flags.DEFINE_bool("workers", True, "Try two workers, too.")
@@ -195,7 +196,7 @@ def equal(one: Path, other: Path) -> bool:
     if paths[0].name != paths[1].name:
         return False
     for part in ("model", "optimizer", "average"):
-        a, b = (checkpoints.as_arrays(path, part) for path in paths)
+        a, b = (tiny.arrays_of(path, part) for path in paths)
         if not a or a.keys() != b.keys():
             return False
         if any(a[key].tobytes() != b[key].tobytes() for key in a):

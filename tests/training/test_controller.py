@@ -63,7 +63,7 @@ def _stop_after(controller, step, number=signal.SIGTERM):
 
 def _arrays(workdir):
     path = checkpoints.newest_checkpoint(workdir)
-    parts = [checkpoints.as_arrays(path, p) for p in ("model", "optimizer", "average")]
+    parts = [tiny.arrays_of(path, p) for p in ("model", "optimizer", "average")]
     assert all(parts)
     return {k: v for part in parts for k, v in part.items()}
 

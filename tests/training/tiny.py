@@ -2,6 +2,7 @@
 
 import ml_collections
 import numpy as np
+import tensorflow as tf
 
 from kpp_tf.config import default
 from kpp_tf.data import ImageTable
@@ -47,3 +48,10 @@ def table(count: int = 60, split: str = "train") -> ImageTable:
     return ImageTable(
         images=images, labels=None, levels=2, name="rectangles", split=split
     )
+
+
+def arrays_of(path, part: str) -> dict[str, np.ndarray]:
+    """One part of a checkpoint by key: model, optimizer or average."""
+    reader = tf.train.load_checkpoint(str(path))
+    keys = sorted(reader.get_variable_to_shape_map())
+    return {key: reader.get_tensor(key) for key in keys if key.startswith(f"{part}/")}
