@@ -49,7 +49,6 @@ def test_a_grey_png_is_a_palette_of_near_shades(tmp_path):
 
 
 def test_a_figure_is_saved_whole_and_closed(tmp_path):
-
     figure, _ = plots.new_figure()
     path = plots.save_figure(tmp_path / "curve.png", figure)
     with Image.open(path) as image:

@@ -90,14 +90,13 @@ class LiteModel:
 
     Args:
       content: the file's bytes.
-      num_threads: of the interpreter.
     """
 
-    def __init__(self, content: bytes, num_threads: int = 2):
+    def __init__(self, content: bytes):
         require_extra()
         from ai_edge_litert.interpreter import Interpreter
 
-        self._interpreter = Interpreter(model_content=content, num_threads=num_threads)
+        self._interpreter = Interpreter(model_content=content, num_threads=2)
         names = self._interpreter.get_signature_list()
         self._runners = {n: self._interpreter.get_signature_runner(n) for n in names}
 

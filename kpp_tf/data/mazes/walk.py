@@ -15,6 +15,7 @@ import numpy as np
 RADIUS = 0.5
 # Cells a frame: a walk of 300 frames covers about 24 cells.
 MEAN_SPEED = 0.08
+SAMPLES = 64  # of the path in a cell
 # Radians that the gaze leaves the path by, and frames over which it is smoothed.
 GLANCE = 0.3
 SMOOTHING = 3.0
@@ -69,21 +70,21 @@ def _random_cells(free: np.ndarray, length: float, rng: np.random.Generator):
     return tour
 
 
-def _trace(tour: list[tuple[int, int]], samples_per_cell: int = 64):
+def _trace(tour: list[tuple[int, int]]):
     """Samples the path: positions, headings and length so far.
 
     Turning on the spot counts as `RADIUS` a radian, as on an arc, so that an agent of
     constant speed turns at one rate.
     """
     centres = np.array(tour, np.float64)[:, ::-1] + 0.5
-    t = np.arange(samples_per_cell) / samples_per_cell
+    t = np.arange(SAMPLES) / SAMPLES
     pieces = []
     start = 0.0
 
     def add(px, py, angle, total):
         nonlocal start
         pieces.append(np.broadcast_arrays(px, py, angle, start + t * total))
-        start = pieces[-1][-1][-1] + total / samples_per_cell
+        start = pieces[-1][-1][-1] + total / SAMPLES
 
     before = centres[1] - centres[0]
     angle = np.arctan2(before[1], before[0])
