@@ -8,19 +8,13 @@ import tensorflow as tf
 MIN_STDDEV = 1e-4
 
 
-@keras.saving.register_keras_serializable(package="kpp_tf")
-class LatentPrior(keras.layers.Layer):
-    """Mean and standard deviation of p(Z|M-hat) from the blocks that were read.
-
-        h = f(block, covered, breadth),  mean = W_0 block + W_1 h,  stddev = g(W_2 h)
-
-    with residual convolutions f over the block's cells (dense where it is one cell).
-    The linear way W_0 lets a recalled block reach the decoder from the first step on.
+class _OverMaps(keras.layers.Layer):
+    """Two residual layers over a block's cells, dense where it is one cell.
 
     Args:
       size: L.
       block_size: P.
-      hidden: features of h.
+      hidden: features of the hidden layers.
     """
 
     def __init__(self, size: int, block_size: int, hidden: int, **kwargs):
@@ -31,6 +25,22 @@ class LatentPrior(keras.layers.Layer):
         kernel = 1 if block_size == 1 else 3
         self.first = _layer(hidden, kernel, "first")
         self.second = _layer(hidden, kernel, "second")
+
+
+@keras.saving.register_keras_serializable(package="kpp_tf")
+class LatentPrior(_OverMaps):
+    """Mean and standard deviation of p(Z|M-hat) from the blocks that were read.
+
+        h = f(block, covered, breadth),  mean = W_0 block + W_1 h,  stddev = g(W_2 h)
+
+    with residual convolutions f over the block's cells (dense where it is one cell).
+    The linear way W_0 lets a recalled block reach the decoder from the first step on.
+
+    For the arguments see `_OverMaps`.
+    """
+
+    def __init__(self, size: int, block_size: int, hidden: int, **kwargs):
+        super().__init__(size, block_size, hidden, **kwargs)
         self.linear = keras.layers.Dense(
             size,
             use_bias=False,
@@ -72,7 +82,7 @@ class LatentPrior(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable(package="kpp_tf")
-class RelativePosterior(keras.layers.Layer):
+class RelativePosterior(_OverMaps):
     """q(Z|X, M-hat), relative to the prior N(mu, sigma^2).
 
         q = N(mu + sigma a, (sigma b)^2),   a, b from E, mu and ln sigma.
@@ -84,20 +94,11 @@ class RelativePosterior(keras.layers.Layer):
     Reference: Vahdat, Kautz, "NVAE: A Deep Hierarchical Variational Autoencoder",
     NeurIPS 2020.
 
-    Args:
-      size: L.
-      block_size: P.
-      hidden: features of the hidden layer.
+    For the arguments see `_OverMaps`.
     """
 
     def __init__(self, size: int, block_size: int, hidden: int, **kwargs):
-        super().__init__(autocast=False, **kwargs)
-        self.size = size
-        self.block_size = block_size
-        self.hidden = hidden
-        kernel = 1 if block_size == 1 else 3
-        self.first = _layer(hidden, kernel, "first")
-        self.second = _layer(hidden, kernel, "second")
+        super().__init__(size, block_size, hidden, **kwargs)
         zeros = {"kernel_initializer": "zeros", "dtype": "float32"}
         self.move = keras.layers.Dense(size, name="move", **zeros)
         self.spread = keras.layers.Dense(size, name="spread", **zeros)
