@@ -185,3 +185,9 @@ def test_few_shot_shows_what_was_seen_and_then_draws(model, batch):
         drawn = _cell(grid, 0, column)
         np.testing.assert_array_equal(drawn, _cell(empty, 3, column))
         assert not np.array_equal(drawn, _cell(grid, 3, column))
+    # The wide draws are the gist: nearly one picture. The medium ones have places.
+    from_all, about = (
+        [_cell(grid, 3, length + first + n) for n in range(pictures.DRAWS)]
+        for first in (0, pictures.DRAWS)
+    )
+    assert np.var(from_all, axis=0).sum() < np.var(about, axis=0).sum()
