@@ -185,9 +185,18 @@ def test_few_shot_shows_what_was_seen_and_then_draws(model, batch):
         drawn = _cell(grid, 0, column)
         np.testing.assert_array_equal(drawn, _cell(empty, 3, column))
         assert not np.array_equal(drawn, _cell(grid, 3, column))
-    # The wide draws are the gist: nearly one picture. The medium ones have places.
-    from_all, about = (
-        [_cell(grid, 3, length + first + n) for n in range(pictures.DRAWS)]
-        for first in (0, pictures.DRAWS)
-    )
-    assert np.var(from_all, axis=0).sum() < np.var(about, axis=0).sum()
+
+
+def test_few_shot_draws_from_all_of_the_memory_first(model, batch, monkeypatch):
+    def shade_of_width(self, memory, keys, seeds):
+        shade = self.reader.widths(keys[:, :, 0, 0]) / 20
+        return tf.ones([*shade.shape, *self.image_shape]) * shade[..., None, None, None]
+
+    monkeypatch.setattr(type(model), "generate_from_keys", shade_of_width)
+    grid = pictures.few_shot(model, batch)
+    first = batch.images.shape[1]
+    widest = 2 * model.memory_size
+    for column in range(2 * pictures.DRAWS):
+        width = widest if column < pictures.DRAWS else pictures.MEDIUM
+        drawn = _cell(grid, 3, first + column)
+        np.testing.assert_allclose(drawn, 255 * width / 20, atol=1)
