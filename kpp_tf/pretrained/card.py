@@ -83,6 +83,8 @@ def _training(config, training):
             f"* {training['steps']:,} steps of {images} images in "
             f"{training['seconds'] / 3600:.1f} hours on {training['device']}."
         )
+    if "--init_from" in training.get("command", ""):
+        lines.append("* It started from trained weights: their steps come on top.")
     if training.get("git_revision"):
         lines.append(f"* Revision: {training['git_revision']}.")
     return "\n".join(lines) + "\n"

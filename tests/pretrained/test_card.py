@@ -48,3 +48,11 @@ def test_a_card_has_data_command_hours_figures_limits_and_license():
     assert "| 21.57 +- 0.12 | 41.58 (K++, ICLR 2021) |" in card
     assert "holds 36 images" in card and "in 22% (10% by chance)" in card
     assert "nobody" not in card  # no bound of ours stands beside it
+
+
+def test_a_card_says_that_training_went_on_from_other_weights():
+    said = "started from trained weights"
+    assert said not in text("tiny", _config(), {**METADATA, "training": TRAINING})
+    command = TRAINING["command"] + " --init_from=small"
+    metadata = {**METADATA, "training": {**TRAINING, "command": command}}
+    assert said in text("tiny", _config(), metadata)
