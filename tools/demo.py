@@ -85,7 +85,7 @@ The training was short, {report["training_steps"]:,} steps at \
 {report["images_per_second"]:,.0f} images/s, and shows no more than that it learns:
 {report["test_stored"]:.1f} nats an image that is stored, of test glyphs, and \
 {report["training_unseen"]:.1f} for one that is not, in its last steps.
-The shipped model had a hundred times as many: README.md says what it reached.
+The shipped model had hundreds of times as many: README.md says what it reached.
 {report["seconds"]:.0f} s in all. Wrote {target}.""")
 
 

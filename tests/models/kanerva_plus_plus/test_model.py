@@ -12,13 +12,14 @@ from kpp_tf import noise
 from kpp_tf.layers.block_memory.allocator import block_centres
 from kpp_tf.models import Elbo, KanervaPlusPlus
 from kpp_tf.noise import Stream
-from tests.layer_checks import gradients_of, precision
+from tests.layer_checks import precision
 from tests.models.kanerva_plus_plus import by_numpy
 from tests.models.kanerva_plus_plus.tiny import (
     BATCH,
     BLOCKS,
     COMMON,
     LENGTH,
+    MASK,
     SHAPE,
     assert_same_bits,
     assert_terms,
@@ -27,7 +28,6 @@ from tests.models.kanerva_plus_plus.tiny import (
 )
 
 WRITTEN = np.float32([[1, 0, 1, 1, 0], [0, 1, 0, 0, 1], [1, 1, 1, 1, 1]])
-MASK = np.float32([[1, 1, 1, 0, 0], [1, 0, 0, 0, 0], [1, 1, 1, 1, 1]])
 
 
 def _region(model, held, blocks, features, fullness, places):
@@ -310,156 +310,6 @@ def test_an_empty_memory_is_the_plain_prior(model, episode, seeds):
     np.testing.assert_allclose(means, first, atol=1e-6)
 
 
-def test_prediction_is_the_bound_under_what_came_before(model, seeds):
-    """Column t of the bound under the first t frames; beyond capacity too."""
-    length = model.capacity + 2
-    episode = random_episode(length, 2)
-    episode[:, 3] = episode[:, 1]  # a copy
-    elbo = tf.function(model.elbo)
-    told = model.predictive_elbo(episode, seeds[:2])
-    summed = model.predictive_elbo(episode, seeds[:2], analytic=False)
-    for t in (0, 1, 3, model.capacity, length - 1):
-        written = np.zeros((2, length), np.float32)
-        written[:, :t] = 1
-        memory = model.write(episode, written=written)
-        for got, expected in (
-            (told, elbo(episode, seeds[:2], written=written)),
-            (summed, elbo(episode, seeds[:2], memory=memory, analytic=False)),
-        ):
-            ours, theirs = ([x[:, t] for x in terms] for terms in (got, expected))
-            assert_terms(Elbo(*ours), theirs, rtol=1e-4, atol=2e-3)
-
-
-def test_a_sum_over_keys_costs_no_more_than_one_of_them(model, episode, seeds):
-    """Under a given memory; a frame in it is recalled by the first key of the sum."""
-    written = MASK * (np.arange(LENGTH) < 2)
-    memory = model.write(episode, MASK, written=written)
-    summed = model.elbo(episode, seeds, MASK, memory=memory, analytic=False)
-    recalled = model.elbo(episode, seeds, MASK, written=written, analytic=False)
-    others = noise.fold_in(seeds, 1)
-    around = model.elbo(episode, others, MASK, written=written, analytic=False)
-    told = np.where(written > 0, recalled.bound, around.bound)
-    saved = (told - summed.bound)[MASK > 0]
-    # The wide region covers the fine one, thinly: that share is counted in both.
-    assert np.all(saved > -0.05) and np.any(saved > 1.0)
-    for term in summed:
-        np.testing.assert_array_equal(term.numpy()[MASK == 0], 0)
-
-
-def test_prediction_knows_nothing_of_later_frames(model, seeds):
-    length = model.capacity + 3
-    episode = random_episode(length, 2)
-    expected = model.predictive_elbo(episode, seeds[:2])
-    for t in (1, 2, length - 1):
-        changed = episode.copy()
-        changed[:, t:] = 1 - changed[:, t:]
-        got = model.predictive_elbo(changed, seeds[:2])
-        for name, one, other in zip(got._fields, got, expected, strict=True):
-            np.testing.assert_array_equal(one[:, :t], other[:, :t], err_msg=name)
-        assert np.all(got.log_likelihood[:, t] != expected.log_likelihood[:, t])
-
-
-def test_prediction_learns_from_what_came_before(model, episode, seeds):
-    """Another first frame changes the terms of the others, and their memory alone."""
-    other = episode.copy()
-    other[:, 0] = 1 - other[:, 0]
-    terms = [model.predictive_elbo(e, seeds) for e in (episode, other)]
-    assert np.all(np.any(terms[0].bound[:, 1:] != terms[1].bound[:, 1:], axis=1))
-
-
-@pytest.mark.parametrize("explored", [0.0, 1.0])
-def test_training_scores_every_frame_twice(explored, episode, seeds):
-    model = make_model(**BLOCKS, explored=explored)
-    terms = model.training_terms(episode, seeds, MASK, MASK)
-    stored = Elbo(*(x[:, :LENGTH] for x in terms.elbo))
-    unseen = Elbo(*(x[:, LENGTH:] for x in terms.elbo))
-    for found, expected in (
-        (stored, model.elbo(episode, seeds, MASK)),
-        (unseen, model.predictive_elbo(episode, seeds, MASK)),
-    ):
-        if explored:
-            assert np.all((found.kl_keys != expected.kl_keys) | (MASK == 0))
-        else:
-            assert_terms(found, expected)
-    np.testing.assert_array_equal(terms.real, np.tile(MASK, [1, 2]))
-    np.testing.assert_array_equal(
-        terms.written, np.concatenate([MASK, np.zeros_like(MASK)], axis=1)
-    )
-    # An image that is alone in its episode has its neighbours in others.
-    np.testing.assert_array_equal(terms.auxiliary.numpy() > 0, MASK > 0)
-
-
-@pytest.mark.parametrize("allocation", ["content", "turn"])
-@pytest.mark.parametrize("family", ["box", "gaussian"])
-def test_looking_around_is_cheap_from_the_start(family, allocation, episode, seeds):
-    """All of the memory costs -ln(1 - scale_high), and a place next to nothing."""
-    model = make_model(moved=0, key_posterior=family, allocation=allocation)
-    none = np.zeros((BATCH, LENGTH), np.float32)
-    terms = model.elbo(episode, seeds, written=none)
-    assert np.max(terms.kl_keys) < -np.log(0.3) + 3
-    assert np.max(terms.bound) < 64  # a bit a pixel, and little more
-
-
-def test_dealing_by_turn_has_no_map_to_learn(gaussian, episode, seeds):
-    auxiliary = gaussian.training_terms(episode, seeds).auxiliary
-    np.testing.assert_array_equal(auxiliary, np.zeros((BATCH, LENGTH)))
-
-
-def test_every_weight_learns(model, episode, seeds):
-    """All of them: the bound teaches the rest, the map's loss the places."""
-    weights = model.trainable_variables
-
-    def loss():
-        terms = model.training_terms(episode, seeds)
-        return tf.reduce_mean(terms.elbo.bound) + tf.reduce_mean(terms.auxiliary)
-
-    gradients = gradients_of(loss, weights)
-    for weight, gradient in zip(weights, gradients, strict=True):
-        assert np.all(np.isfinite(gradient)), weight.path
-        assert np.any(gradient != 0), f"{weight.path} does not learn"
-
-
-def test_every_weight_learns_from_the_first_steps_on(episode, seeds):
-    """From the start, where heads are zero: nothing stays there for ever."""
-    model = make_model(moved=0)
-    optimizer = keras.optimizers.Adam(1e-2)
-    weights = model.trainable_variables
-    before = model.get_weights()
-
-    def loss():
-        terms = model.training_terms(episode, seeds)
-        return tf.reduce_mean(terms.elbo.bound) + tf.reduce_mean(terms.auxiliary)
-
-    losses = []
-    for _ in range(3):
-        losses.append(float(loss()))
-        gradients = gradients_of(loss, weights)
-        assert all(np.all(np.isfinite(g)) for g in gradients)
-        pairs = zip(map(tf.constant, gradients), weights, strict=True)
-        optimizer.apply_gradients(pairs)
-    assert losses[-1] < losses[0]
-    for weight, old in zip(model.weights, before, strict=True):
-        assert np.any(weight.numpy() != old), f"{weight.path} did not change"
-
-
-def test_places_learn_from_the_map_alone(box, episode, seeds):
-    places = box.writer.place.trainable_variables
-    known = {id(w) for w in places}
-    others = [w for w in box.trainable_variables if id(w) not in known]
-    with tf.GradientTape(persistent=True) as tape:
-        terms = box.training_terms(episode, seeds)
-        bound = tf.reduce_sum(terms.elbo.bound)
-        loss = tf.reduce_sum(terms.auxiliary)
-    assert all(
-        g is None or np.all(g == 0)
-        for g in tape.gradient(bound, [w.value for w in places])
-    )
-    assert all(
-        g is None or np.all(g == 0)
-        for g in tape.gradient(loss, [w.value for w in others])
-    )
-
-
 def test_same_seed_gives_the_same_bits(model, episode, seeds):
     one, two = (model.elbo(episode, seeds) for _ in range(2))
     assert_same_bits(one, two)
@@ -556,11 +406,3 @@ def test_colour_images(likelihood):
 def test_wrong_arguments_are_named(changes, message):
     with pytest.raises(ValueError, match=message):
         KanervaPlusPlus(**{**COMMON, **changes})
-
-
-def test_bidirectional_frames_cannot_be_predicted(episode, seeds):
-    encoder = {**COMMON["encoder"], "shift": "bidirectional"}
-    model = make_model(encoder=encoder)
-    assert model.elbo(episode, seeds, written=WRITTEN).bound.shape == (BATCH, LENGTH)
-    with pytest.raises(ValueError, match="shift='causal'. Received: .*bidirectional"):
-        model.predictive_elbo(episode, seeds)

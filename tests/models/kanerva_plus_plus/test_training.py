@@ -1,0 +1,110 @@
+"""What K++ asks training to learn: the terms of a step, and that all weights do."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from kpp_tf.models import Elbo
+from tests.layer_checks import gradients_of
+from tests.models.kanerva_plus_plus.tiny import (
+    BATCH,
+    BLOCKS,
+    LENGTH,
+    MASK,
+    assert_terms,
+    make_model,
+)
+
+
+@pytest.mark.parametrize("explored", [0.0, 1.0])
+def test_training_scores_every_frame_twice(explored, episode, seeds):
+    model = make_model(**BLOCKS, explored=explored)
+    terms = model.training_terms(episode, seeds, MASK, MASK)
+    stored = Elbo(*(x[:, :LENGTH] for x in terms.elbo))
+    unseen = Elbo(*(x[:, LENGTH:] for x in terms.elbo))
+    for found, expected in (
+        (stored, model.elbo(episode, seeds, MASK)),
+        (unseen, model.predictive_elbo(episode, seeds, MASK)),
+    ):
+        if explored:
+            assert np.all((found.kl_keys != expected.kl_keys) | (MASK == 0))
+        else:
+            assert_terms(found, expected)
+    np.testing.assert_array_equal(terms.real, np.tile(MASK, [1, 2]))
+    np.testing.assert_array_equal(
+        terms.written, np.concatenate([MASK, np.zeros_like(MASK)], axis=1)
+    )
+    # An image that is alone in its episode has its neighbours in others.
+    np.testing.assert_array_equal(terms.auxiliary.numpy() > 0, MASK > 0)
+
+
+@pytest.mark.parametrize("allocation", ["content", "turn"])
+@pytest.mark.parametrize("family", ["box", "gaussian"])
+def test_looking_around_is_cheap_from_the_start(family, allocation, episode, seeds):
+    """All of the memory costs -ln(1 - scale_high), and a place next to nothing."""
+    model = make_model(moved=0, key_posterior=family, allocation=allocation)
+    none = np.zeros((BATCH, LENGTH), np.float32)
+    terms = model.elbo(episode, seeds, written=none)
+    assert np.max(terms.kl_keys) < -np.log(0.3) + 3
+    assert np.max(terms.bound) < 64  # a bit a pixel, and little more
+
+
+def test_dealing_by_turn_has_no_map_to_learn(gaussian, episode, seeds):
+    auxiliary = gaussian.training_terms(episode, seeds).auxiliary
+    np.testing.assert_array_equal(auxiliary, np.zeros((BATCH, LENGTH)))
+
+
+def test_every_weight_learns(model, episode, seeds):
+    """All of them: the bound teaches the rest, the map's loss the places."""
+    weights = model.trainable_variables
+
+    def loss():
+        terms = model.training_terms(episode, seeds)
+        return tf.reduce_mean(terms.elbo.bound) + tf.reduce_mean(terms.auxiliary)
+
+    gradients = gradients_of(loss, weights)
+    for weight, gradient in zip(weights, gradients, strict=True):
+        assert np.all(np.isfinite(gradient)), weight.path
+        assert np.any(gradient != 0), f"{weight.path} does not learn"
+
+
+def test_every_weight_learns_from_the_first_steps_on(episode, seeds):
+    """From the start, where heads are zero: nothing stays there for ever."""
+    model = make_model(moved=0)
+    optimizer = keras.optimizers.Adam(1e-2)
+    weights = model.trainable_variables
+    before = model.get_weights()
+
+    def loss():
+        terms = model.training_terms(episode, seeds)
+        return tf.reduce_mean(terms.elbo.bound) + tf.reduce_mean(terms.auxiliary)
+
+    losses = []
+    for _ in range(3):
+        losses.append(float(loss()))
+        gradients = gradients_of(loss, weights)
+        assert all(np.all(np.isfinite(g)) for g in gradients)
+        pairs = zip(map(tf.constant, gradients), weights, strict=True)
+        optimizer.apply_gradients(pairs)
+    assert losses[-1] < losses[0]
+    for weight, old in zip(model.weights, before, strict=True):
+        assert np.any(weight.numpy() != old), f"{weight.path} did not change"
+
+
+def test_places_learn_from_the_map_alone(box, episode, seeds):
+    places = box.writer.place.trainable_variables
+    known = {id(w) for w in places}
+    others = [w for w in box.trainable_variables if id(w) not in known]
+    with tf.GradientTape(persistent=True) as tape:
+        terms = box.training_terms(episode, seeds)
+        bound = tf.reduce_sum(terms.elbo.bound)
+        loss = tf.reduce_sum(terms.auxiliary)
+    assert all(
+        g is None or np.all(g == 0)
+        for g in tape.gradient(bound, [w.value for w in places])
+    )
+    assert all(
+        g is None or np.all(g == 0)
+        for g in tape.gradient(loss, [w.value for w in others])
+    )
