@@ -31,8 +31,8 @@ DATA_SETS = {
         NATS,
         "Ours: Larochelle's fixed binarization, official test split. The slides do not "
         "state the binarization, the episode length or the memory size. K++ and the "
-        "VAE were trained in two runs, 24,000 steps and 13,000 more from those "
-        "weights; the tables count the second. K++'s test bound was seen once between, after "
+        "VAE were trained in two runs, 24,000 steps and 13,000 more on top; "
+        "tables count the second. K++'s test bound was seen once between, after "
         "10,000 of them: 20.00.",
     ),
     "omniglot28": DataSet(
