@@ -4,8 +4,11 @@ from kpp_tf.models import MemoryModel
 from kpp_tf.training.checkpoints import ArchitectureError
 from kpp_tf.validation import flatten
 
-# Arguments of models that no weight depends on.
-_FREE = frozenset({"name", "episode_length", "memory_size", "explored"})
+# Arguments of models that no weight depends on: of the scale's prior, the weights see
+# the widths that it gives.
+_FREE = frozenset(
+    {"name", "episode_length", "memory_size", "explored", "scale_low", "scale_high"}
+)
 
 
 def check_same_architecture(given: MemoryModel, wanted: MemoryModel) -> None:

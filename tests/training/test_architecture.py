@@ -18,8 +18,8 @@ def _model(seed=1, **fields):
     return build_model(config)
 
 
-def test_a_trainer_starts_from_the_weights_of_another_memory_size():
-    given = _model(memory_size=3)
+def test_a_trainer_starts_from_weights_of_another_size_of_memory_and_prior():
+    given = _model(memory_size=3, scale_low=0.4)
     trainer = Trainer(tiny.config(ema_decay=0.9), tiny.table())
     before = trainer.model.weights[0].numpy()
     trainer.start_from(given)
@@ -35,7 +35,7 @@ def test_a_trainer_starts_from_the_weights_of_another_memory_size():
     [
         ({"hidden": 16}, "hidden is 16, here 8"),
         # Weights of the same shapes, which mean something else.
-        ({"scale_low": 0.4}, "scale_low is 0.4, here 0.5"),
+        ({"finest": 0.25}, "finest is 0.25, here 0.166"),
         (
             {"encoder": {"shift": "bidirectional"}},
             "encoder.shift is bidirectional, here causal",
