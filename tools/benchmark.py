@@ -4,6 +4,7 @@ r"""Measures speed. Let nothing else run meanwhile.
     python tools/benchmark.py loop                        # the loop's overhead
     python tools/benchmark.py pipeline --config=configs/mnist.py --data_dir=DIR
     python tools/benchmark.py memory                      # K++ and DKM memories alone
+    python tools/benchmark.py size                        # a memory of 1,024 images
     python tools/benchmark.py serving --saved_model=DIR   # latency, throughput; --help
 
 Everything is a median over rounds within one run, printed as a table and, with
@@ -64,6 +65,13 @@ def memory() -> dict:
     return benchmarks.memory_speed(ROUNDS.value)
 
 
+def size() -> dict:
+    """What an image costs in a memory of 1,024 against one of 32, with peak memory."""
+    from kpp_tf.benchmarks.memory_size import memory_size_speed
+
+    return memory_size_speed(CONFIG.value, rounds=ROUNDS.value)
+
+
 def serving() -> dict:
     """Latency and throughput of each signature of an export against the batch size."""
     from kpp_tf.benchmarks import serving as benchmark
@@ -90,7 +98,7 @@ def _table():
     return load_scored(CONFIG.value, CONFIG.value.data.train_split, DATA_DIR.value)
 
 
-COMMANDS = {f.__name__: f for f in (training, loop, pipeline, memory, serving)}
+COMMANDS = {f.__name__: f for f in (training, loop, pipeline, memory, size, serving)}
 
 
 def main(words: list[str]) -> None:

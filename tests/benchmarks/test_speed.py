@@ -5,6 +5,7 @@ import tensorflow as tf
 
 from kpp_tf.benchmarks import speed
 from kpp_tf.benchmarks import training as benchmarks
+from kpp_tf.benchmarks.memory_size import memory_size_speed
 from tests.serving.tiny_models import tiny_model
 from tests.training import tiny
 
@@ -58,3 +59,11 @@ def test_every_benchmark_reports_its_ratios():
     assert pipeline["ratio"] > 0
     memory = benchmarks.memory_speed(rounds=1)
     assert set(memory) == {"kanerva_plus_plus_ms", "dynamic_kanerva_machine_ms"}
+    size = memory_size_speed(config, ((2, 4), (4, 8)), images=8, rounds=1)
+    assert [row["memories"] for row in size["sizes"]] == [2, 1]
+    small, large = size["sizes"]
+    assert size["read_ratio"] == large["read_us"] / small["read_us"] > 0
+    assert size["write_ratio"] == large["write_us"] / small["write_us"] > 0
+    assert all(
+        row["peak_mb"] > 100 and row["write_next_us"] > 0 for row in (small, large)
+    )
