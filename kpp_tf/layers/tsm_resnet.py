@@ -29,6 +29,9 @@ class TSMResNet(keras.layers.Layer):
       embedding_size: features of the embedding E of one frame.
       embedding_side: 1 flattens the last features into one vector a frame; P > 1 keeps
         them as a map of P x P, which they must be.
+      linear: whether E has a linear way from the pixels, too: W x is added, each of the
+        map's cells seeing its own P-th part of the image's sides. What normalisation
+        and strides lose of an image can then be stored all the same.
     """
 
     def __init__(
@@ -39,6 +42,7 @@ class TSMResNet(keras.layers.Layer):
         shift: str = "causal",
         embedding_size: int = 512,
         embedding_side: int = 1,
+        linear: bool = False,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -71,6 +75,11 @@ class TSMResNet(keras.layers.Layer):
         ]
         self.flatten = keras.layers.Flatten(name="flatten")
         self.embed = keras.layers.Dense(embedding_size, name="embed")
+        self.linear: keras.layers.Dense | None = None
+        if linear:
+            self.linear = keras.layers.Dense(
+                embedding_size, use_bias=False, name="linear"
+            )
 
     def build(self, input_shape):
         frames = (None, *input_shape[2:])
@@ -94,6 +103,13 @@ class TSMResNet(keras.layers.Layer):
                 "choose the stem's stride and the stages so. Received: "
                 f"{features[2]} x {features[3]}"
             )
+        if self.linear is not None:
+            if input_shape[2] % side or input_shape[3] % side:
+                raise ValueError(
+                    "a linear way to a map needs images that its side divides. "
+                    f"Received: {input_shape[2]} x {input_shape[3]} and side={side}"
+                )
+            self.linear.build((None, math.prod(input_shape[2:]) // side**2))
 
     @property
     def carry_size(self) -> int:
@@ -138,11 +154,31 @@ class TSMResNet(keras.layers.Layer):
             size = math.prod(last.shape[1:])
             handed_on.append(tf.reshape(tf.cast(last, tf.float32), [batch, size]))
             features = block(features, written=written, carry=part)
-        return each_frame(self._embedding, features), tf.concat(handed_on, axis=1)
+        embeddings = each_frame(self._embedding, features)
+        if self.linear is not None:
+            parts = each_frame(self._parts, episode)
+            embeddings += each_frame(self.linear, parts)
+        return embeddings, tf.concat(handed_on, axis=1)
 
     def _stem(self, frames):
-        # Centred at zero, as the initialisers expect.
-        return tf.nn.relu(self.stem_norm(self.stem(2.0 * frames - 1.0)))
+        return tf.nn.relu(self.stem_norm(self.stem(_centred(frames))))
+
+    def _parts(self, frames):
+        """What each cell of the map sees of the pixels, in one row."""
+        frames = _centred(frames)
+        side = self.embedding_side
+        if side == 1:
+            return self.flatten(frames)
+        _, height, width, channels = frames.shape
+        cell = [height // side, width // side, channels]
+        parts = tf.reshape(frames, [-1, side, cell[0], side, cell[1], channels])
+        parts = tf.transpose(parts, [0, 1, 3, 2, 4, 5])
+        return tf.reshape(parts, [-1, side, side, math.prod(cell)])
 
     def _embedding(self, frames):
         return self.embed(self.flatten(frames) if self.embedding_side == 1 else frames)
+
+
+def _centred(frames):
+    """At zero, as the initialisers expect."""
+    return 2.0 * frames - 1.0

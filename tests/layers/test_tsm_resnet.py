@@ -58,16 +58,42 @@ def test_each_block_looks_one_frame_further(episode, shift, before, after):
         np.testing.assert_array_equal(seen, expected)
 
 
-@pytest.mark.parametrize("shift", ["bidirectional", "none"])
-def test_fulfils_the_layer_contract(episode, shift, tmp_path):
+@pytest.mark.parametrize(
+    ("shift", "linear"), [("bidirectional", True), ("none", False)]
+)
+def test_fulfils_the_layer_contract(episode, shift, linear, tmp_path):
     check_layer(
-        lambda: TSMResNet(**SMALL, shift=shift),
+        lambda: TSMResNet(**SMALL, shift=shift, linear=linear),
         (episode,),
         ((*SHAPE[:2], 6),),
         tmp_path,
     )
 
 
+@pytest.mark.parametrize("side", [1, 2])
+def test_a_linear_way_adds_each_cells_own_pixels(episode, side):
+    """Against numpy in float64; SMALL's last features are 2 x 2."""
+    encoder = TSMResNet(**SMALL, embedding_side=side, linear=True)
+    encoder(episode)
+    perturb(encoder)
+    kernel = encoder.linear.kernel.numpy().astype(np.float64)
+    with_it = encoder(episode).numpy()
+    encoder.linear.kernel.assign(tf.zeros_like(encoder.linear.kernel))
+    added = with_it - encoder(episode).numpy()
+    pixels = 2 * episode.astype(np.float64) - 1
+    part = SHAPE[2] // side
+    for row in range(side):
+        for column in range(side):
+            rows = slice(part * row, part * (row + 1))
+            columns = slice(part * column, part * (column + 1))
+            own = pixels[:, :, rows, columns].reshape(*SHAPE[:2], -1)
+            found = added if side == 1 else added[:, :, row, column]
+            np.testing.assert_allclose(found, own @ kernel, rtol=1e-4, atol=1e-4)
+
+
 def test_wrong_arguments_are_named():
     with pytest.raises(ValueError, match=r"Received: widths=\(8, 8\), blocks=\(1,\)"):
         TSMResNet((8, 8), (1,))
+    encoder = TSMResNet((8,), (1,), stem_stride=5, embedding_side=2, linear=True)
+    with pytest.raises(ValueError, match="Received: 9 x 9 and side=2"):
+        encoder.build((1, 1, 9, 9, 1))
