@@ -28,9 +28,7 @@ def get_config():
     config.data.augment = ("nudge",)
     config.data.validation_split = "validation"
     use_dense_networks(config.model)
-    # Most images want one block or all of the memory.
-    config.model.scale_low = 0.46
-    config.model.scale_high = 0.53
+    config.model.encoder.linear = False  # not yet in the weights that ship
     config.train.steps = 42_000
     config.train.learning_rate = 2e-3
     config.train.stored_weight = 1.3

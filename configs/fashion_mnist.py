@@ -18,6 +18,6 @@ def get_config():
     config.model.likelihood = "logistic_mixture:2"
     # Six parameters a pixel: at 1,024 the weights would no longer fit in 8 MB.
     use_dense_networks(config.model, hidden=544)
-    config.train.learning_rate = 1.5e-3
-    config.train.steps = 14_000
+    config.train.steps = 8_000
+    config.train.checkpoint_every = 1_000
     return config

@@ -7,7 +7,7 @@ r"""Kanerva++ on Omniglot, 28x28, binary: 3,168 memory floats for 32 images.
 Alphabets of the test split are new; Burda's version is burda_omniglot.py.
 """
 
-from kpp_tf.config import default
+from kpp_tf.config import default, use_dense_networks
 
 
 def get_config():
@@ -15,5 +15,9 @@ def get_config():
     config = default()
     config.data.name = "omniglot28"
     config.data.augment = ("shift", "flip")
-    config.train.steps = 5_000
+    use_dense_networks(config.model)
+    config.train.steps = 9_000
+    config.train.learning_rate = 3e-3
+    config.train.kl_warmup_steps = 1_000  # after 200 the latents had collapsed
+    config.train.checkpoint_every = 1_000
     return config

@@ -136,8 +136,9 @@ def kanerva_plus_plus() -> ml_collections.ConfigDict:
     model.hidden = 512
     model.allocation = "content"  # content, turn
     model.finest = 1 / 6  # blocks
-    model.scale_low = 0.5  # share of the prior of scales that reads one block
-    model.scale_high = 2 / 3  # and up to which it does not read all
+    # Most images want one block of the memory or all of it.
+    model.scale_low = 0.46  # share of the prior of scales that reads one block
+    model.scale_high = 0.53  # and up to which it does not read all
     model.key_posterior = "box"  # gaussian, box
     model.explored = 0.25
     model.encoder = encoder()

@@ -131,7 +131,7 @@ def memory_speed(rounds: int = 5) -> dict:
     """
     codes = tf.random.stateless_normal([32, 32, 100], [0, 1])
     kanerva = DynamicKanervaMemory(32, 100, "batch", write_passes=2)
-    reader = WindowReader(6, block_size=1, finest=1 / 6, low=0.5, high=2 / 3)
+    reader = WindowReader(6, block_size=1, finest=1 / 6, low=0.46, high=0.53)
     writer = BlockWriter(reader, 87, blocks_per_frame=1, allocation="content")
     windows = Windows(reader, blocks_per_frame=1, tails=False)
     cells, coverage = tf.zeros([32, 6, 6, 87]), tf.zeros([32, 6, 6])
