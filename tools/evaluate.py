@@ -191,11 +191,14 @@ def _training(config, trained_length, checkpoint) -> dict:
     """What is known of how the weights came about."""
     import shlex
 
-    from kpp_tf import files, provenance
+    from kpp_tf import files, pretrained, provenance
     from kpp_tf.training import checkpoints, workdirs
 
     steps = config.train.steps  # a pretrained model is that of a finished run
-    about = {}
+    summary = {}
+    if MODEL.pretrained.value is not None:
+        folder = pretrained.find(MODEL.pretrained.value)
+        summary = files.read_json(folder / pretrained.METADATA).get("training", {})
     if MODEL.workdir.value is not None:
         folder = Path(MODEL.workdir.value)
         if checkpoint is None:
@@ -205,9 +208,12 @@ def _training(config, trained_length, checkpoint) -> dict:
         steps = checkpoints.checkpoint_step(checkpoint)
         if (folder / workdirs.SUMMARY).exists():
             summary = files.read_json(folder / workdirs.SUMMARY, "command", "seconds")
-            command = shlex.split(summary["command"])
-            about["train_command"] = provenance.portable_command(command)
-            about["hours"] = round(summary["seconds"] / 3600, 2)
+    about = {}
+    if "command" in summary:
+        command = shlex.split(summary["command"])
+        about["train_command"] = provenance.portable_command(command)
+    if "seconds" in summary:
+        about["hours"] = round(summary["seconds"] / 3600, 2)
     images = steps * config.data.episodes_per_batch * trained_length
     return {"step": steps, "images_seen": images, **about}
 

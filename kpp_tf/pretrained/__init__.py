@@ -9,6 +9,14 @@ the weights in half precision, in Keras' own layout. None of them holds code.
 """
 
 from kpp_tf.pretrained.places import FOLDER, find, names
-from kpp_tf.pretrained.preset import restore_weights, save, write_card
+from kpp_tf.pretrained.preset import METADATA, restore_weights, save, write_card
 
-__all__ = ["FOLDER", "find", "names", "restore_weights", "save", "write_card"]
+__all__ = [
+    "FOLDER",
+    "METADATA",
+    "find",
+    "names",
+    "restore_weights",
+    "save",
+    "write_card",
+]

@@ -166,6 +166,7 @@ def test_a_run_is_published_evaluated_and_reported(run, tmp_path):
     assert "from 1 files under results" in process.stderr
     report = (tmp_path / "RESULTS.md").read_text()
     assert "python tools/evaluate.py --pretrained=models/small" in report
+    assert results["hours"] >= 0 and results["train_command"] in report
     assert str(tmp_path) not in report
 
 
