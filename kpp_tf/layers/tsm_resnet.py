@@ -104,10 +104,11 @@ class TSMResNet(keras.layers.Layer):
                 f"{features[2]} x {features[3]}"
             )
         if self.linear is not None:
-            if input_shape[2] % side or input_shape[3] % side:
+            height, width = input_shape[2:4]
+            if side > 1 and (height != width or height % side):
                 raise ValueError(
-                    "a linear way to a map needs images that its side divides. "
-                    f"Received: {input_shape[2]} x {input_shape[3]} and side={side}"
+                    "a linear way to a map needs square images that its side divides. "
+                    f"Received: {height} x {width} and side={side}"
                 )
             self.linear.build((None, math.prod(input_shape[2:]) // side**2))
 
@@ -166,14 +167,9 @@ class TSMResNet(keras.layers.Layer):
     def _parts(self, frames):
         """What each cell of the map sees of the pixels, in one row."""
         frames = _centred(frames)
-        side = self.embedding_side
-        if side == 1:
+        if self.embedding_side == 1:
             return self.flatten(frames)
-        _, height, width, channels = frames.shape
-        cell = [height // side, width // side, channels]
-        parts = tf.reshape(frames, [-1, side, cell[0], side, cell[1], channels])
-        parts = tf.transpose(parts, [0, 1, 3, 2, 4, 5])
-        return tf.reshape(parts, [-1, side, side, math.prod(cell)])
+        return tf.nn.space_to_depth(frames, frames.shape[1] // self.embedding_side)
 
     def _embedding(self, frames):
         return self.embed(self.flatten(frames) if self.embedding_side == 1 else frames)
