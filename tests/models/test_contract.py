@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from kpp_tf import noise
 from kpp_tf.errors import UserError
+from tests.layer_checks import precision
 from tests.models.tiny_models import BATCH, LENGTH, MODELS, SHAPE
 
 MASK = np.float32([[1, 1, 1, 0, 0]] * BATCH)
@@ -33,6 +34,16 @@ def test_terms_are_finite_numbers_an_image(model, episode, seeds):
         for term in model.elbo(episode, seeds, analytic=analytic):
             assert term.shape == (BATCH, LENGTH) and term.dtype == tf.float32
             assert np.all(np.isfinite(term))
+
+
+def test_mixed_precision_keeps_the_bound_in_float32(name, model, episode, seeds):
+    with precision("mixed_bfloat16"):
+        mixed = MODELS[name]()
+    mixed.set_weights(model.get_weights())
+    assert mixed.encoder.compute_dtype == "bfloat16"
+    got, expected = (m.elbo(episode, seeds) for m in (mixed, model))
+    assert all(term.dtype == tf.float32 for term in got)
+    np.testing.assert_allclose(np.mean(got.bound), np.mean(expected.bound), rtol=0.05)
 
 
 def test_a_graph_agrees_and_every_weight_learns(name, model, episode, seeds):

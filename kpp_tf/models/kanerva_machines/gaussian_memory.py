@@ -42,15 +42,18 @@ class GaussianMemoryLayer(keras.layers.Layer):
         super().__init__(**kwargs)
         self.slots = slots
         self.code_size = code_size
-        # Made here and not in build: a memory has a prior before it sees a code.
+        # Made here and not in build: a memory has a prior before it sees a code. Not
+        # cast by a model of mixed precision either.
         self._prior_mean = self.add_weight(
             shape=(slots, code_size),
             initializer=keras.initializers.RandomNormal(stddev=1.0),
+            autocast=False,
             name="prior_mean",
         )
         self._prior_log_variance = self.add_weight(
             shape=(slots,),
             initializer=keras.initializers.Constant(2.0 * math.log(prior_scale)),
+            autocast=False,
             name="prior_log_variance",
         )
         self._noise = self._add_scale(noise_scale, "noise")
@@ -61,7 +64,10 @@ class GaussianMemoryLayer(keras.layers.Layer):
             raise ValueError(f"{name} must start over {MIN_SCALE}. Received: {value}")
         start = math.log(math.expm1(value - MIN_SCALE))
         return self.add_weight(
-            shape=(), initializer=keras.initializers.Constant(start), name=name
+            shape=(),
+            initializer=keras.initializers.Constant(start),
+            autocast=False,
+            name=name,
         )
 
     @staticmethod

@@ -43,7 +43,10 @@ class KanervaMachineMemory(GaussianMemoryLayer):
     ) -> None:
         super().__init__(slots, code_size, noise_scale, prior_scale, **kwargs)
         self._table = self.add_weight(
-            shape=(slots, address_size), initializer="random_normal", name="table"
+            shape=(slots, address_size),
+            initializer="random_normal",
+            autocast=False,
+            name="table",
         )
         self.hidden = keras.layers.Dense(
             128, activation="relu", dtype="float32", name="hidden"

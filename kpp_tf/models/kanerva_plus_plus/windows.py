@@ -52,6 +52,7 @@ class Windows(keras.layers.Layer):
             self.recall_width = self.add_weight(
                 shape=(3,),
                 initializer=keras.initializers.Constant(-1.5),
+                autocast=False,  # within a model of mixed precision, too
                 name="recall_width",
             )
         self.built = True

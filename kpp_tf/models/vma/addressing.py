@@ -202,6 +202,7 @@ class VariationalAddressing(keras.layers.Layer):
             name="log_scale",
             shape=(),
             dtype="float32",
+            autocast=False,
             initializer=keras.initializers.Constant(math.log(self.initial_scale)),
         )
 

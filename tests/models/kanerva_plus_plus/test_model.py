@@ -349,10 +349,11 @@ def test_config_holds_every_argument(model):
     assert json.dumps(again.get_config()) == json.dumps(config)
 
 
-def test_mixed_precision_keeps_memory_keys_and_bound_in_float32(episode, seeds):
-    single = make_model(**BLOCKS)
+@pytest.mark.parametrize("family", ["box", "gaussian"])
+def test_mixed_precision_keeps_memory_keys_and_bound_in_float32(episode, seeds, family):
+    single = make_model(**BLOCKS, key_posterior=family)
     with precision("mixed_bfloat16"):
-        mixed = make_model(**BLOCKS)
+        mixed = make_model(**BLOCKS, key_posterior=family)
     mixed.set_weights(single.get_weights())
     assert mixed.encoder.compute_dtype == mixed.compute_dtype == "bfloat16"
     got, expected = (
