@@ -11,6 +11,9 @@ Training characters are mirrored and turned into eight classes each; those of th
 are not. Whole alphabets of the training file are held out as `validation`. Generative
 Matching Networks draw an episode's images with replacement, so that the tenth is a copy
 of one before it in 37 episodes of 100: --config.data.replacement=True.
+
+The weights that ship, `few_shot_omniglot`, are of this command with
+--config.train.precision=mixed_bfloat16: 24 minutes on two cores of an AMD EPYC (Zen 4).
 """
 
 import ml_collections
@@ -29,8 +32,8 @@ def get_config() -> ml_collections.ConfigDict:
     config.data.episodes_per_batch = 24
     config.data.augment = ("class_flip",)
     use_dense_networks(config.model)
-    # What counts here is to know: storing learns faster with the linear way, and took
-    # 4 nats of the images not seen from the first 700 steps.
+    # To know is what counts here, and the linear way is for storing: with it, images
+    # not seen stood 4 nats higher after 700 steps.
     config.model.encoder.linear = False
     config.model.explored = 0.1
     config.train.steps = 12_000

@@ -7,7 +7,7 @@ r"""Measures all that counts of a model, and writes it as one JSON.
         --quantities=stored,unseen --episode_length=64 --memory_size=8
     python tools/evaluate.py --pretrained=binarized_mnist --data_dir=DIR \
         --quantities=importance_weighted --num_samples=1000 --batches=4
-    python tools/evaluate.py --workdir=runs/few_shot --data_dir=DIR \
+    python tools/evaluate.py --pretrained=few_shot_omniglot --data_dir=DIR \
         --quantities=few_shot --num_samples=1000
 
 Bounds are of -ln p(x given M), lower is better: `stored`, x among the images that M was
