@@ -66,6 +66,13 @@ def at(page, x, y):
     page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"])
 
 
+def an_image(model, images):
+    """Shares of the map's sides at which the last block lies that holds an image."""
+    memory = model.write(tf.constant(images[np.newaxis] / 255, tf.float32))
+    row, column = np.argwhere(memory.coverage[0].numpy() > 0)[-1]
+    return (column + 0.5) / model.reader.grid, (row + 0.5) / model.reader.grid
+
+
 def draw(page):
     """A stroke on the canvas, and another."""
     page.locator("#sketch").scroll_into_view_if_needed()
@@ -133,23 +140,23 @@ def test_keys_of_the_pointer_are_those_of_python(page, model):
         )
 
 
-def test_the_pointer_reads_where_it_is(page, model):
-    grid = model.reader.grid
+def test_the_pointer_reads_where_it_is(page, model, images):
     page.evaluate("explorer.move(() => explorer.reader.centre(0))")
     first = seen(page)
-    at(page, 0.5 + 0.5 / grid, 0.5 + 0.5 / grid)
-    middle = seen(page)
-    assert np.any(middle != first)
-    nudge = (1 - model.reader.finest) / 2 / grid * 0.9  # within the block
-    for x, y in ((nudge, 0), (0, -nudge), (-nudge, nudge)):
-        at(page, 0.5 + 0.5 / grid + x, 0.5 + 0.5 / grid + y)
-        np.testing.assert_array_equal(seen(page), middle)
+    x, y = an_image(model, images)
+    at(page, x, y)
+    there = seen(page)
+    assert np.any(there != first)
+    nudge = (1 - model.reader.finest) / 2 / model.reader.grid * 0.9  # within the block
+    for right, down in ((nudge, 0), (0, -nudge), (-nudge, nudge)):
+        at(page, x + right, y + down)
+        np.testing.assert_array_equal(seen(page), there)
     page.mouse.move(5, 5)  # without a click it goes back
     np.testing.assert_array_equal(seen(page), first)
 
 
-def test_the_wheel_goes_from_recall_to_the_gist(page, model):
-    at(page, 0.5 + 0.5 / model.reader.grid, 0.5 + 0.5 / model.reader.grid)
+def test_the_wheel_goes_from_recall_to_the_gist(page, model, images):
+    at(page, *an_image(model, images))
     recalled = seen(page)
     assert "Recalled" in page.inner_text("#reading")
     page.mouse.wheel(0, 1200)
