@@ -19,7 +19,7 @@ def get_config():
     config.data.name = "fashion_mnist"
     config.data.augment = ("nudge",)
     config.model.likelihood = "logistic_mixture:2"
-    # Six parameters a pixel: at 1,024 the weights would no longer fit in 8 MB.
+    # Six parameters a pixel: at 1,024 the weights would no longer fit in 10 MB.
     use_dense_networks(config.model, hidden=544)
     config.train.steps = 6_000
     config.train.checkpoint_every = 1_000

@@ -125,6 +125,6 @@ def _limits(config, results):
         chance = results["nudge"]["same_class"]
         lines.append(
             f"* A key moved by a whole block keeps the class of its image in "
-            f"{100 * kept:.0f}% ({100 * chance:.0f}% by chance)."
+            f"{100 * kept:.1f}% ({100 * chance:.1f}% by chance)."
         )
     return "\n".join(lines) + "\n"
