@@ -46,7 +46,7 @@ def test_a_card_has_data_command_hours_figures_limits_and_license():
     assert TRAINING["command"] in card and RESULTS["command"] in card
     assert "7,000 steps" in card and "1.5 hours on 2 x abacus" in card
     assert "| 21.57 +- 0.12 | 41.58 (K++, ICLR 2021) |" in card
-    assert "holds 36 images" in card and "in 22% (10% by chance)" in card
+    assert "holds 36 images" in card and "in 22.1% (10.1% by chance)" in card
     assert "nobody" not in card  # no bound of ours stands beside it
 
 
