@@ -185,7 +185,7 @@ BASELINES: Mapping[str, Mapping[str, Any]] = {
         "prior_scale": 1.0,
         "memory_kl": False,  # True: bounds ln p(X)
     },
-    "vae": {"latent_size": 32},  # no memory
+    "vae": {"latent_size": 128},  # no memory; as many as K++
 }
 
 
