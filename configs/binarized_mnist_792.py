@@ -12,10 +12,9 @@ from kpp_tf.config import of_neighbour
 def get_config():
     """Returns the config."""
     config = of_neighbour(__file__, "binarized_mnist")
-    config.model.encoder.linear = True
     config.model.memory_depth = 21
     config.model.key_posterior = "gaussian"
     config.train.steps = 8_000
-    config.train.learning_rate = 3e-3
+    config.train.kl_warmup_steps = 500
     config.train.stored_weight = 2.0
     return config

@@ -83,7 +83,8 @@ class KanervaPlusPlus(Generator):
         region = self.windows.recall(writing.blocks)
         if self.explored:
             others = noise.fold_in(seeds, 1)
-            region = self.windows.explore(region, self.explored, others)
+            # Up to a block: what wider windows read is not to mean their middle alone.
+            region = self.windows.explore(region, self.explored, others, widest=1.0)
         read = self._reading_of(memory)
         stored = self._score(episode, seeds, mask, embeddings, [region], read, True)
         unseen = self._predicted(
@@ -250,7 +251,8 @@ class KanervaPlusPlus(Generator):
         fullness = tf.reduce_sum(held, axis=-1) / self.reader.grid**2
         around = self._windows(embeddings, fullness, writing.places)
         if explored:
-            around = self.windows.explore(around, explored, seeds)
+            all_blocks = 2.0 * self.reader.grid
+            around = self.windows.explore(around, explored, seeds, all_blocks)
         regions = [around]
         if not analytic:
             distance = distances(writing.contents, contents, held)

@@ -98,21 +98,25 @@ class Windows(keras.layers.Layer):
         half_width = tf.nn.softplus(raw[..., 1:] + start)
         return Region(tf.concat([scale, places], axis=-1), half_width)
 
-    def explore(self, region: Region, share: float, seeds: tf.Tensor) -> Region:
+    def explore(
+        self, region: Region, share: float, seeds: tf.Tensor, widest: float
+    ) -> Region:
         """Gives some blocks' keys windows of random widths about where they belong.
 
         So that a window of any width comes to mean: something like what is here.
 
         Args:
-          region: of frames that look around.
+          region: of frames.
           share: of the blocks that frames read, in [0, 1].
           seeds: int32 [B, 2].
+          widest: of the widths drawn, in blocks.
         """
         centre = region.centre
         shape = tuple(tf.unstack(tf.shape(centre)[1:3]))
         drawn = noise.uniform(seeds, (*shape, 2), Stream.EXPLORED)
         low, high = self.reader.low, self.reader.high
-        scale = low + (high - low) * drawn[..., 1:]
+        breadth = self.reader.breadth(self.reader.scale_of(widest)) * drawn[..., 1:]
+        scale = low + (high - low) * breadth
         width = self.reader.widths(normal_quantile(scale)) / self.reader.grid
         near = tf.clip_by_value(width / 2, 0.02, 1.0)
         explored = Region(

@@ -124,10 +124,10 @@ def test_explored_windows_have_every_width_and_stay_near_their_place():
         tf.fill([*shape[:3], 3], 0.77),
     )
     seeds = noise.row_seeds([1, 2], batch)
-    none = windows.explore(start, 0.0, seeds)
+    none = windows.explore(start, 0.0, seeds, widest=8.0)
     for got, expected in zip(none, start, strict=True):
         np.testing.assert_array_equal(got, expected)
-    every = windows.explore(start, 1.0, seeds)
+    every = windows.explore(start, 1.0, seeds, widest=8.0)
     np.testing.assert_array_equal(every.centre[..., 1:], places)
     scales = np.ravel(every.centre[..., 0])
     assert stats.kstest(scales, stats.uniform(0.3, 0.5).cdf).pvalue > 1e-3
@@ -135,7 +135,10 @@ def test_explored_windows_have_every_width_and_stay_near_their_place():
     half = np.clip(by_numpy.widths(keys, 4, **SHARES) / 4 / 2, 0.02, 1)
     got = np.reshape(every.half_width, (-1, 3))[:50]
     np.testing.assert_allclose(got, np.stack([0.02 + 0 * half, half, half], -1), 1e-4)
-    some = windows.explore(start, 0.3, seeds)
+    narrow = np.ravel(windows.explore(start, 1.0, seeds, widest=1.0).centre[..., :1])
+    widths = by_numpy.widths([by_numpy.key_of(u) for u in narrow], 4, **SHARES)
+    assert 0.99 < np.max(widths) <= 1.0 + 1e-5
+    some = windows.explore(start, 0.3, seeds, widest=8.0)
     chosen = np.any(some.half_width != start.half_width, axis=-1)
     error = np.sqrt(0.3 * 0.7 / chosen.size)
     assert abs(chosen.mean() - 0.3) < 4.5 * error
