@@ -93,7 +93,7 @@ def _bound(result: Result, name: str, errors: bool = True) -> str:
     text = _decimals(bound["value"], bound["unit"])
     if errors:
         text += f" +- {_decimals(bound['standard_error'], bound['unit'])}"
-    known = published.DATA_SETS.get(result.data)
+    known = published.ALL_DATA_SETS.get(result.data)
     if known and known.unit != bound["unit"]:
         text += f" {bound['unit']}"
     return text
@@ -132,7 +132,7 @@ def _data_sets(models: Sequence[Result]) -> Iterator[str]:
     """A section for each data set: our rows, what differs, our commands."""
     names = [*published.DATA_SETS, *sorted({r.data for r in models})]
     for data in dict.fromkeys(names):
-        known = published.DATA_SETS.get(data)
+        known = published.ALL_DATA_SETS.get(data)
         ours = [result for result in models if result.data == data]
         yield f"## {known.title}, {known.unit}\n" if known else f"## {data}\n"
         rows = [
@@ -301,6 +301,7 @@ def _records(title: str, field: str, models: Sequence[Result]) -> Iterator[str]:
             found = [{"of": name, **record} for name, record in named.items()]
         rows += [(f"`{_file(result)}`", record) for record in found]
     columns = list(dict.fromkeys(name for _, record in rows for name in record))
+    columns.sort(key=lambda name: name not in ("of", "width"))  # what the rest is of
     yield f"## {title}\n"
     cells = [[file, *(cell(record.get(c)) for c in columns)] for file, record in rows]
     yield from table(("file", *(c.replace("_", " ") for c in columns)), cells)

@@ -32,7 +32,7 @@ CONTENT = {
         "same_class": 0.1015625,
         "half_way": {"frechet": 7.25, "frechet_pixel_average": 31.5},
     },
-    "scale_sweep": [{"scale": -2.0, "bound": 14.5}, {"scale": 2.0, "diversity": 0.5}],
+    "scale_sweep": [{"bound": 14.5, "width": 0.25}, {"diversity": 0.5, "width": 12.0}],
     "samples": {"prior": {"frechet": 3.125}, "written": {"novelty": 0.0}, "images": 9},
     "terms": {
         "stored": {"log_likelihood": -9.5, "kl_latents": 0.125, "kl_keys": 3.75},
@@ -140,6 +140,9 @@ def test_data_that_the_source_has_not_are_a_section_of_their_own():
     glyphs = Result("kpp", "glyphs", {"data": "glyphs", "stored": bound(21.0)})
     (row,) = rows(tables.document([glyphs]), "glyphs")
     assert row["stored"] == "21.00 +- 0.25" and row["stored, published"] == "-"
+    few_shot = Result("kpp", "few_shot", {"data": "few_shot", "stored": bound(22.0)})
+    (row,) = rows(tables.document([few_shot]), "Few-shot Omniglot, nats/image")
+    assert row["stored"] == "22.00 +- 0.25"
 
 
 def test_terms_curve_nudge_and_records_are_read():
@@ -154,6 +157,7 @@ def test_terms_curve_nudge_and_records_are_read():
     assert nudge["class kept, any other"] == "10.2%"
     assert nudge["Frechet, half-way"] == "7.25"
     fine, wide = rows(markdown, "Scale sweep")
+    assert list(fine)[1] == "width" and fine["width"] == "0.25"
     assert (fine["bound"], fine["diversity"]) == ("14.5", "-")
     assert (wide["bound"], wide["diversity"]) == ("-", "0.5")
     assert [list(row.values())[1:] for row in rows(markdown, "Samples")] == [
