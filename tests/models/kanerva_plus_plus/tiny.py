@@ -8,6 +8,7 @@ from tests.layer_checks import perturb
 
 BATCH, LENGTH, SHAPE = 3, 5, (8, 8, 1)
 MASK = np.float32([[1, 1, 1, 0, 0], [1, 0, 0, 0, 0], [1, 1, 1, 1, 1]])
+WRITTEN = np.float32([[1, 0, 1, 1, 0], [0, 1, 0, 0, 1], [1, 1, 1, 1, 1]])
 COMMON = {
     "image_shape": SHAPE,
     "likelihood": "bernoulli",
