@@ -17,7 +17,7 @@ def get_config():
     config.data.augment = ("nudge",)
     config.data.validation_split = "validation"
     use_dense_networks(config.model)
-    config.train.steps = 16_000
+    config.train.steps = 12_000
     config.train.learning_rate = 3e-3
     config.train.kl_warmup_steps = 1_000
     config.train.checkpoint_every = 1_000

@@ -120,10 +120,12 @@ class Generator(BlockModel):
         covered = tf.reshape(tf.transpose(covered, [0, 2, 1]), [*maps, count])
         scales = keys[:, :, tf.newaxis, tf.newaxis, :, 0]
         breadth = self.reader.breadth(scales) * tf.ones_like(covered)
-        number = tf.math.log1p(covered * self.reader.widths(scales) ** 2)
+        areas = self.reader.widths(scales) ** 2
+        number = tf.math.log1p(covered * areas)
         context = tf.concat([covered, breadth, number], axis=-1)
         context = tf.ensure_shape(context, [None, None, size, size, 3 * count])
-        return over_maps(*self.latent_prior(blocks, context))
+        share = tf.repeat(1 / tf.maximum(areas, 1.0), self.memory_depth, axis=-1)
+        return over_maps(*self.latent_prior(blocks, blocks * share, context))
 
     def _checked_keys(self, keys, memory):
         keys = tf.convert_to_tensor(keys)

@@ -31,10 +31,11 @@ class _OverMaps(keras.layers.Layer):
 class LatentPrior(_OverMaps):
     """Mean and standard deviation of p(Z|M-hat) from the blocks that were read.
 
-        h = f(block, covered, breadth),  mean = W_0 block + W_1 h,  stddev = g(W_2 h)
+        h = f(block, context),   mean = W_0 own + W_1 h,   stddev = g(W_2 h)
 
     with residual convolutions f over the block's cells (dense where it is one cell).
     The linear way W_0 lets a recalled block reach the decoder from the first step on.
+    A wide window's mean of many is no image's own, and goes the other way alone.
 
     For the arguments see `_OverMaps`.
     """
@@ -52,7 +53,8 @@ class LatentPrior(_OverMaps):
         self.mean = keras.layers.Dense(size, name="mean", **zeros)
         self.stddev = keras.layers.Dense(size, name="stddev", **zeros)
 
-    def build(self, blocks_shape, context_shape):
+    def build(self, blocks_shape, own_shape, context_shape):
+        del own_shape
         side, channels = self.block_size, blocks_shape[-1]
         self.first.build((None, side, side, channels + context_shape[-1]))
         for layer in (self.second, self.mean, self.stddev):
@@ -61,12 +63,13 @@ class LatentPrior(_OverMaps):
         self.built = True
 
     def call(
-        self, blocks: tf.Tensor, context: tf.Tensor
+        self, blocks: tf.Tensor, own: tf.Tensor, context: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Computes the parameters.
 
         Args:
           blocks: [B, T, P, P, K*D], what was read; 0 where nothing is covered.
+          own: the same, each times one block's share of its window.
           context: [B, T, P, P, C]: how much was covered, and how wide the windows are.
 
         Returns:
@@ -75,7 +78,7 @@ class LatentPrior(_OverMaps):
         frames, restore = _flat(blocks, self.size)
         features = self.first(tf.concat([frames, _flat(context)[0]], axis=-1))
         features += self.second(features)
-        mean = self.linear(frames) + self.mean(features)
+        mean = self.linear(_flat(own)[0]) + self.mean(features)
         # 1 at the start.
         raw = self.stddev(features) + math.log(math.e - 1)
         return restore(mean), restore(MIN_STDDEV + tf.nn.softplus(raw))

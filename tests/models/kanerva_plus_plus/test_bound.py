@@ -96,9 +96,12 @@ def _expected(model, episode, seeds, written):
         np.broadcast_to(by_numpy.breadth(scale, *shares[1:]), covered.shape),
         np.log1p(covered * area),
     ]
-    read = np.moveaxis(read, 2, 4).reshape(batch, length, side, side, -1)
+    read = np.moveaxis(read, 2, 4)
+    own = read / np.maximum(area, 1)[..., np.newaxis]
+    maps = (batch, length, side, side, -1)
     prior = model.latent_prior(
-        np.float32(read), np.float32(np.concatenate(context, -1))
+        *(np.float32(part.reshape(maps)) for part in (read, own)),
+        np.float32(np.concatenate(context, -1)),
     )
     posterior = model.latent_posterior(embeddings, *prior)
     prior, posterior = (

@@ -51,12 +51,13 @@ def _hidden(layer, maps):
 def test_prior_equals_numpy(side):
     prior = LatentPrior(SIZE, side, HIDDEN)
     blocks, context = _maps(side, FEATURES), _maps(side, CONTEXT, 1)
-    prior(blocks, context)
+    own = _maps(side, FEATURES, 2)
+    prior(blocks, own, context)
     perturb(prior)
-    mean, stddev = prior(blocks, context)
+    mean, stddev = prior(blocks, own, context)
     hidden = _hidden(prior, np.concatenate([blocks, context], -1))
     linear = np.float64(prior.linear.get_weights()[0])
-    expected = blocks @ linear + _linear(hidden, prior.mean)
+    expected = own @ linear + _linear(hidden, prior.mean)
     np.testing.assert_allclose(mean, expected, atol=1e-5)
     raw = _linear(hidden, prior.stddev) + np.log(np.e - 1)
     np.testing.assert_allclose(stddev, _softplus(raw) + 1e-4, atol=1e-5)
@@ -80,9 +81,10 @@ def test_posterior_equals_numpy(side):
 def test_both_start_where_nothing_is_known(side):
     """The prior has variance 1, and the posterior is the prior."""
     blocks, context = _maps(side, FEATURES), _maps(side, CONTEXT, 1)
-    mean, stddev = LatentPrior(SIZE, side, HIDDEN)(blocks, context)
+    mean, stddev = LatentPrior(SIZE, side, HIDDEN)(blocks, blocks, context)
     np.testing.assert_allclose(stddev, 1, atol=2e-4)
-    nothing, _ = LatentPrior(SIZE, side, HIDDEN)(tf.zeros_like(blocks), context)
+    blank = tf.zeros_like(blocks)
+    nothing, _ = LatentPrior(SIZE, side, HIDDEN)(blank, blank, context)
     np.testing.assert_allclose(nothing, 0, atol=1e-6)
     assert np.std(mean) > 0.1  # a block that was read shows from the first step on
     posterior = RelativePosterior(SIZE, side, HIDDEN)(_maps(side, 2), mean, stddev)
@@ -109,7 +111,7 @@ def test_the_kl_knows_no_scale(stddev):
 
 def test_prior_fulfils_the_layer_contract(side, tmp_path):
     shape = (BATCH, LENGTH, side, side, SIZE)
-    inputs = _maps(side, FEATURES), _maps(side, CONTEXT, 1)
+    inputs = *(_maps(side, FEATURES, n) for n in (0, 2)), _maps(side, CONTEXT, 1)
     make = lambda: LatentPrior(SIZE, side, HIDDEN)  # noqa: E731
     check_layer(make, inputs, (shape, shape), tmp_path)
 
