@@ -18,6 +18,10 @@ def get_config():
     config.data.name = "omniglot28"
     config.data.augment = ("shift", "flip")
     use_dense_networks(config.model)
+    # Storing is easy here, and knowing is not.
+    config.model.explored = 0.1
+    config.model.scale_low, config.model.scale_high = 0.4, 0.47
+    config.train.stored_weight = 0.7
     config.train.steps = 9_000
     config.train.learning_rate = 3e-3
     config.train.kl_warmup_steps = 1_000  # after 200 the latents had collapsed
