@@ -17,8 +17,9 @@ def get_config():
     config.data.augment = ("nudge",)
     config.data.validation_split = "validation"
     use_dense_networks(config.model)
-    config.train.steps = 12_000
-    config.train.learning_rate = 3e-3
-    config.train.kl_warmup_steps = 1_000
+    config.model.encoder.linear = False  # with it unseen images cost more in the end
+    config.train.steps = 42_000
+    config.train.learning_rate = 2e-3
+    config.train.stored_weight = 1.3
     config.train.checkpoint_every = 1_000
     return config

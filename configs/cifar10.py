@@ -24,7 +24,6 @@ def get_config():
     config.model.block_size = 8
     config.model.latent_size = 24
     config.model.hidden = 96
-    config.model.explored = 0.1
     config.model.encoder.widths = (32, 96)
     config.model.encoder.blocks = (1, 2)
     config.model.encoder.stem_stride = 2

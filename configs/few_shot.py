@@ -36,7 +36,6 @@ def get_config() -> ml_collections.ConfigDict:
     # To know is what counts here, and the linear way is for storing: with it, images
     # not seen stood 4 nats higher after 700 steps.
     config.model.encoder.linear = False
-    config.model.explored = 0.1
     config.train.steps = 12_000
     config.train.learning_rate = 4e-3
     config.train.checkpoint_every = 500

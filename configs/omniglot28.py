@@ -19,7 +19,6 @@ def get_config():
     config.data.augment = ("shift", "flip")
     use_dense_networks(config.model)
     # Storing is easy here, and knowing is not.
-    config.model.explored = 0.1
     config.model.scale_low, config.model.scale_high = 0.4, 0.47
     config.train.stored_weight = 0.7
     config.train.steps = 9_000

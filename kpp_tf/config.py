@@ -140,7 +140,7 @@ def kanerva_plus_plus() -> ml_collections.ConfigDict:
     model.scale_low = 0.46  # share of the prior of scales that reads one block
     model.scale_high = 0.53  # and up to which it does not read all
     model.key_posterior = "box"  # gaussian, box
-    model.explored = 0.25
+    model.explored = 0.05
     model.encoder = encoder()
     model.decoder = decoder()
     return model
