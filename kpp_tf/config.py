@@ -115,7 +115,10 @@ def completed(
         config.seed = saved["seed"]
         for name in ("data", "train", "eval"):
             config[name].unlock().update(saved[name])
-        config.model = ml_collections.ConfigDict({"name": "", **saved["model"]})
+        model = {"name": "", **saved["model"]}
+        if "encoder" in model:
+            model["encoder"] = {**encoder().to_dict(), **model["encoder"]}
+        config.model = ml_collections.ConfigDict(model)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise UserError(
             f"the file is no config of a run: {error}. Received: {source}"
