@@ -7,7 +7,7 @@ r"""Kanerva++ on Fashion-MNIST, 256 levels: 3,168 memory floats for 32 images.
 The shipped weights are of this command with a quarter of the frames exploring, and of
 1,500 steps more from there (`--init_from=fashion_mnist --config.train.steps=1500
 --config.train.kl_warmup_steps=0 --config.train.learning_rate=1e-3`): 3.084 bits/dim
-stored and 3.359 unseen on test images, in 0.6 hours on two cores of an AMD EPYC (Zen 4).
+stored and 3.359 unseen on test images, in 0.6 hours on two cores of an AMD EPYC.
 
 Bounds are in bits/dim too: compare with models of all 256 levels only.
 """

@@ -13,8 +13,8 @@ Matching Networks draw an episode's images with replacement, so that the tenth i
 of one before it in 37 episodes of 100: --config.data.replacement=True.
 
 The weights that ship, `few_shot_omniglot`, are of this command with
---config.train.precision=mixed_bfloat16 and a tenth of the frames exploring, and of 8,000
-steps more from there (`--init_from=few_shot_omniglot --config.train.steps=8000
+--config.train.precision=mixed_bfloat16 and a tenth of the frames exploring, and of
+8,000 steps more from there (`--init_from=few_shot_omniglot --config.train.steps=8000
 --config.train.kl_warmup_steps=0 --config.train.learning_rate=3e-3`): an hour on two
 cores of an AMD EPYC (Zen 4) that other work shared.
 """

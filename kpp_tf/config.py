@@ -116,8 +116,8 @@ def completed(
         for name in ("data", "train", "eval"):
             config[name].unlock().update(saved[name])
         model = {"name": "", **saved["model"]}
-        if "encoder" in model:
-            model["encoder"] = {**encoder().to_dict(), **model["encoder"]}
+        if "encoder" in model:  # as `TSMResNet` takes one that does not say
+            model["encoder"] = {"linear": False, **model["encoder"]}
         config.model = ml_collections.ConfigDict(model)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise UserError(
