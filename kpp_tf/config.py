@@ -115,10 +115,7 @@ def completed(
         config.seed = saved["seed"]
         for name in ("data", "train", "eval"):
             config[name].unlock().update(saved[name])
-        model = {"name": "", **saved["model"]}
-        if "encoder" in model:  # as `TSMResNet` takes one that does not say
-            model["encoder"] = {"linear": False, **model["encoder"]}
-        config.model = ml_collections.ConfigDict(model)
+        config.model = ml_collections.ConfigDict({"name": "", **saved["model"]})
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise UserError(
             f"the file is no config of a run: {error}. Received: {source}"

@@ -36,6 +36,8 @@ def check_same_architecture(given: MemoryModel, wanted: MemoryModel) -> None:
 
 def _arguments(model: MemoryModel) -> dict[str, object]:
     flat = flatten({"model": type(model).__name__, **model.get_config()})
+    # As `TSMResNet` takes a config that is older than this argument.
+    flat.setdefault("encoder.linear", False)
     # A JSON file makes lists of tuples.
     return {
         name: list(value) if isinstance(value, tuple) else value

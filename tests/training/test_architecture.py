@@ -47,6 +47,18 @@ def test_another_architecture_is_refused_by_what_differs(fields, said):
         check_same_architecture(_model(**fields), _model())
 
 
+def test_an_encoder_of_an_older_config_has_no_linear_way():
+    for linear, refused in ((False, False), (True, True)):
+        wanted = tiny.config()
+        wanted.model.encoder.linear = linear
+        wanted = build_model(wanted)
+        if refused:
+            with pytest.raises(ArchitectureError, match="linear is False, here True"):
+                check_same_architecture(_model(), wanted)
+        else:
+            check_same_architecture(_model(), wanted)
+
+
 def test_lists_of_a_file_are_the_tuples_of_a_config():
     given = _model(encoder={"widths": [8], "blocks": [1]})
     check_same_architecture(given, _model())
