@@ -7,8 +7,8 @@ r"""Kanerva++ on binarized MNIST (Larochelle): 3,168 memory floats for 32 images
 The shipped weights came in four runs on two cores of an AMD EPYC, each from those
 before (`--init_from`): 24,000 steps at a rate of 2e-3, both bounds counting once and
 the map's pairs of one episode; 13,000 at 3e-3, recalled images counting twice, a
-quarter of the frames exploring; 5,000 with more of the scale's prior for all of the memory; and
-7,000 by this config:
+quarter of the frames exploring; 5,000 with more of the scale's prior for all of the
+memory; and 7,000 by this config:
 
     python tools/train.py --config=configs/binarized_mnist.py \
         --init_from=binarized_mnist --config.train.steps=7000 \
