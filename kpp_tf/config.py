@@ -133,6 +133,7 @@ def kanerva_plus_plus() -> ml_collections.ConfigDict:
     model.block_size = 1
     model.blocks_per_frame = 1
     model.latent_size = 128
+    model.latent_groups = 4  # drawn in turn, each given those before
     model.hidden = 512
     model.allocation = "content"  # content, turn
     model.finest = 1 / 6  # blocks

@@ -134,8 +134,7 @@ def _offered(model, length, names):
 
     def generate_from_keys(memory_cells, memory_coverage, keys, noise):
         memory = readable(model, memory_cells, memory_coverage)
-        prior = model.latents_at(memory, keys)
-        return {"images": model.picture(prior.mean() + prior.stddev() * noise)}
+        return {"images": model.picture(model.latents_at(memory, keys, noise))}
 
     def fixed(fields):
         return {

@@ -11,7 +11,7 @@ from kpp_tf.data import ImageTable, evaluation_episodes, training_episodes
 from kpp_tf.errors import UserError
 from kpp_tf.evaluation import bounds
 from kpp_tf.models import MemoryModel, build_model
-from kpp_tf.training import precision, strategies
+from kpp_tf.training import checkpoints, precision, strategies
 from kpp_tf.training.architecture import check_same_architecture
 from kpp_tf.training.optimizers import make_optimizer
 from kpp_tf.training.replicated_model import ReplicatedModel
@@ -88,14 +88,16 @@ class Trainer:
         """Takes another model's weights, for the first step and for the average.
 
         Args:
-          model: of the same architecture; no weight knows an episode's length or K++'s
-            memory size, so these may differ.
+          model: of the same architecture (see `check_same_architecture`); no weight
+            knows an episode's length or K++'s memory size, so these may differ.
 
         Raises:
           ArchitectureError: naming what differs.
         """
         check_same_architecture(model, self.model)
-        self.model.set_weights(model.get_weights())
+        ours = checkpoints.weight_names(self.model)
+        for name, weight in checkpoints.weight_names(model).items():
+            ours[name].assign(weight)
         if self.average:
             self.average.restart()
 

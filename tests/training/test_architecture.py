@@ -47,6 +47,22 @@ def test_another_architecture_is_refused_by_what_differs(fields, said):
         check_same_architecture(_model(**fields), _model())
 
 
+def test_more_groups_of_latents_start_as_if_they_were_one():
+    given = _model(latent_groups=1)
+    config = tiny.config()
+    config.model.latent_groups = 2
+    trainer = Trainer(config, tiny.table())
+    trainer.start_from(given)
+    episode = np.random.default_rng(0).uniform(size=(2, 3, *given.image_shape))
+    seeds = np.int32([[1, 2], [3, 4]])
+    expected = given.elbo(np.float32(np.round(episode)), seeds)
+    got = trainer.model.elbo(np.float32(np.round(episode)), seeds)
+    for ours, theirs in zip(got, expected, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=5e-3, atol=1e-3)
+    with pytest.raises(ArchitectureError, match="latent_groups is 2, here 1"):
+        check_same_architecture(trainer.model, given)
+
+
 def test_an_encoder_of_an_older_config_has_no_linear_way():
     for linear, refused in ((False, False), (True, True)):
         wanted = tiny.config()

@@ -17,6 +17,7 @@ def config(**train) -> ml_collections.ConfigDict:
     config.model.memory_size = 2
     config.model.memory_depth = 4
     config.model.latent_size = 2
+    config.model.latent_groups = 2
     config.model.hidden = 8
     config.model.explored = 0.0  # XLA draws other widths of the same seeds
     config.model.encoder.widths = (8,)

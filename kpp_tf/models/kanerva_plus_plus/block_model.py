@@ -9,7 +9,7 @@ from kpp_tf.errors import UserError
 from kpp_tf.layers.block_memory.reader import WindowReader
 from kpp_tf.layers.block_memory.writer import BlockWriter, Writing
 from kpp_tf.models.kanerva_plus_plus.keys import FAMILIES
-from kpp_tf.models.kanerva_plus_plus.latents import LatentPrior, RelativePosterior
+from kpp_tf.models.kanerva_plus_plus.latents import LatentPrior, RelativeGaussian
 from kpp_tf.models.kanerva_plus_plus.memory import Memory
 from kpp_tf.models.kanerva_plus_plus.windows import Windows
 from kpp_tf.models.memory_model import MemoryModel
@@ -25,6 +25,8 @@ class BlockModel(MemoryModel):
       block_size: P, cells along a side of a block.
       blocks_per_frame: K, blocks that make one image.
       latent_size: L, latent variables of each of a block's P x P cells.
+      latent_groups: G, a divisor of L: groups that they are drawn in, each given those
+        before; see `draw_in_groups`.
       hidden: features of the hidden layers of p(Z|M-hat) and q(Z|X, M-hat).
       allocation: "content" or "turn"; see `BlockWriter`.
       finest, scale_low, scale_high: of the `WindowReader`.
@@ -53,6 +55,7 @@ class BlockModel(MemoryModel):
         scale_high: float,
         key_posterior: str,
         explored: float,
+        latent_groups: int = 1,  # as configs without it mean
         **kwargs,
     ):
         if memory_size % block_size:
@@ -79,6 +82,11 @@ class BlockModel(MemoryModel):
             )
         if not 0 <= explored <= 1:
             raise UserError(f"explored must lie in [0, 1]. Received: {explored}")
+        if latent_groups < 1 or latent_size % latent_groups:
+            raise UserError(
+                "latent_groups must divide latent_size. Received: "
+                f"latent_groups={latent_groups}, latent_size={latent_size}"
+            )
         self.memory_size = memory_size
         self.memory_depth = memory_depth
         self.block_size = block_size
@@ -104,7 +112,13 @@ class BlockModel(MemoryModel):
         self.latent_prior = LatentPrior(
             latent_size, block_size, hidden, name="latent_prior"
         )
-        self.latent_posterior = RelativePosterior(
+        self.latent_groups = latent_groups
+        self.latent_chain = None
+        if latent_groups > 1:
+            self.latent_chain = RelativeGaussian(
+                latent_size, block_size, hidden, name="latent_chain"
+            )
+        self.latent_posterior = RelativeGaussian(
             latent_size, block_size, hidden, name="latent_posterior"
         )
 

@@ -7,6 +7,7 @@ from kpp_tf import noise
 from kpp_tf.errors import UserError
 from kpp_tf.models import gaussians
 from kpp_tf.models.kanerva_plus_plus.block_model import BlockModel
+from kpp_tf.models.kanerva_plus_plus.latents import Drawn, draw_in_groups
 from kpp_tf.models.kanerva_plus_plus.memory import Memory
 from kpp_tf.noise import Stream
 
@@ -33,9 +34,29 @@ class Generator(BlockModel):
         """Keys that read each block of the memory alone: float32 [G*G, 3]."""
         return self.windows.slot_keys()
 
-    def latents_at(self, memory: Memory, keys: tf.Tensor) -> tfd.MultivariateNormalDiag:
-        """p(Z|M-hat, Y) at keys [B, N, K, 3]: batch [B, N], event [P*P*L]."""
-        return self._prior(keys, self.reader(memory.cells, memory.coverage, keys))
+    def latents_at(
+        self, memory: Memory, keys: tf.Tensor, drawn: tf.Tensor | None = None
+    ) -> tf.Tensor:
+        """Latents of p(Z|M-hat, Y) at keys, float32 [B, N, P*P*L].
+
+        Args:
+          memory: B memories.
+          keys: [B, N, K, 3].
+          drawn: standard normal noise [B, N, P*P*L]; None takes the means, group by
+            group.
+        """
+        prior = self._prior(keys, self.reader(memory.cells, memory.coverage, keys))
+        return flat(self._drawn(prior, drawn).latents)
+
+    def _drawn(self, prior, drawn, infer=None) -> Drawn:
+        drawn = (
+            tf.zeros_like(prior[0])
+            if drawn is None
+            else tf.reshape(drawn, tf.shape(prior[0]))
+        )
+        return draw_in_groups(
+            self.latent_groups, prior, drawn, self.latent_chain, infer
+        )
 
     def generate_from_keys(
         self,
@@ -60,12 +81,17 @@ class Generator(BlockModel):
             are known) coverage outside [0, 1], or keys that are no finite numbers.
         """
         memory = self.check_memory(memory)
-        prior = self.latents_at(memory, self._checked_keys(keys, memory))
-        latents = prior.mean()
+        keys = self._checked_keys(keys, memory)
+        drawn = None
         if seeds is not None:
             seeds = noise.checked(seeds, memory.cells.shape[0])
-            latents = gaussians.draw(prior, seeds, Stream.LATENTS, temperature)
-        return self.picture(latents)
+            drawn = self._noise(seeds, tf.shape(keys)[1])
+            drawn = gaussians.tempered(drawn, temperature)
+        return self.picture(self.latents_at(memory, keys, drawn))
+
+    def _noise(self, seeds, length):
+        size = self.block_size**2 * self.latent_size
+        return noise.normal(seeds, (length, size), Stream.LATENTS)
 
     def refine(self, memory, images):
         embeddings = self._queries(memory, images)
@@ -125,7 +151,7 @@ class Generator(BlockModel):
         context = tf.concat([covered, breadth, number], axis=-1)
         context = tf.ensure_shape(context, [None, None, size, size, 3 * count])
         share = tf.repeat(1 / tf.maximum(areas, 1.0), self.memory_depth, axis=-1)
-        return over_maps(*self.latent_prior(blocks, blocks * share, context))
+        return self.latent_prior(blocks, blocks * share, context)
 
     def _checked_keys(self, keys, memory):
         keys = tf.convert_to_tensor(keys)
@@ -160,9 +186,13 @@ def distances(wanted: tf.Tensor, stored: tf.Tensor, held: tf.Tensor) -> tf.Tenso
     return norm[:, :, tf.newaxis] - 2 * product
 
 
+def flat(maps: tf.Tensor) -> tf.Tensor:
+    """[B, T, P, P, L] to [B, T, P*P*L]."""
+    batch, length = tf.unstack(tf.shape(maps)[:2])
+    size = maps.shape[2] * maps.shape[3] * maps.shape[4]
+    return tf.reshape(maps, [batch, length, size])
+
+
 def over_maps(mean: tf.Tensor, stddev: tf.Tensor) -> tfd.MultivariateNormalDiag:
     """A Gaussian over all numbers of maps [B, T, P, P, L]."""
-    batch, length = tf.unstack(tf.shape(mean)[:2])
-    size = mean.shape[2] * mean.shape[3] * mean.shape[4]
-    flat = (tf.reshape(t, [batch, length, size]) for t in (mean, stddev))
-    return gaussians.diagonal(*flat)
+    return gaussians.diagonal(flat(mean), flat(stddev))

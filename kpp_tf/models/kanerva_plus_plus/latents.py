@@ -1,11 +1,15 @@
-"""p(Z|M-hat) and q(Z|X, M-hat): Gaussians over maps of latent variables."""
+"""p(Z|M-hat) and q(Z|X, M-hat): Gaussians over maps of latents, group by group."""
 
 import math
+from collections.abc import Callable
+from typing import NamedTuple
 
 import keras
 import tensorflow as tf
 
 MIN_STDDEV = 1e-4
+
+Gaussian = tuple[tf.Tensor, tf.Tensor]  # mean and standard deviation
 
 
 class _OverMaps(keras.layers.Layer):
@@ -62,9 +66,7 @@ class LatentPrior(_OverMaps):
         self.linear.build((None, side, side, channels))
         self.built = True
 
-    def call(
-        self, blocks: tf.Tensor, own: tf.Tensor, context: tf.Tensor
-    ) -> tuple[tf.Tensor, tf.Tensor]:
+    def call(self, blocks: tf.Tensor, own: tf.Tensor, context: tf.Tensor) -> Gaussian:
         """Computes the parameters.
 
         Args:
@@ -85,14 +87,14 @@ class LatentPrior(_OverMaps):
 
 
 @keras.saving.register_keras_serializable(package="kpp_tf")
-class RelativePosterior(_OverMaps):
-    """q(Z|X, M-hat), relative to the prior N(mu, sigma^2).
+class RelativeGaussian(_OverMaps):
+    """A Gaussian over latents, relative to another one, N(mu, sigma^2).
 
-        q = N(mu + sigma a, (sigma b)^2),   a, b from E, mu and ln sigma.
+        N(mu + sigma a, (sigma b)^2),   a, b from features, mu and ln sigma.
 
-    At the start a = 0 and b = 1: it is the prior, and its KL is 0. What the memory
-    knows is then never learned twice, and where the prior is sharp, because the image
-    was recalled, so is the posterior.
+    At the start a = 0 and b = 1: it is the other one, and the KL between them is 0. As
+    q(Z|X, M-hat), relative to the prior, what the memory knows is never learned twice,
+    and where the prior is sharp, because the image was recalled, so is the posterior.
 
     Reference: Vahdat, Kautz, "NVAE: A Deep Hierarchical Variational Autoencoder",
     NeurIPS 2020.
@@ -106,33 +108,93 @@ class RelativePosterior(_OverMaps):
         self.move = keras.layers.Dense(size, name="move", **zeros)
         self.spread = keras.layers.Dense(size, name="spread", **zeros)
 
-    def build(self, embeddings_shape, mean_shape, stddev_shape=None):
+    def build(self, features_shape, mean_shape, stddev_shape=None):
         del mean_shape, stddev_shape
         side = self.block_size
-        self.first.build((None, side, side, embeddings_shape[-1] + 2 * self.size))
+        self.first.build((None, side, side, features_shape[-1] + 2 * self.size))
         for layer in (self.second, self.move, self.spread):
             layer.build((None, side, side, self.hidden))
         self.built = True
 
-    def call(
-        self, embeddings: tf.Tensor, mean: tf.Tensor, stddev: tf.Tensor
-    ) -> tuple[tf.Tensor, tf.Tensor]:
+    def call(self, features: tf.Tensor, mean: tf.Tensor, stddev: tf.Tensor) -> Gaussian:
         """Computes the parameters.
 
         Args:
-          embeddings: E, [B, T, P, P, F].
-          mean: of the prior, float32 [B, T, P, P, L].
-          stddev: of the prior, the same shape.
+          features: [B, T, P, P, F].
+          mean: mu, float32 [B, T, P, P, L].
+          stddev: sigma, the same shape.
 
         Returns:
-          (mean, stddev) of the posterior, each float32 [B, T, P, P, L].
+          (mean, stddev), each float32 [B, T, P, P, L].
         """
         known = tf.concat([mean, tf.math.log(stddev)], axis=-1)
-        frames, restore = _flat(tf.concat([embeddings, known], axis=-1), self.size)
-        features = self.first(frames)
-        features += self.second(features)
-        spread = tf.nn.softplus(restore(self.spread(features)) + math.log(math.e - 1))
-        return mean + stddev * restore(self.move(features)), stddev * (spread + 1e-3)
+        frames, restore = _flat(tf.concat([features, known], axis=-1), self.size)
+        hidden = self.first(frames)
+        hidden += self.second(hidden)
+        spread = tf.nn.softplus(restore(self.spread(hidden)) + math.log(math.e - 1))
+        return mean + stddev * restore(self.move(hidden)), stddev * (spread + 1e-3)
+
+
+class Drawn(NamedTuple):
+    """Latents, and what they were drawn from: each group's given those before it.
+
+    All float32 [B, T, P, P, L], Gaussians by mean and standard deviation.
+    """
+
+    latents: tf.Tensor
+    prior: Gaussian
+    posterior: Gaussian
+
+
+def draw_in_groups(
+    groups: int,
+    prior: Gaussian,
+    drawn: tf.Tensor,
+    chain: Callable[[tf.Tensor, tf.Tensor, tf.Tensor], Gaussian],
+    posterior: Callable[[tf.Tensor, tf.Tensor], Gaussian] | None = None,
+) -> Drawn:
+    """Draws z = (z_1, ..., z_G), equal shares of the L latents, one after the other.
+
+        p(z_1|M-hat) = N(mu, sigma^2),   by the blocks' prior
+        p(z_g|z_<g, M-hat) = N(mu + sigma a, (sigma b)^2),   a, b from u_<g, mu, sigma
+
+    with u = (z - mu) / sigma, what is new about the groups before. A recalled block,
+    whose sigma is small, leaves nothing to them.
+
+    Args:
+      groups: G.
+      prior: mu and sigma.
+      drawn: standard normal noise [B, T, P, P, L]; 0 takes the means.
+      chain: from u, 0 where it is not known yet, mu and sigma to the next prior.
+      posterior: from the mean and the standard deviation of a prior to those of q; the
+        mean is what was drawn, where it was. None draws from the prior.
+    """
+    mean, stddev = prior
+    size = mean.shape[-1] // groups
+    before = mean[..., :0]
+    priors, posteriors = [], []
+    for group in range(groups):
+        first, last = group * size, (group + 1) * size
+        given = prior
+        if group:
+            news = (before - mean[..., :first]) / stddev[..., :first]
+            ahead = tf.zeros_like(mean[..., first:])
+            given = chain(tf.concat([news, ahead], axis=-1), mean, stddev)
+        found = given
+        if posterior is not None:
+            known = tf.concat([before, given[0][..., first:]], axis=-1)
+            found = posterior(known, given[1])
+        priors.append([part[..., first:last] for part in given])
+        posteriors.append([part[..., first:last] for part in found])
+        own_mean, own_stddev = posteriors[-1]
+        values = own_mean + own_stddev * drawn[..., first:last]
+        before = tf.concat([before, values], axis=-1)
+
+    def joined(parts):
+        means, stddevs = zip(*parts, strict=True)
+        return tf.concat(means, axis=-1), tf.concat(stddevs, axis=-1)
+
+    return Drawn(before, joined(priors), joined(posteriors))
 
 
 def _layer(size, kernel, name):

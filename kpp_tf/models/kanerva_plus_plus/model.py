@@ -9,11 +9,15 @@ from kpp_tf.errors import UserError
 from kpp_tf.layers.block_memory.places import coarse_pixels, neighbour_loss
 from kpp_tf.models import gaussians
 from kpp_tf.models.elbo import Elbo, TrainingTerms
-from kpp_tf.models.kanerva_plus_plus.generator import Generator, distances, over_maps
+from kpp_tf.models.kanerva_plus_plus.generator import (
+    Generator,
+    distances,
+    flat,
+    over_maps,
+)
 from kpp_tf.models.kanerva_plus_plus.keys import Region
 from kpp_tf.models.kanerva_plus_plus.memory import Memory
 from kpp_tf.models.kanerva_plus_plus.mixture import mixture
-from kpp_tf.noise import Stream
 
 
 @keras.saving.register_keras_serializable(package="kpp_tf")
@@ -216,11 +220,10 @@ class KanervaPlusPlus(Generator):
         costs = []
         for region in (recall, around):
             keys = self.keys.mean(region)
-            prior = self.latents_at(memory, keys)
-            posterior = self._posterior(embeddings, prior)
-            cost = gaussians.kl(posterior, prior, posterior.mean(), analytic=True)
+            reading = self.reader(memory.cells, memory.coverage, keys)
+            latents, cost = self._inferred(embeddings, keys, reading, None, True)
             cost += self.keys.kl(region, keys, analytic=True)
-            parameters = self.decode(posterior.mean())
+            parameters = self.decode(latents)
             costs.append(cost - self.likelihood.log_prob(parameters, queries))
         better = (costs[0] < costs[1])[..., tf.newaxis, tf.newaxis]
         return recall.where(better, around)
@@ -294,23 +297,25 @@ class KanervaPlusPlus(Generator):
     def _terms(
         self, episode, seeds, mask, embeddings, region, keys, reading, analytic
     ) -> Elbo:
-        prior = self._prior(keys, reading)
-        posterior = self._posterior(embeddings, prior)
-        latents = gaussians.draw(posterior, seeds, Stream.LATENTS)
+        drawn = self._noise(seeds, tf.shape(keys)[1])
+        latents, kl = self._inferred(embeddings, keys, reading, drawn, analytic)
         return Elbo.masked(
             mask,
             self.likelihood.log_prob(self.decode(latents), episode),
-            gaussians.kl(posterior, prior, latents, analytic),
+            kl,
             None if region is None else self.keys.kl(region, keys, analytic),
         )
 
-    def _posterior(self, embeddings, prior):
-        """q(Z|X, M-hat), relative to the prior."""
-        size = self.block_size
-        batch, length = tf.unstack(tf.shape(embeddings)[:2])
-        shape = [batch, length, size, size, self.latent_size]
-        maps = (tf.reshape(p, shape) for p in (prior.mean(), prior.stddev()))
-        return over_maps(*self.latent_posterior(embeddings, *maps))
+    def _inferred(self, embeddings, keys, reading, drawn, analytic):
+        """Latents of q(Z|X, M-hat), relative to the prior, and their KL."""
+
+        def infer(mean, stddev):
+            return self.latent_posterior(embeddings, mean, stddev)
+
+        found = self._drawn(self._prior(keys, reading), drawn, infer)
+        latents = flat(found.latents)
+        pair = over_maps(*found.posterior), over_maps(*found.prior)
+        return latents, gaussians.kl(*pair, latents, analytic)
 
 
 def _fullness(memory, frames):

@@ -103,13 +103,12 @@ def _expected(model, episode, seeds, written):
         *(np.float32(part.reshape(maps)) for part in (read, own)),
         np.float32(np.concatenate(context, -1)),
     )
-    posterior = model.latent_posterior(embeddings, *prior)
-    prior, posterior = (
-        [np.float64(x).reshape(batch, length, -1) for x in pair]
-        for pair in (prior, posterior)
+    size = side * side * model.latent_size
+    drawn = np.float64(noise.normal(seeds, (length, size), Stream.LATENTS))
+    latents, prior, posterior = (
+        part.reshape(*part.shape[:-5], batch, length, size)
+        for part in _in_groups(model, prior, embeddings, drawn.reshape(maps))
     )
-    drawn = noise.normal(seeds, posterior[0].shape[1:], Stream.LATENTS)
-    latents = posterior[0] + posterior[1] * np.float64(drawn)
     code = np.float32(latents)
     if side > 1:
         code = code.reshape(batch, length, side, side, -1)
@@ -123,6 +122,25 @@ def _expected(model, episode, seeds, written):
         Elbo(likelihood, closed, kl_keys, zeros),
         Elbo(likelihood, log_ratio, key_ratio, zeros),
     )
+
+
+def _in_groups(model, blocks_prior, embeddings, drawn):
+    """Latents, and [2, ...], the mean and stddev of the prior and of the posterior."""
+    mean, stddev = np.float64(blocks_prior)
+    group = np.arange(mean.shape[-1]) // (mean.shape[-1] // model.latent_groups)
+    latents, prior, posterior = mean, np.zeros((2, *mean.shape)), 0
+    for number in range(model.latent_groups):
+        given = np.float64(blocks_prior)
+        if number:
+            news = np.where(group < number, (latents - mean) / stddev, 0)
+            given = model.latent_chain(*map(np.float32, (news, mean, stddev)))
+            given = np.float64(given)
+        known = np.where(group < number, latents, given[0])
+        found = model.latent_posterior(embeddings, *np.float32([known, given[1]]))
+        prior = np.where(group == number, given, prior)
+        posterior = np.where(group == number, np.float64(found), posterior)
+        latents = np.where(group < number + 1, posterior[0] + posterior[1] * drawn, 0)
+    return latents, prior, posterior
 
 
 @pytest.mark.parametrize("written", [None, WRITTEN], ids=["all", "some"])
@@ -153,7 +171,7 @@ def test_importance_weights_average_to_the_true_likelihood(episode):
 
     Gaussian keys, which reach all of the memory, and weights near their start.
     """
-    model = make_model(moved=0.05, key_posterior="gaussian")
+    model = make_model(moved=0.05, key_posterior="gaussian", latent_groups=3)
     # Posteriors as wide as the prior, so that few weights are large.
     model.windows.recall_width.assign(np.log(np.expm1([2.4, 2.4, 2.4])))
     end = (1 - model.reader.high) / 2
@@ -168,11 +186,10 @@ def test_importance_weights_average_to_the_true_likelihood(episode):
 
     memories = type(memory)(*(tf.repeat(p, 10, axis=0) for p in memory))
     keys = model.draw_keys(count // 10, noise.row_seeds([7, 8], 10))
-    prior = model.latents_at(memories, keys)
     random = np.random.default_rng(2)
-    latents = prior.mean() + prior.stddev() * random.standard_normal(
-        prior.mean().shape
-    ).astype(np.float32)
+    size = model.block_size**2 * model.latent_size
+    drawn = random.standard_normal((10, count // 10, size)).astype(np.float32)
+    latents = model.latents_at(memories, keys, drawn)
     logits = np.float64(model.decode(latents)).reshape(-1, 1, *SHAPE)
     likelihood = stats.bernoulli.logpmf(queries[0], special.expit(logits))
     likelihood = likelihood.sum((2, 3, 4))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kpp_tf.models.kanerva_plus_plus.latents import LatentPrior, RelativePosterior
+from kpp_tf.models.kanerva_plus_plus.latents import LatentPrior, RelativeGaussian
 from tests.layer_checks import check_layer, perturb
 from tests.models.kanerva_plus_plus.by_numpy import gaussian_kl
 
@@ -64,7 +64,7 @@ def test_prior_equals_numpy(side):
 
 
 def test_posterior_equals_numpy(side):
-    posterior = RelativePosterior(SIZE, side, HIDDEN)
+    posterior = RelativeGaussian(SIZE, side, HIDDEN)
     embeddings, mean = _maps(side, FEATURES), _maps(side, SIZE, 1)
     stddev = np.exp(_maps(side, SIZE, 2))
     posterior(embeddings, mean, stddev)
@@ -87,7 +87,7 @@ def test_both_start_where_nothing_is_known(side):
     nothing, _ = LatentPrior(SIZE, side, HIDDEN)(blank, blank, context)
     np.testing.assert_allclose(nothing, 0, atol=1e-6)
     assert np.std(mean) > 0.1  # a block that was read shows from the first step on
-    posterior = RelativePosterior(SIZE, side, HIDDEN)(_maps(side, 2), mean, stddev)
+    posterior = RelativeGaussian(SIZE, side, HIDDEN)(_maps(side, 2), mean, stddev)
     kl = gaussian_kl(*posterior, mean, stddev)
     assert np.all(kl < 1e-4)
 
@@ -95,7 +95,7 @@ def test_both_start_where_nothing_is_known(side):
 @pytest.mark.parametrize("stddev", [1e-4, 1e-2, 1.0, 50.0])
 def test_the_kl_knows_no_scale(stddev):
     """KL[N(mu + sigma a, (sigma b)^2) || N(mu, sigma^2)] is a's and b's alone."""
-    posterior = RelativePosterior(SIZE, 1, HIDDEN)
+    posterior = RelativeGaussian(SIZE, 1, HIDDEN)
     embeddings, mean = _maps(1, FEATURES), np.zeros((BATCH, LENGTH, 1, 1, SIZE))
     mean = mean.astype(np.float32)
     scales = np.full_like(mean, stddev)
@@ -119,5 +119,5 @@ def test_prior_fulfils_the_layer_contract(side, tmp_path):
 def test_posterior_fulfils_the_layer_contract(side, tmp_path):
     shape = (BATCH, LENGTH, side, side, SIZE)
     inputs = _maps(side, FEATURES), _maps(side, SIZE, 1), np.exp(_maps(side, SIZE, 2))
-    make = lambda: RelativePosterior(SIZE, side, HIDDEN)  # noqa: E731
+    make = lambda: RelativeGaussian(SIZE, side, HIDDEN)  # noqa: E731
     check_layer(make, inputs, (shape, shape), tmp_path)

@@ -34,7 +34,7 @@ COMMON = {
     "key_posterior": "box",
     "explored": 0.5,
 }
-BLOCKS = {"memory_size": 8, "block_size": 2, "blocks_per_frame": 2}
+BLOCKS = {"memory_size": 8, "block_size": 2, "blocks_per_frame": 2, "latent_groups": 3}
 VARIANTS = {
     "box": {},
     "gaussian": {"key_posterior": "gaussian", "allocation": "turn"},
