@@ -39,8 +39,10 @@ def test_flops_of_generating_count_the_decoders_products():
     # What was read and its three numbers; second; mean and deviation; the linear way.
     hidden = model.latent_prior.hidden
     prior = (8 + 3) * hidden + hidden * hidden + 2 * hidden * 2 + 8 * 2
+    # The second of two groups of latents, given the first.
+    chain = (2 + 2 * 2) * hidden + hidden * hidden + 2 * hidden * 2
     read = 4 * (8 + 1)
-    products = 2 * (dense + prior + read)
+    products = 2 * (dense + prior + chain + read)
     flops = speed.flops_per_image(model)
     assert products <= flops["generate"] < 1.5 * products
     assert 0 < flops["write"] < float("inf")

@@ -41,6 +41,7 @@ def tiny_config(likelihood="bernoulli"):
             "memory_size": 2,
             "memory_depth": 8,
             "latent_size": 2,
+            "latent_groups": 2,
             "encoder": {"widths": (8,), "blocks": (1,), "embedding_size": 16},
         }
     )

@@ -15,7 +15,7 @@ SMALL = {
     "data.episodes_per_batch": 2,
     "model.memory_size": 3,
     "model.memory_depth": 8,
-    "model.latent_size": 2,
+    "model.latent_size": 4,
     "model.encoder.widths": "(8,)",
     "model.encoder.blocks": "(1,)",
     "model.encoder.embedding_size": 16,
