@@ -27,6 +27,7 @@ VARIANTS = {
     "finest_twelfth": {"finest": 1 / 12},
     "unexplored": {"explored": 0.0},
     "latents_32": {"latent_size": 32},
+    "one_group": {"latent_groups": 1},
     "blocks_2": {"blocks_per_frame": 2, "memory_size": 8, "memory_depth": 48},
     "blocks_4": {"blocks_per_frame": 4, "memory_size": 12, "memory_depth": 21},
     "memory_792": {"memory_depth": 21},

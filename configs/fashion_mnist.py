@@ -23,6 +23,7 @@ def get_config():
     config.model.likelihood = "logistic_mixture:2"
     # Six parameters a pixel: at 1,024 the weights would no longer fit in 10 MB.
     use_dense_networks(config.model, hidden=544)
+    config.model.latent_groups = 1  # nor with four
     config.train.steps = 6_000
     config.train.checkpoint_every = 1_000
     return config

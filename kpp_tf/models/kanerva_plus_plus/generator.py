@@ -48,15 +48,13 @@ class Generator(BlockModel):
         prior = self._prior(keys, self.reader(memory.cells, memory.coverage, keys))
         return flat(self._drawn(prior, drawn).latents)
 
-    def _drawn(self, prior, drawn, infer=None) -> Drawn:
-        drawn = (
-            tf.zeros_like(prior[0])
-            if drawn is None
-            else tf.reshape(drawn, tf.shape(prior[0]))
-        )
-        return draw_in_groups(
-            self.latent_groups, prior, drawn, self.latent_chain, infer
-        )
+    def _drawn(self, prior, drawn, posterior=None) -> Drawn:
+        """Latents by noise [B, T, P*P*L], None being 0: see `draw_in_groups`."""
+        if drawn is None:
+            drawn = tf.zeros_like(prior[0])
+        drawn = tf.reshape(drawn, tf.shape(prior[0]))
+        chain = self.latent_chain
+        return draw_in_groups(self.latent_groups, prior, drawn, chain, posterior)
 
     def generate_from_keys(
         self,

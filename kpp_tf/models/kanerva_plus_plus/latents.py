@@ -150,7 +150,7 @@ def draw_in_groups(
     groups: int,
     prior: Gaussian,
     drawn: tf.Tensor,
-    chain: Callable[[tf.Tensor, tf.Tensor, tf.Tensor], Gaussian],
+    chain: Callable[[tf.Tensor, tf.Tensor, tf.Tensor], Gaussian] | None,
     posterior: Callable[[tf.Tensor, tf.Tensor], Gaussian] | None = None,
 ) -> Drawn:
     """Draws z = (z_1, ..., z_G), equal shares of the L latents, one after the other.
@@ -165,7 +165,8 @@ def draw_in_groups(
       groups: G.
       prior: mu and sigma.
       drawn: standard normal noise [B, T, P, P, L]; 0 takes the means.
-      chain: from u, 0 where it is not known yet, mu and sigma to the next prior.
+      chain: from u, 0 where it is not known yet, mu and sigma to the next prior; None
+        is for one group alone.
       posterior: from the mean and the standard deviation of a prior to those of q; the
         mean is what was drawn, where it was. None draws from the prior.
     """
@@ -176,7 +177,7 @@ def draw_in_groups(
     for group in range(groups):
         first, last = group * size, (group + 1) * size
         given = prior
-        if group:
+        if group and chain is not None:
             news = (before - mean[..., :first]) / stddev[..., :first]
             ahead = tf.zeros_like(mean[..., first:])
             given = chain(tf.concat([news, ahead], axis=-1), mean, stddev)

@@ -309,10 +309,10 @@ class KanervaPlusPlus(Generator):
     def _inferred(self, embeddings, keys, reading, drawn, analytic):
         """Latents of q(Z|X, M-hat), relative to the prior, and their KL."""
 
-        def infer(mean, stddev):
+        def posterior(mean, stddev):
             return self.latent_posterior(embeddings, mean, stddev)
 
-        found = self._drawn(self._prior(keys, reading), drawn, infer)
+        found = self._drawn(self._prior(keys, reading), drawn, posterior)
         latents = flat(found.latents)
         pair = over_maps(*found.posterior), over_maps(*found.prior)
         return latents, gaussians.kl(*pair, latents, analytic)
