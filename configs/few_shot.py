@@ -15,7 +15,7 @@ of one before it in 37 episodes of 100: --config.data.replacement=True.
 The weights that ship, `few_shot_omniglot`, came in three runs on two cores of an AMD
 EPYC (Zen 4): 12,000 steps of this command with --config.train.precision=mixed_bfloat16
 and a tenth of the frames exploring, 8,000 more at 3e-3, both with the latents in one
-group, and 10,000 with four (`--init_from=few_shot_omniglot --config.train.steps=10000
+group, and 7,000 with four (`--init_from=few_shot_omniglot --config.train.steps=7000
 --config.train.kl_warmup_steps=0 --config.train.learning_rate=3e-3`).
 """
 

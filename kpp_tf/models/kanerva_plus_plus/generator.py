@@ -1,7 +1,6 @@
 """From a memory and keys to images: the generator of Kanerva++."""
 
 import tensorflow as tf
-from tensorflow_probability import distributions as tfd
 
 from kpp_tf import noise
 from kpp_tf.errors import UserError
@@ -189,8 +188,3 @@ def flat(maps: tf.Tensor) -> tf.Tensor:
     batch, length = tf.unstack(tf.shape(maps)[:2])
     size = maps.shape[2] * maps.shape[3] * maps.shape[4]
     return tf.reshape(maps, [batch, length, size])
-
-
-def over_maps(mean: tf.Tensor, stddev: tf.Tensor) -> tfd.MultivariateNormalDiag:
-    """A Gaussian over all numbers of maps [B, T, P, P, L]."""
-    return gaussians.diagonal(flat(mean), flat(stddev))

@@ -95,6 +95,7 @@ class RelativeGaussian(_OverMaps):
     At the start a = 0 and b = 1: it is the other one, and the KL between them is 0. As
     q(Z|X, M-hat), relative to the prior, what the memory knows is never learned twice,
     and where the prior is sharp, because the image was recalled, so is the posterior.
+    The KL is a's and b's alone, and never a difference of two numbers near mu.
 
     Reference: Vahdat, Kautz, "NVAE: A Deep Hierarchical Variational Autoencoder",
     NeurIPS 2020.
@@ -125,25 +126,26 @@ class RelativeGaussian(_OverMaps):
           stddev: sigma, the same shape.
 
         Returns:
-          (mean, stddev), each float32 [B, T, P, P, L].
+          (a, b), each float32 [B, T, P, P, L].
         """
         known = tf.concat([mean, tf.math.log(stddev)], axis=-1)
         frames, restore = _flat(tf.concat([features, known], axis=-1), self.size)
         hidden = self.first(frames)
         hidden += self.second(hidden)
         spread = tf.nn.softplus(restore(self.spread(hidden)) + math.log(math.e - 1))
-        return mean + stddev * restore(self.move(hidden)), stddev * (spread + 1e-3)
+        return restore(self.move(hidden)), spread + 1e-3
 
 
 class Drawn(NamedTuple):
-    """Latents, and what they were drawn from: each group's given those before it.
+    """Latents, and how they differ from what was expected of them.
 
-    All float32 [B, T, P, P, L], Gaussians by mean and standard deviation.
+    All float32 [B, T, P, P, L].
     """
 
     latents: tf.Tensor
-    prior: Gaussian
-    posterior: Gaussian
+    # In units of the prior, given the groups before: N(0, 1) if drawn from it.
+    surprise: tf.Tensor
+    posterior: Gaussian  # of the surprise
 
 
 def draw_in_groups(
@@ -155,47 +157,43 @@ def draw_in_groups(
 ) -> Drawn:
     """Draws z = (z_1, ..., z_G), equal shares of the L latents, one after the other.
 
-        p(z_1|M-hat) = N(mu, sigma^2),   by the blocks' prior
-        p(z_g|z_<g, M-hat) = N(mu + sigma a, (sigma b)^2),   a, b from u_<g, mu, sigma
+        z = mu + sigma u
+        p(u_1|M-hat) = N(0, 1),   p(u_g|u_<g, M-hat) = N(m, s^2),   m, s from u_<g
 
-    with u = (z - mu) / sigma, what is new about the groups before. A recalled block,
-    whose sigma is small, leaves nothing to them.
+    with mu and sigma by the blocks' prior. Where sigma is small, because a block was
+    recalled, no u matters. The surprise is (u - m) / s, and q a Gaussian over it.
 
     Args:
       groups: G.
       prior: mu and sigma.
       drawn: standard normal noise [B, T, P, P, L]; 0 takes the means.
-      chain: from u, 0 where it is not known yet, mu and sigma to the next prior; None
-        is for one group alone.
-      posterior: from the mean and the standard deviation of a prior to those of q; the
-        mean is what was drawn, where it was. None draws from the prior.
+      chain: from u, 0 where it is not known yet, mu and sigma to m and s; None is for
+        one group alone.
+      posterior: from mean and standard deviation of the prior to those of q; the mean
+        is what was drawn, where it was. None draws from the prior.
     """
     mean, stddev = prior
     size = mean.shape[-1] // groups
-    before = mean[..., :0]
-    priors, posteriors = [], []
+    known = mean[..., :0]  # u_<g
+    surprises, posteriors = [], []
     for group in range(groups):
         first, last = group * size, (group + 1) * size
-        given = prior
+        ahead = tf.zeros_like(mean[..., first:])
+        shift, scale = tf.zeros_like(mean), tf.ones_like(mean)
         if group and chain is not None:
-            news = (before - mean[..., :first]) / stddev[..., :first]
-            ahead = tf.zeros_like(mean[..., first:])
-            given = chain(tf.concat([news, ahead], axis=-1), mean, stddev)
-        found = given
+            shift, scale = chain(tf.concat([known, ahead], axis=-1), mean, stddev)
+        found = tf.zeros_like(mean), tf.ones_like(mean)
         if posterior is not None:
-            known = tf.concat([before, given[0][..., first:]], axis=-1)
-            found = posterior(known, given[1])
-        priors.append([part[..., first:last] for part in given])
-        posteriors.append([part[..., first:last] for part in found])
-        own_mean, own_stddev = posteriors[-1]
-        values = own_mean + own_stddev * drawn[..., first:last]
-        before = tf.concat([before, values], axis=-1)
-
-    def joined(parts):
-        means, stddevs = zip(*parts, strict=True)
-        return tf.concat(means, axis=-1), tf.concat(stddevs, axis=-1)
-
-    return Drawn(before, joined(priors), joined(posteriors))
+            expected = tf.concat([known, shift[..., first:]], axis=-1)
+            found = posterior(mean + stddev * expected, stddev * scale)
+        own = tuple(part[..., first:last] for part in found)
+        posteriors.append(own)
+        surprises.append(own[0] + own[1] * drawn[..., first:last])
+        new = shift[..., first:last] + scale[..., first:last] * surprises[-1]
+        known = tf.concat([known, new], axis=-1)
+    means, stddevs = (tf.concat(parts, -1) for parts in zip(*posteriors, strict=True))
+    surprise = tf.concat(surprises, axis=-1)
+    return Drawn(mean + stddev * known, surprise, (means, stddevs))
 
 
 def _layer(size, kernel, name):

@@ -9,12 +9,7 @@ from kpp_tf.errors import UserError
 from kpp_tf.layers.block_memory.places import coarse_pixels, neighbour_loss
 from kpp_tf.models import gaussians
 from kpp_tf.models.elbo import Elbo, TrainingTerms
-from kpp_tf.models.kanerva_plus_plus.generator import (
-    Generator,
-    distances,
-    flat,
-    over_maps,
-)
+from kpp_tf.models.kanerva_plus_plus.generator import Generator, distances, flat
 from kpp_tf.models.kanerva_plus_plus.keys import Region
 from kpp_tf.models.kanerva_plus_plus.memory import Memory
 from kpp_tf.models.kanerva_plus_plus.mixture import mixture
@@ -313,9 +308,14 @@ class KanervaPlusPlus(Generator):
             return self.latent_posterior(embeddings, mean, stddev)
 
         found = self._drawn(self._prior(keys, reading), drawn, posterior)
-        latents = flat(found.latents)
-        pair = over_maps(*found.posterior), over_maps(*found.prior)
-        return latents, gaussians.kl(*pair, latents, analytic)
+        surprise = flat(found.surprise)
+        kl = gaussians.kl(
+            gaussians.diagonal(*map(flat, found.posterior)),
+            gaussians.standard(surprise.shape[-1]),
+            surprise,
+            analytic,
+        )
+        return flat(found.latents), kl
 
 
 def _fullness(memory, frames):

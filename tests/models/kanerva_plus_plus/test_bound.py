@@ -133,12 +133,13 @@ def _in_groups(model, blocks_prior, embeddings, drawn):
         given = np.float64(blocks_prior)
         if number:
             news = np.where(group < number, (latents - mean) / stddev, 0)
-            given = model.latent_chain(*map(np.float32, (news, mean, stddev)))
-            given = np.float64(given)
+            by = model.latent_chain(*map(np.float32, (news, mean, stddev)))
+            given = np.float64([mean + stddev * by[0], stddev * by[1]])
         known = np.where(group < number, latents, given[0])
-        found = model.latent_posterior(embeddings, *np.float32([known, given[1]]))
+        by = model.latent_posterior(embeddings, *np.float32([known, given[1]]))
+        found = np.float64([given[0] + given[1] * by[0], given[1] * by[1]])
         prior = np.where(group == number, given, prior)
-        posterior = np.where(group == number, np.float64(found), posterior)
+        posterior = np.where(group == number, found, posterior)
         latents = np.where(group < number + 1, posterior[0] + posterior[1] * drawn, 0)
     return latents, prior, posterior
 

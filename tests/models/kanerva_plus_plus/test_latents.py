@@ -4,7 +4,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kpp_tf.models.kanerva_plus_plus.latents import LatentPrior, RelativeGaussian
+from kpp_tf.models.kanerva_plus_plus.latents import (
+    LatentPrior,
+    RelativeGaussian,
+    draw_in_groups,
+)
 from tests.layer_checks import check_layer, perturb
 from tests.models.kanerva_plus_plus.by_numpy import gaussian_kl
 
@@ -71,11 +75,10 @@ def test_posterior_equals_numpy(side):
     perturb(posterior)
     got = posterior(embeddings, mean, stddev)
     hidden = _hidden(posterior, np.concatenate([embeddings, mean, np.log(stddev)], -1))
-    moved = mean + stddev * _linear(hidden, posterior.move)
+    moved = _linear(hidden, posterior.move)
     np.testing.assert_allclose(got[0], moved, rtol=1e-4, atol=1e-5)
     raw = _linear(hidden, posterior.spread) + np.log(np.e - 1)
-    spread = stddev * (_softplus(raw) + 1e-3)
-    np.testing.assert_allclose(got[1], spread, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(got[1], _softplus(raw) + 1e-3, rtol=1e-4, atol=1e-5)
 
 
 def test_both_start_where_nothing_is_known(side):
@@ -88,25 +91,32 @@ def test_both_start_where_nothing_is_known(side):
     np.testing.assert_allclose(nothing, 0, atol=1e-6)
     assert np.std(mean) > 0.1  # a block that was read shows from the first step on
     posterior = RelativeGaussian(SIZE, side, HIDDEN)(_maps(side, 2), mean, stddev)
-    kl = gaussian_kl(*posterior, mean, stddev)
-    assert np.all(kl < 1e-4)
+    assert np.all(gaussian_kl(*posterior, 0, 1) < 1e-4)
 
 
-@pytest.mark.parametrize("stddev", [1e-4, 1e-2, 1.0, 50.0])
-def test_the_kl_knows_no_scale(stddev):
-    """KL[N(mu + sigma a, (sigma b)^2) || N(mu, sigma^2)] is a's and b's alone."""
-    posterior = RelativeGaussian(SIZE, 1, HIDDEN)
-    embeddings, mean = _maps(1, FEATURES), np.zeros((BATCH, LENGTH, 1, 1, SIZE))
-    mean = mean.astype(np.float32)
-    scales = np.full_like(mean, stddev)
-    posterior(embeddings, mean, scales)
-    posterior.move.bias.assign([0.5, -1, 0, 2])
-    posterior.spread.bias.assign([0.1, 0, -3, 1])
-    got = gaussian_kl(*posterior(embeddings, mean, scales), mean, scales)
-    a = np.array([0.5, -1, 0, 2])
-    b = _softplus(np.array([0.1, 0, -3, 1]) + np.log(np.e - 1)) + 1e-3
-    expected = np.sum(-np.log(b) + (b**2 + a**2) / 2 - 0.5)
-    np.testing.assert_allclose(got, np.full((BATCH, LENGTH, 1, 1), expected), rtol=1e-4)
+@pytest.mark.parametrize("stddev", [1e-9, 1e-4, 1.0, 50.0])
+def test_groups_draw_in_units_of_the_prior(stddev):
+    """A prior as sharp as can be, far from 0, loses no digit of what is surprising."""
+    shape = (BATCH, LENGTH, 1, 1, SIZE)
+    prior = tf.fill(shape, 100.0), tf.fill(shape, stddev)
+    drawn = _maps(1, SIZE)
+    a, b = np.float32([0.5, -1, 0, 2]), np.float32([0.1, 1, 3, 0.01])
+    seen = []
+
+    def chain(known, mean, stddev):
+        seen.append(known)
+        return tf.ones_like(mean), 2 * tf.ones_like(stddev)
+
+    def posterior(mean, stddev):
+        return a + tf.zeros_like(mean), b + tf.zeros_like(stddev)
+
+    got = draw_in_groups(2, prior, drawn, chain, posterior)
+    surprise = a + b * np.float64(drawn)
+    np.testing.assert_allclose(got.surprise, surprise, rtol=1e-5, atol=1e-6)
+    first = np.arange(SIZE) < SIZE // 2
+    np.testing.assert_allclose(seen[0], np.where(first, surprise, 0), rtol=1e-5)
+    latents = 100 + stddev * np.where(first, surprise, 1 + 2 * surprise)
+    np.testing.assert_allclose(got.latents, latents, rtol=1e-5)
 
 
 def test_prior_fulfils_the_layer_contract(side, tmp_path):
