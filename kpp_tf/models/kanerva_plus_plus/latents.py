@@ -8,6 +8,9 @@ import keras
 import tensorflow as tf
 
 MIN_STDDEV = 1e-4
+# Of a latent that later groups hear of, in standard deviations. Without a limit one far
+# off makes the next farther: single images cost a million nats and more in training.
+FARTHEST = 5.0
 
 Gaussian = tuple[tf.Tensor, tf.Tensor]  # mean and standard deviation
 
@@ -167,8 +170,8 @@ def draw_in_groups(
       groups: G.
       prior: mu and sigma.
       drawn: standard normal noise [B, T, P, P, L]; 0 takes the means.
-      chain: from u, 0 where it is not known yet, mu and sigma to m and s; None is for
-        one group alone.
+      chain: from u, within FARTHEST and 0 where it is not known yet, mu and sigma to m
+        and s; None is for one group alone.
       posterior: from mean and standard deviation of the prior to those of q; the mean
         is what was drawn, where it was. None draws from the prior.
     """
@@ -181,7 +184,8 @@ def draw_in_groups(
         ahead = tf.zeros_like(mean[..., first:])
         shift, scale = tf.zeros_like(mean), tf.ones_like(mean)
         if group and chain is not None:
-            shift, scale = chain(tf.concat([known, ahead], axis=-1), mean, stddev)
+            seen = tf.clip_by_value(known, -FARTHEST, FARTHEST)
+            shift, scale = chain(tf.concat([seen, ahead], axis=-1), mean, stddev)
         found = tf.zeros_like(mean), tf.ones_like(mean)
         if posterior is not None:
             expected = tf.concat([known, shift[..., first:]], axis=-1)

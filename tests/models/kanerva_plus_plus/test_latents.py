@@ -117,6 +117,8 @@ def test_groups_draw_in_units_of_the_prior(stddev):
     np.testing.assert_allclose(seen[0], np.where(first, surprise, 0), rtol=1e-5)
     latents = 100 + stddev * np.where(first, surprise, 1 + 2 * surprise)
     np.testing.assert_allclose(got.latents, latents, rtol=1e-5)
+    draw_in_groups(2, prior, 1e6 * drawn, chain, posterior)
+    np.testing.assert_array_equal(np.abs(seen[1]), np.where(first, 5, 0) + 0 * drawn)
 
 
 def test_prior_fulfils_the_layer_contract(side, tmp_path):
