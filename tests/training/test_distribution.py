@@ -28,7 +28,10 @@ def one_device(tmp_path_factory):
 def _assert_same_training(results, expected):
     for name in ("weights", "averages"):
         np.testing.assert_allclose(results[name], expected[name], atol=1e-4, rtol=0)
-    np.testing.assert_allclose(results["metrics"], expected["metrics"], rtol=2e-3)
+    # A KL near 0 has few digits.
+    np.testing.assert_allclose(
+        results["metrics"], expected["metrics"], rtol=2e-3, atol=1e-6
+    )
     # The bound and its terms on the test split, which all replicas score together.
     np.testing.assert_allclose(results["results"], expected["results"], rtol=1e-3)
 

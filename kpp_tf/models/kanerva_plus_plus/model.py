@@ -329,5 +329,6 @@ def _in_one_row(frames):
     size = frames.shape[2:]
     replica = tf.distribute.get_replica_context()
     if replica is not None and replica.num_replicas_in_sync > 1:
-        frames = replica.all_gather(frames, axis=0)
+        # A copy: what a step is given, as a mask is, lies on no replica's device.
+        frames = replica.all_gather(tf.identity(frames), axis=0)
     return tf.reshape(frames, [1, -1, *size])
