@@ -75,6 +75,15 @@ def test_an_encoder_of_an_older_config_has_no_linear_way():
             check_same_architecture(_model(), wanted)
 
 
+def test_a_config_older_than_groups_of_latents_has_one():
+    config = tiny.config()
+    del config.unlock().model["latent_groups"]
+    given = build_model(config)
+    assert "latent_groups" not in given.get_config()
+    check_same_architecture(given, _model(latent_groups=1))
+    check_same_architecture(_model(latent_groups=1), given)
+
+
 def test_lists_of_a_file_are_the_tuples_of_a_config():
     given = _model(encoder={"widths": [8], "blocks": [1]})
     check_same_architecture(given, _model())

@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from kpp_tf.errors import UserError
 from kpp_tf.models.kanerva_plus_plus import Memory
+from tests.models.kanerva_plus_plus.tiny import make_model
 
 
 def _bad_memories(memory):
@@ -115,3 +116,9 @@ def test_bad_episodes_are_refused_by_every_method(box, episode, seeds):
     ):
         with pytest.raises(UserError, match="Received: values from 0.0 to 255.0"):
             method()
+
+
+@pytest.mark.parametrize("groups", [0, 2])
+def test_groups_that_do_not_divide_the_latents_are_named(groups):
+    with pytest.raises(UserError, match=f"divide latent_size.*latent_groups={groups}"):
+        make_model(latent_groups=groups)
