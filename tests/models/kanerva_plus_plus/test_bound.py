@@ -134,6 +134,7 @@ def _in_groups(model, blocks_prior, embeddings, drawn):
         if number:
             news = np.where(group < number, (latents - mean) / stddev, 0)
             by = model.latent_chain(*map(np.float32, (news, mean, stddev)))
+            assert np.max(np.abs(by[0])) > 0.01  # weights moved: the model built it
             given = np.float64([mean + stddev * by[0], stddev * by[1]])
         known = np.where(group < number, latents, given[0])
         by = model.latent_posterior(embeddings, *np.float32([known, given[1]]))
