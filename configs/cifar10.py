@@ -23,6 +23,8 @@ def get_config():
     config.model.memory_depth = 13
     config.model.block_size = 8
     config.model.latent_size = 24
+    # Four take 1.45 times as long a step, and better latents store no better.
+    config.model.latent_groups = 1
     config.model.hidden = 96
     config.model.encoder.widths = (32, 96)
     config.model.encoder.blocks = (1, 2)
@@ -39,5 +41,5 @@ def get_config():
         }
     )
     config.train.learning_rate = 2e-3
-    config.train.steps = 20_000
+    config.train.steps = 11_000
     return config
