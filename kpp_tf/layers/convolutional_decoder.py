@@ -7,8 +7,7 @@ from collections.abc import Sequence
 import keras
 import tensorflow as tf
 
-from kpp_tf.layers.each_frame import each_frame
-from kpp_tf.layers.residual_block import ResidualBlock
+from kpp_tf.layers.preactivation_block import PreactivationBlock
 
 
 @keras.saving.register_keras_serializable(package="kpp_tf")
@@ -75,23 +74,19 @@ class ConvolutionalDecoder(keras.layers.Layer):
         if hidden:
             self.hidden = keras.layers.Dense(hidden, activation="relu", name="hidden")
         if code_side == 1:
-            self.start = keras.layers.Dense(
-                math.prod(self.start_shape), activation="relu", name="start"
-            )
+            self.start = keras.layers.Dense(math.prod(self.start_shape), name="start")
         else:
             self.start = keras.layers.Conv2D(
-                self.widths[0], 3, padding="same", activation="relu", name="start"
+                self.widths[0], 3, padding="same", name="start"
             )
         # One flat list: Keras 3.12 leaves layers in lists of lists out of its files.
         self.residual_blocks = [
-            ResidualBlock(width, name=f"stage{stage}_block{block}")
+            PreactivationBlock(width, name=f"stage{stage}_block{block}")
             for stage, (width, count) in enumerate(zip(widths, blocks, strict=True))
             for block in range(count)
         ]
         self.up = [
-            keras.layers.Conv2D(
-                4 * width, 3, padding="same", activation="relu", name=f"up{stage}"
-            )
+            keras.layers.Conv2D(4 * width, 3, padding="same", name=f"up{stage}")
             for stage, width in enumerate(self.widths[1:])
         ]
         self.head = keras.layers.Conv2D(
@@ -110,7 +105,7 @@ class ConvolutionalDecoder(keras.layers.Layer):
                 self.up[stage - 1].build((None, height, width, channels))
                 height, width, channels = 2 * height, 2 * width, self.widths[stage]
             for block in blocks:
-                block.build((None, None, height, width, channels))
+                block.build((None, height, width, channels))
         self.head.build((None, height, width, channels))
 
     def call(self, code: tf.Tensor) -> tf.Tensor:
@@ -126,25 +121,18 @@ class ConvolutionalDecoder(keras.layers.Layer):
         batch, length = tf.unstack(tf.shape(code)[:2])
         if self.code_side > 1:
             features = tf.reshape(features, [batch * length, *code.shape[2:]])
-        shape = [batch, length, *self.start_shape]
-        features = tf.reshape(self.start(features), shape)
+        frames = tf.reshape(self.start(features), [-1, *self.start_shape])
         for stage, blocks in enumerate(self._stages()):
             if stage:
-                features = each_frame(self._double(stage - 1), features)
+                frames = tf.nn.depth_to_space(self.up[stage - 1](frames), 2)
             for block in blocks:
-                features = block(features)
-        pixels = each_frame(self._to_pixels, features)
-        return tf.cast(pixels, tf.float32)
+                frames = block(frames)
+        pixels = self.head(frames)
+        if self.head_stride > 1:
+            pixels = tf.nn.depth_to_space(pixels, self.head_stride)
+        shape = [batch, length, *pixels.shape[1:]]
+        return tf.cast(tf.reshape(pixels, shape), tf.float32)
 
     def _stages(self):
         rest = iter(self.residual_blocks)
         return [list(itertools.islice(rest, count)) for count in self.blocks]
-
-    def _double(self, stage):
-        return lambda frames: tf.nn.depth_to_space(self.up[stage](frames), 2)
-
-    def _to_pixels(self, frames):
-        pixels = self.head(frames)
-        if self.head_stride == 1:
-            return pixels
-        return tf.nn.depth_to_space(pixels, self.head_stride)

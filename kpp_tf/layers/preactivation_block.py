@@ -1,0 +1,43 @@
+"""A residual block without normalisation, for decoders."""
+
+import keras
+import tensorflow as tf
+
+
+@keras.saving.register_keras_serializable(package="kpp_tf")
+class PreactivationBlock(keras.layers.Layer):
+    """out = x + conv(relu(conv(relu(x)))).
+
+    Nothing stands in the way of x: what a memory recalls reaches the pixels as it was
+    stored, which it does not where features are normalised or cut at zero between the
+    blocks (docs/experiments.md, "Colour"). The last convolution starts at zero: the
+    block starts as the identity.
+
+    Reference: He et al., "Identity Mappings in Deep Residual Networks", ECCV 2016.
+
+    Args:
+      width: channels of input and output.
+    """
+
+    def __init__(self, width: int, **kwargs):
+        super().__init__(**kwargs)
+        self.width = width
+        conv = {"kernel_size": 3, "padding": "same"}
+        self.first = keras.layers.Conv2D(
+            width, kernel_initializer="he_normal", name="first", **conv
+        )
+        self.second = keras.layers.Conv2D(
+            width, kernel_initializer="zeros", name="second", **conv
+        )
+
+    def build(self, input_shape):
+        self.first.build(input_shape)
+        self.second.build(input_shape)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def call(self, frames: tf.Tensor) -> tf.Tensor:
+        """Applies the block: [N, h, w, width] to the same shape."""
+        inner = self.first(tf.nn.relu(frames))
+        return frames + self.second(tf.nn.relu(inner))
