@@ -24,13 +24,29 @@ MEDIUM = 2.0  # blocks
 def recall(model: MemoryModel, batch: Episodes) -> np.ndarray:
     """Pairs of rows: written images, and what the memory reads back for them."""
     memory = model.write(batch.images, batch.mask)
-    return _pairs(batch, model.reconstruct(memory, batch.images, batch.seeds))
+    return _rows(batch.images, model.reconstruct(memory, batch.images, batch.seeds))
+
+
+def unseen(model: MemoryModel, batch: Episodes) -> np.ndarray:
+    """Threes of rows: what was written, what was not, and how the memory reads that.
+
+    The first half of each episode is written. The model is shown the others only to
+    find where to read: what is seen of them is what the memory tells.
+    """
+    half = batch.images.shape[1] // 2
+    written = tf.cast(tf.range(batch.images.shape[1]) < half, tf.float32) * batch.mask
+    memory = model.write(batch.images, batch.mask, written)
+    others = batch.images[:, half:]
+    read = model.reconstruct(memory, others, batch.seeds, batch.mask[:, half:])
+    return _rows(batch.images[:, :half], others, read)
 
 
 def samples(model: MemoryModel, batch: Episodes) -> np.ndarray:
     """Pairs of rows: written images, and draws from p(Y)."""
     memory = model.write(batch.images, batch.mask)
-    return _pairs(batch, model.generate(memory, batch.images.shape[1], batch.seeds))
+    return _rows(
+        batch.images, model.generate(memory, batch.images.shape[1], batch.seeds)
+    )
 
 
 def iterative_inference(
@@ -65,7 +81,7 @@ def gist(model: KanervaPlusPlus, batch: Episodes) -> np.ndarray:
     memory = model.write(batch.images, batch.mask)
     places = model.draw_keys(batch.images.shape[1], batch.seeds)
     wide = keys.with_width(model, places, float(widths(model)[-1]))
-    return _pairs(batch, model.generate_from_keys(memory, wide, batch.seeds))
+    return _rows(batch.images, model.generate_from_keys(memory, wide, batch.seeds))
 
 
 def zoom(model: KanervaPlusPlus, batch: Episodes) -> np.ndarray:
@@ -160,7 +176,7 @@ def write_all(model: MemoryModel, batch: Episodes, folder: str | Path) -> list[P
       The files.
     """
     few = tf.nest.map_structure(lambda part: part[:4], batch)
-    pictures = {f.__name__: f(model, few) for f in (recall, samples)}
+    pictures = {f.__name__: f(model, few) for f in (recall, unseen, samples)}
     pictures["iterative_inference"] = iterative_inference(model, few)
     for name, grid in denoising(model, few).items():
         pictures[f"denoising_{name}"] = grid
@@ -183,8 +199,10 @@ def _readings(model, memory, images, steps):
     return np.stack(path)
 
 
-def _pairs(batch, below):
-    rows = np.stack([batch.images[:, :COLUMNS], below[:, :COLUMNS]], axis=1)
+def _rows(*below):
+    """Episodes [B, N, H, W, C]: the first of each, one below the other, and so on."""
+    count = min(COLUMNS, *(len(images[0]) for images in below))
+    rows = np.stack([images[:, :count] for images in below], axis=1)
     return _grid(rows.reshape(-1, *rows.shape[2:]))
 
 

@@ -12,6 +12,7 @@ from tests.evaluation import shelf, tiny_models
 
 FOR_ANY_MODEL = {
     "recall",
+    "unseen",
     "samples",
     "iterative_inference",
     "denoising_salt_and_pepper",
@@ -78,6 +79,22 @@ def test_what_is_read_stands_below_what_was_written(model, batch):
             below = _cell(grid, 2 * episode + 1, frame)
             np.testing.assert_array_equal(above, _pixels(batch.images[episode, frame]))
             np.testing.assert_allclose(below, _pixels(read[episode, frame]), atol=1)
+
+
+def test_images_that_were_not_written_are_read_from_the_others(model, batch):
+    grid = pictures.unseen(model, batch)
+    assert _size(grid) == (12, 2)
+    others = batch.images[:, 2:]
+    memory = model.write(batch.images[:, :2], batch.mask[:, :2])
+    read = model.reconstruct(memory, others, batch.seeds)
+    for episode in range(4):
+        for frame in range(2):
+            rows = [_cell(grid, 3 * episode + row, frame) for row in range(3)]
+            np.testing.assert_array_equal(
+                rows[0], _pixels(batch.images[episode, frame])
+            )
+            np.testing.assert_array_equal(rows[1], _pixels(others[episode, frame]))
+            np.testing.assert_allclose(rows[2], _pixels(read[episode, frame]), atol=1)
 
 
 def test_iterative_inference_goes_downwards(model, batch):
