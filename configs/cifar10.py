@@ -40,7 +40,7 @@ def get_config():
             "hidden": 0,
         }
     )
-    config.train.learning_rate = 4e-3
+    config.train.learning_rate = 2.5e-3
     config.train.stored_weight = 2.0
-    config.train.steps = 10_000
+    config.train.steps = 9_000
     return config
