@@ -26,8 +26,10 @@ class PreactivationBlock(keras.layers.Layer):
         self.first = keras.layers.Conv2D(
             width, kernel_initializer="he_normal", name="first", **conv
         )
+        # Without a bias: TensorFlow's graph optimiser fails at a convolution, a bias
+        # and a sum that is used twice, and then fuses nothing.
         self.second = keras.layers.Conv2D(
-            width, kernel_initializer="zeros", name="second", **conv
+            width, kernel_initializer="zeros", use_bias=False, name="second", **conv
         )
 
     def build(self, input_shape):
