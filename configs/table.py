@@ -23,7 +23,15 @@ SYSTEMS = {
     "dnc": "differentiable_neural_computer",
     "vae": "vae",
 }
-DATA = ("binarized_mnist", "omniglot28", "fashion_mnist", "cifar10", "mazes", "glyphs")
+DATA = (
+    "binarized_mnist",
+    "omniglot28",
+    "fashion_mnist",
+    "cifar10",
+    "mazes",
+    "few_shot",
+    "glyphs",
+)
 
 
 def get_config(row: str = "kpp,binarized_mnist") -> ml_collections.ConfigDict:
@@ -48,5 +56,11 @@ def get_config(row: str = "kpp,binarized_mnist") -> ml_collections.ConfigDict:
     for shared in ("likelihood", "encoder", "decoder"):
         model[shared] = config.model[shared]
     model.encoder.shift = "bidirectional" if system == "dkm_tsm" else "none"
+    side = config.model.block_size
+    if system == "vae" and side > 1:
+        # Where K++'s latents are maps, so are these.
+        with model.encoder.unlocked(), model.decoder.unlocked():
+            model.encoder.embedding_side = model.decoder.code_side = side
+        model.latent_size = config.model.latent_size
     config.model = model
     return config

@@ -29,8 +29,8 @@ class ConvolutionalDecoder(keras.layers.Layer):
       blocks: residual blocks of each stage.
       head_stride: pixels along a side that the head makes of one position.
       hidden: units of a dense layer before the start; 0 for none, as a map needs it.
-      code_side: 1 for codes that are vectors; P for maps of P x P, which has to be the
-        start's resolution.
+      code_side: 1 for codes that are vectors; P for maps of P x P in reading order,
+        which has to be the start's resolution.
     """
 
     def __init__(
@@ -98,7 +98,7 @@ class ConvolutionalDecoder(keras.layers.Layer):
         if self.hidden is not None:
             self.hidden.build(code)
             code = (*code[:-1], self.hidden_size)
-        self.start.build(code if self.code_side == 1 else (None, *code[2:]))
+        self.start.build(code if self.code_side == 1 else self._map_shape(code))
         height, width, channels = self.start_shape
         for stage, blocks in enumerate(self._stages()):
             if stage:
@@ -112,7 +112,7 @@ class ConvolutionalDecoder(keras.layers.Layer):
         """Decodes.
 
         Args:
-          code: [B, T, F], or maps [B, T, P, P, F]: what is known of each image.
+          code: [B, T, F], F = P*P*C of maps: what is known of each image.
 
         Returns:
           float32 [B, T, H, W, num_parameters].
@@ -120,7 +120,9 @@ class ConvolutionalDecoder(keras.layers.Layer):
         features = code if self.hidden is None else self.hidden(code)
         batch, length = tf.unstack(tf.shape(code)[:2])
         if self.code_side > 1:
-            features = tf.reshape(features, [batch * length, *code.shape[2:]])
+            features = tf.reshape(
+                features, [batch * length, *self._map_shape(code.shape)[1:]]
+            )
         frames = tf.reshape(self.start(features), [-1, *self.start_shape])
         for stage, blocks in enumerate(self._stages()):
             if stage:
@@ -132,6 +134,10 @@ class ConvolutionalDecoder(keras.layers.Layer):
             pixels = tf.nn.depth_to_space(pixels, self.head_stride)
         shape = [batch, length, *pixels.shape[1:]]
         return tf.cast(tf.reshape(pixels, shape), tf.float32)
+
+    def _map_shape(self, code):
+        side = self.code_side
+        return (None, side, side, code[-1] // side**2)
 
     def _stages(self):
         rest = iter(self.residual_blocks)

@@ -23,8 +23,11 @@ class VariationalAutoencoder(MemoryModel):
 
     Reference: Kingma, Welling, "Auto-Encoding Variational Bayes", ICLR 2014.
 
+    Where the encoder's embeddings are maps (`embedding_side`), the latents are too, as
+    those of Kanerva++ with blocks of many cells; the decoder's `code_side` is then P.
+
     Args:
-      latent_size: L.
+      latent_size: L, of each cell of a map.
       kwargs: see `MemoryModel`. shift must be "none", as with shifts it would
         be no VAE of single images.
 
@@ -42,6 +45,7 @@ class VariationalAutoencoder(MemoryModel):
                 "a VAE sees each image by itself: set the encoder's shift='none'. "
                 f"Received: shift={self.encoder.shift!r}"
             )
+        self.latents = self.encoder.embedding_side**2 * latent_size
         self.latent_posterior = GaussianHead(latent_size, name="latent_posterior")
 
     @property
@@ -59,13 +63,13 @@ class VariationalAutoencoder(MemoryModel):
         posterior = self._posterior(episode)
         latents = gaussians.draw(posterior, seeds, noise.Stream.LATENTS)
         log_likelihood = self.likelihood.log_prob(self.decode(latents), episode)
-        prior = gaussians.standard(self.latent_size)
+        prior = gaussians.standard(self.latents)
         kl_latents = gaussians.kl(posterior, prior, latents, analytic)
         return Elbo.masked(mask, log_likelihood, kl_latents)
 
     def generate(self, memory, num_samples, seeds, temperature=None):
         del memory
-        shape = (num_samples, self.latent_size)
+        shape = (num_samples, self.latents)
         drawn = noise.normal(seeds, shape, noise.Stream.LATENTS)
         return self.picture(gaussians.tempered(drawn, temperature))
 
@@ -81,4 +85,6 @@ class VariationalAutoencoder(MemoryModel):
         return self.picture(self._posterior(images).mean())
 
     def _posterior(self, images):
-        return gaussians.diagonal(*self.latent_posterior(self.embed(images)))
+        parameters = self.latent_posterior(self.embed(images))
+        shape = [*tf.unstack(tf.shape(images)[:2]), self.latents]
+        return gaussians.diagonal(*(tf.reshape(part, shape) for part in parameters))

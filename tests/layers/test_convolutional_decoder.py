@@ -77,6 +77,25 @@ def test_head_spreads_its_channels_over_its_pixels(code, stride):
     np.testing.assert_array_equal(got, np.broadcast_to(tile, got.shape))
 
 
+def test_a_map_is_read_row_by_row():
+    """The first of four cells is the upper left quarter of the image."""
+    decoder = ConvolutionalDecoder(
+        (4, 4, 1), 1, widths=(8,), blocks=(0,), head_stride=2, hidden=0, code_side=2
+    )
+    code = np.zeros((1, 1, 2 * 2 * 3), np.float32)
+    decoder(code)
+    # Each cell by itself: of each 3 x 3 kernel the middle alone.
+    for layer in (decoder.start, decoder.head):
+        middle = np.zeros(layer.kernel.shape, np.float32)
+        middle[1, 1] = np.asarray(layer.kernel)[1, 1]
+        layer.kernel.assign(middle)
+    code[..., :3] = 1.0
+    changed = np.asarray(decoder(code))[0, 0, ..., 0] != 0
+    expected = np.zeros((4, 4), bool)
+    expected[:2, :2] = True
+    np.testing.assert_array_equal(changed, expected)
+
+
 def test_wrong_arguments_are_named():
     sizes = {"widths": (8, 8), "head_stride": 4, "hidden": 0}
     with pytest.raises(ValueError, match=r"Received: 8 for image_shape=\(28, 28, 1\)"):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.models.tiny_models import BATCH, ENCODER, vae
+from tests.models.tiny_models import BATCH, ENCODER, LENGTH, MODELS, vae
 
 
 def test_ignores_memory_and_neighbours(episode, seeds):
@@ -18,3 +18,16 @@ def test_ignores_memory_and_neighbours(episode, seeds):
     )
     with pytest.raises(ValueError, match="Received: shift='causal'"):
         vae(encoder={**ENCODER, "shift": "causal"})
+
+
+def test_latents_of_a_map_are_those_of_all_its_cells(episode, seeds):
+    model = MODELS["vae_of_maps"]()
+    mean, stddev = map(np.float64, model.latent_posterior(model.embed(episode)))
+    assert mean.shape == (BATCH, LENGTH, 2, 2, 3)
+    kl = (mean**2 + stddev**2 - 1) / 2 - np.log(stddev)
+    got = model.elbo(episode, seeds).kl_latents
+    np.testing.assert_allclose(got, kl.sum(axis=(2, 3, 4)), rtol=1e-4)
+    decoded = model.likelihood.mean(
+        model.decode(mean.reshape(BATCH, LENGTH, 12).astype(np.float32)), 1
+    )
+    np.testing.assert_allclose(model.refine(None, episode), decoded, atol=1e-5)

@@ -78,6 +78,10 @@ MODELS = {
     "vimco": lambda: vma(address_samples=3),
     "dnc": dnc,
     "vae": vae,
+    "vae_of_maps": lambda: vae(
+        encoder={**ENCODER, "embedding_side": 2},
+        decoder={**COMMON["decoder"], "code_side": 2},
+    ),
 }
 
 

@@ -228,14 +228,6 @@ class BlockModel(MemoryModel):
                 )
         return memory
 
-    def decode(self, code):
-        """Likelihood parameters of latents [B, T, P*P*L]."""
-        if self.block_size > 1:
-            batch, length = tf.unstack(tf.shape(code)[:2])
-            size = self.block_size
-            code = tf.reshape(code, [batch, length, size, size, self.latent_size])
-        return super().decode(code)
-
     def build(self, input_shape):
         """Builds all layers; the encoder first, whose `encode` skips its call."""
         del input_shape
