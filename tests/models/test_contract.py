@@ -173,7 +173,7 @@ def test_what_is_written_is_what_the_memory_holds(name, model, episode, seeds):
         _all_close(model.elbo(episode, seeds, written=WRITTEN), given, rtol=1e-6)
     whole = model.elbo(episode, seeds)
     _all_close(model.elbo(episode, seeds, written=np.ones_like(WRITTEN)), whole)
-    if name != "vae":
+    if not name.startswith("vae"):
         assert not np.allclose(given.bound, whole.bound, rtol=1e-4)
 
 
