@@ -25,5 +25,6 @@ def get_config():
     config.model.likelihood = "logistic_mixture:3"
     config.model.encoder.stem_stride = 4
     config.model.decoder.head_stride = 4
-    config.train.steps = 5_000
+    config.train.steps = 2_500
+    config.train.stored_weight = 1.0
     return config
