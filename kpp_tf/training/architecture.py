@@ -15,7 +15,8 @@ def check_same_architecture(given: MemoryModel, wanted: MemoryModel) -> None:
     """Compares the models' classes and arguments: equal shapes are not enough.
 
     K++ whose latents are one group may become one of several: the chain between them
-    starts as if it were not there.
+    starts as if it were not there. Where blocks are maps, all is convolutional: images
+    may be larger, in as many more cells.
 
     Args:
       given: whose weights are to be taken.
@@ -44,6 +45,10 @@ def _arguments(model: MemoryModel) -> dict[str, object]:
     flat.setdefault("encoder.linear", False)
     if "block_size" in flat:
         flat.setdefault("latent_groups", 1)
+    if flat.get("block_size", 1) > 1:
+        side = flat.pop("block_size")
+        *sides, channels = flat.pop("image_shape")
+        flat["pixels of a cell"] = [*(pixels / side for pixels in sides), channels]
     # A JSON file makes lists of tuples.
     return {
         name: list(value) if isinstance(value, tuple) else value

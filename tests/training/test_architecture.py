@@ -63,6 +63,23 @@ def test_more_groups_of_latents_start_as_if_they_were_one():
         check_same_architecture(trainer.model, given)
 
 
+def test_larger_images_may_be_more_cells_of_the_same():
+    def of_maps(side, block_size):
+        config = tiny.config()
+        config.data.image_shape = (side, side, 1)
+        config.model.update({"memory_size": 8, "block_size": block_size})
+        config.model.decoder.hidden = 0
+        return build_model(config)
+
+    small, large = of_maps(8, 2), of_maps(16, 4)
+    check_same_architecture(small, large)
+    names = checkpoints.weight_names
+    shapes = [{n: w.shape for n, w in names(m).items()} for m in (small, large)]
+    assert shapes[0] == shapes[1]
+    with pytest.raises(ArchitectureError, match=r"pixels of a cell is \[4.0, 4.0, 1\]"):
+        check_same_architecture(small, of_maps(8, 4))
+
+
 def test_an_encoder_of_an_older_config_has_no_linear_way():
     for linear, refused in ((False, False), (True, True)):
         wanted = tiny.config()
