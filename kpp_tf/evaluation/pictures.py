@@ -15,6 +15,7 @@ from kpp_tf.evaluation.scale_sweep import widths
 from kpp_tf.models import KanervaPlusPlus, MemoryModel
 
 ZOOM = 2
+SMALL = 32  # pixels a side; larger images are not zoomed
 COLUMNS = 16
 SEEN = (0, 1, 2, 4, 9)
 DRAWS = 6
@@ -207,4 +208,5 @@ def _rows(*below):
 
 
 def _grid(images):
-    return plots.image_grid(np.asarray(images), zoom=ZOOM)
+    images = np.asarray(images)
+    return plots.image_grid(images, zoom=ZOOM if images.shape[3] <= SMALL else 1)
