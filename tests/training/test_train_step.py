@@ -97,7 +97,7 @@ def test_step_is_one_xla_function(trainer):
         weight.assign(same.numpy())
     elbo = trainer.model.training_terms(images, seeds, mask, mask).elbo
     row = compiled.replica_step(images, mask, seeds, step).numpy()
-    for name, tolerance in (("kl_keys", 1e-4), ("log_likelihood", 1e-2)):
+    for name, tolerance in (("kl_keys", 1e-4), ("log_likelihood", 2e-2)):
         expected = float(tf.reduce_mean(getattr(elbo, name)))
         assert row[COLUMN[name]] == pytest.approx(expected, rel=tolerance)
     text = compiled.replica_step.experimental_get_compiler_ir(

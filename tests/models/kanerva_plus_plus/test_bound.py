@@ -109,10 +109,7 @@ def _expected(model, episode, seeds, written):
         part.reshape(*part.shape[:-5], batch, length, size)
         for part in _in_groups(model, prior, embeddings, drawn.reshape(maps))
     )
-    code = np.float32(latents)
-    if side > 1:
-        code = code.reshape(batch, length, side, side, -1)
-    logits = np.float64(model.decoder(code))
+    logits = np.float64(model.decoder(np.float32(latents)))
     likelihood = stats.bernoulli.logpmf(episode, special.expit(logits)).sum((2, 3, 4))
     log_ratio = stats.norm.logpdf(latents, *posterior)
     log_ratio = np.sum(log_ratio - stats.norm.logpdf(latents, *prior), axis=-1)
