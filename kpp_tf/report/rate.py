@@ -92,8 +92,8 @@ def draw(results: Sequence[Result], root: Path) -> Path | None:
         axis.axhline(
             published.STORED["kpp"][data], color="grey", label="K++, published"
         )
+        axis.set_xscale("log", base=2)
         axis.set(
-            xscale="log",
             xlabel="memory, bits per image",
             ylabel=f"stored bound, {known.unit}",
             title=known.title,
