@@ -44,5 +44,7 @@ def get_config():
     )
     config.train.learning_rate = 2.5e-3
     config.train.stored_weight = 2.0
+    # After 500 most latents of images that were not written had died.
+    config.train.kl_warmup_steps = 3_000
     config.train.steps = 9_000
     return config

@@ -118,8 +118,10 @@ class BlockModel(MemoryModel):
             self.latent_chain = RelativeGaussian(
                 latent_size, block_size, hidden, name="latent_chain"
             )
+        # Dense posteriors find by themselves what maps need the aim for.
+        self.aimed = block_size > 1
         self.latent_posterior = RelativeGaussian(
-            latent_size, block_size, hidden, name="latent_posterior"
+            latent_size, block_size, hidden, aimed=self.aimed, name="latent_posterior"
         )
 
     @property

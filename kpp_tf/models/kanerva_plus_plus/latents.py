@@ -100,33 +100,51 @@ class RelativeGaussian(_OverMaps):
     and where the prior is sharp, because the image was recalled, so is the posterior.
     The KL is a's and b's alone, and never a difference of two numbers near mu.
 
+    With an `aim`, a share c of the way there is in a, which starts at 0 as well:
+
+        a + c (aim - mu) / sigma,   c from what a and b are from.
+
     Reference: Vahdat, Kautz, "NVAE: A Deep Hierarchical Variational Autoencoder",
     NeurIPS 2020.
 
-    For the arguments see `_OverMaps`.
+    Args:
+      size, block_size, hidden: see `_OverMaps`.
+      aimed: whether calls have an aim.
     """
 
-    def __init__(self, size: int, block_size: int, hidden: int, **kwargs):
+    def __init__(
+        self, size: int, block_size: int, hidden: int, aimed: bool = False, **kwargs
+    ):
         super().__init__(size, block_size, hidden, **kwargs)
         zeros = {"kernel_initializer": "zeros", "dtype": "float32"}
+        self.share = None
+        if aimed:
+            self.share = keras.layers.Dense(size, name="share", **zeros)
         self.move = keras.layers.Dense(size, name="move", **zeros)
         self.spread = keras.layers.Dense(size, name="spread", **zeros)
 
-    def build(self, features_shape, mean_shape, stddev_shape=None):
-        del mean_shape, stddev_shape
+    def build(self, features_shape, mean_shape, stddev_shape=None, aim_shape=None):
+        del mean_shape, stddev_shape, aim_shape
         side = self.block_size
         self.first.build((None, side, side, features_shape[-1] + 2 * self.size))
-        for layer in (self.second, self.move, self.spread):
+        for layer in filter(None, (self.second, self.move, self.spread, self.share)):
             layer.build((None, side, side, self.hidden))
         self.built = True
 
-    def call(self, features: tf.Tensor, mean: tf.Tensor, stddev: tf.Tensor) -> Gaussian:
+    def call(
+        self,
+        features: tf.Tensor,
+        mean: tf.Tensor,
+        stddev: tf.Tensor,
+        aim: tf.Tensor | None = None,
+    ) -> Gaussian:
         """Computes the parameters.
 
         Args:
           features: [B, T, P, P, F].
           mean: mu, float32 [B, T, P, P, L].
           stddev: sigma, the same shape.
+          aim: the same shape.
 
         Returns:
           (a, b), each float32 [B, T, P, P, L].
@@ -136,7 +154,11 @@ class RelativeGaussian(_OverMaps):
         hidden = self.first(frames)
         hidden += self.second(hidden)
         spread = tf.nn.softplus(restore(self.spread(hidden)) + math.log(math.e - 1))
-        return restore(self.move(hidden)), spread + 1e-3
+        move = restore(self.move(hidden))
+        if aim is not None:
+            way = tf.clip_by_value((aim - mean) / stddev, -FARTHEST, FARTHEST)
+            move += restore(self.share(hidden)) * way
+        return move, spread + 1e-3
 
 
 class Drawn(NamedTuple):

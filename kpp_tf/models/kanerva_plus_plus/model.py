@@ -304,8 +304,10 @@ class KanervaPlusPlus(Generator):
     def _inferred(self, embeddings, keys, reading, drawn, analytic):
         """Latents of q(Z|X, M-hat), relative to the prior, and their KL."""
 
+        aim = self._recollection(embeddings) if self.aimed else None
+
         def posterior(mean, stddev):
-            return self.latent_posterior(embeddings, mean, stddev)
+            return self.latent_posterior(embeddings, mean, stddev, aim)
 
         found = self._drawn(self._prior(keys, reading), drawn, posterior)
         surprise = flat(found.surprise)
@@ -316,6 +318,17 @@ class KanervaPlusPlus(Generator):
             analytic,
         )
         return flat(found.latents), kl
+
+    def _recollection(self, embeddings):
+        """Mean latents, were the images held and recalled: float32 [B, T, P, P, L].
+
+        What the decoder learns of recalled images so serves for the others as well.
+        """
+        contents = self.writer.contents(embeddings)
+        batch, length, count = tf.unstack(tf.shape(contents)[:3])
+        keys = tf.broadcast_to(self.slot_keys()[0], [batch, length, count, 3])
+        covered = tf.ones([batch, length, count, self.block_size**2])
+        return self._prior(keys, (contents, covered))[0]
 
 
 def _fullness(memory, frames):
