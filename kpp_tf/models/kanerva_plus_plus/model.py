@@ -303,7 +303,6 @@ class KanervaPlusPlus(Generator):
 
     def _inferred(self, embeddings, keys, reading, drawn, analytic):
         """Latents of q(Z|X, M-hat), relative to the prior, and their KL."""
-
         aim = self._recollection(embeddings) if self.aimed else None
 
         def posterior(mean, stddev):
