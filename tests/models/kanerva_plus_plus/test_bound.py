@@ -103,11 +103,14 @@ def _expected(model, episode, seeds, written):
         *(np.float32(part.reshape(maps)) for part in (read, own)),
         np.float32(np.concatenate(context, -1)),
     )
+    aim = None
+    if side > 1:
+        aim = _recollection(model, contents, maps)
     size = side * side * model.latent_size
     drawn = np.float64(noise.normal(seeds, (length, size), Stream.LATENTS))
     latents, prior, posterior = (
         part.reshape(*part.shape[:-5], batch, length, size)
-        for part in _in_groups(model, prior, embeddings, drawn.reshape(maps))
+        for part in _in_groups(model, prior, embeddings, aim, drawn.reshape(maps))
     )
     logits = np.float64(model.decoder(np.float32(latents)))
     likelihood = stats.bernoulli.logpmf(episode, special.expit(logits)).sum((2, 3, 4))
@@ -121,7 +124,17 @@ def _expected(model, episode, seeds, written):
     )
 
 
-def _in_groups(model, blocks_prior, embeddings, drawn):
+def _recollection(model, contents, maps):
+    """What p(Z|M-hat) expects where a frame reads its own blocks and nothing else."""
+    cells = (*contents.shape[:3], model.block_size**2, model.memory_depth)
+    own = np.moveaxis(contents.reshape(cells), 2, 3).reshape(maps)
+    count = model.blocks_per_frame
+    context = np.repeat([1.0, 0.0, np.log1p(model.reader.finest**2)], count)
+    context = np.broadcast_to(np.float32(context), (*own.shape[:-1], 3 * count))
+    return model.latent_prior(own, own, context)[0]
+
+
+def _in_groups(model, blocks_prior, embeddings, aim, drawn):
     """Latents, and [2, ...], the mean and stddev of the prior and of the posterior."""
     mean, stddev = np.float64(blocks_prior)
     group = np.arange(mean.shape[-1]) // (mean.shape[-1] // model.latent_groups)
@@ -134,7 +147,12 @@ def _in_groups(model, blocks_prior, embeddings, drawn):
             assert np.max(np.abs(by[0])) > 0.01  # weights moved: the model built it
             given = np.float64([mean + stddev * by[0], stddev * by[1]])
         known = np.where(group < number, latents, given[0])
-        by = model.latent_posterior(embeddings, *np.float32([known, given[1]]))
+        expected = np.float32([known, given[1]])
+        by = model.latent_posterior(embeddings, *expected, aim)
+        # A frame that is recalled is where it aims.
+        if aim is not None and np.max(np.abs(aim - known)) > 0.01:
+            blind = model.latent_posterior(embeddings, *expected)
+            assert np.max(np.abs(by[0] - blind[0])) > 0.01
         found = np.float64([given[0] + given[1] * by[0], given[1] * by[1]])
         prior = np.where(group == number, given, prior)
         posterior = np.where(group == number, found, posterior)

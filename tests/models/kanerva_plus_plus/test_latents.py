@@ -81,6 +81,24 @@ def test_posterior_equals_numpy(side):
     np.testing.assert_allclose(got[1], _softplus(raw) + 1e-3, rtol=1e-4, atol=1e-5)
 
 
+def test_an_aim_is_neared_by_a_share_of_the_way(side):
+    """As far as five standard deviations of the prior, here where the others end."""
+    posterior = RelativeGaussian(SIZE, side, HIDDEN, aimed=True)
+    embeddings, mean = _maps(side, FEATURES), _maps(side, SIZE, 1)
+    stddev = np.exp(_maps(side, SIZE, 2))
+    aim = mean + stddev * 4 * _maps(side, SIZE, 3)
+    assert np.all(posterior(embeddings, mean, stddev, aim)[0] == 0)
+    perturb(posterior)
+    blind = posterior(embeddings, mean, stddev)
+    got = posterior(embeddings, mean, stddev, aim)
+    hidden = _hidden(posterior, np.concatenate([embeddings, mean, np.log(stddev)], -1))
+    way = np.clip((aim - mean) / stddev, -5, 5)
+    assert 0.1 < np.mean(np.abs(way) == 5) < 0.9
+    nearer = _linear(hidden, posterior.share) * way
+    np.testing.assert_allclose(got[0] - blind[0], nearer, rtol=1e-3, atol=1e-4)
+    np.testing.assert_array_equal(got[1], blind[1])
+
+
 def test_both_start_where_nothing_is_known(side):
     """The prior has variance 1, and the posterior is the prior."""
     blocks, context = _maps(side, FEATURES), _maps(side, CONTEXT, 1)
@@ -132,4 +150,7 @@ def test_posterior_fulfils_the_layer_contract(side, tmp_path):
     shape = (BATCH, LENGTH, side, side, SIZE)
     inputs = _maps(side, FEATURES), _maps(side, SIZE, 1), np.exp(_maps(side, SIZE, 2))
     make = lambda: RelativeGaussian(SIZE, side, HIDDEN)  # noqa: E731
+    check_layer(make, inputs, (shape, shape), tmp_path)
+    make = lambda: RelativeGaussian(SIZE, side, HIDDEN, aimed=True)  # noqa: E731
+    inputs = *inputs, _maps(side, SIZE, 3)
     check_layer(make, inputs, (shape, shape), tmp_path)
