@@ -84,11 +84,12 @@ def test_clipping_bounds_the_step(trainer):
     assert np.sqrt(moved) == pytest.approx(0.5 * 1e-2, rel=1e-2)
 
 
-def test_step_is_one_xla_function(trainer):
+def test_step_is_one_xla_function(trainer, monkeypatch):
     """It lowers to StableHLO, and XLA computes what TensorFlow does.
 
-    Up to the noise: XLA makes other normal numbers of the same random bits.
+    But for the noise: XLA makes other normal numbers of the same random bits.
     """
+    layer_checks.without_noise(monkeypatch)
     images, mask, _, seeds = _batch(trainer)
     step = tf.constant(3, tf.int64)
     config = tiny.config(clip_norm=0.0, all_written=1.0, jit_compile=True)
@@ -97,9 +98,9 @@ def test_step_is_one_xla_function(trainer):
         weight.assign(same.numpy())
     elbo = trainer.model.training_terms(images, seeds, mask, mask).elbo
     row = compiled.replica_step(images, mask, seeds, step).numpy()
-    for name, tolerance in (("kl_keys", 1e-4), ("log_likelihood", 2e-2)):
+    for name in ("kl_keys", "kl_latents", "log_likelihood"):
         expected = float(tf.reduce_mean(getattr(elbo, name)))
-        assert row[COLUMN[name]] == pytest.approx(expected, rel=tolerance)
+        assert row[COLUMN[name]] == pytest.approx(expected, rel=1e-4)
     text = compiled.replica_step.experimental_get_compiler_ir(
         images, mask, seeds, step
     )(stage="stablehlo")

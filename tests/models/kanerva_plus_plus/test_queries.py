@@ -6,6 +6,7 @@ import tensorflow as tf
 from scipy import stats
 
 from kpp_tf import noise
+from tests.layer_checks import without_noise
 from tests.models.kanerva_plus_plus.tiny import (
     BATCH,
     BLOCKS,
@@ -60,18 +61,32 @@ def test_nearness_is_largest_at_the_nearest_block(spread, episode):
     assert np.all(nearness[blank] < 1e-20)
 
 
-def test_keys_of_queries_explain_them_best(spread, episode):
-    """By the bound at the means, of the two regions; so for some each."""
-    memory = spread.write(episode)
+@pytest.mark.parametrize("written", [0, LENGTH])
+def test_keys_of_queries_explain_them_best(
+    spread, episode, seeds, written, monkeypatch
+):
+    """By the bound at the means, of the two regions; all blocks of a frame or none."""
+    memory = spread.write(episode[:, :written])
+    _, *regions = spread._candidates(memory, episode)
+    centres = [spread.keys.mean(region).numpy() for region in regions]
+    without_noise(monkeypatch)
+    terms = [spread.elbo_at(memory, episode, keys, seeds) for keys in centres]
+    costs = [
+        elbo.bound - np.log(_volume(region))
+        for elbo, region in zip(terms, regions, strict=True)
+    ]
+    apart = np.abs(costs[0] - costs[1]) > 1e-3
+    assert np.mean(apart) > 0.8
+    best = np.where((costs[0] < costs[1])[..., None, None], *centres)
     keys = spread.infer_keys(memory, episode)
-    slots = spread.slot_keys().numpy()
-    at_slot = np.abs(keys.numpy()[:, :, :, None] - slots).max(-1).min(-1) < 1e-5
-    assert np.all(at_slot.all(-1) == at_slot.any(-1))  # all blocks of a frame or none
-    empty = spread.empty_memory(BATCH)
-    wide = spread.infer_keys(empty, episode)
-    # Weights are random: to some the width may be worth more than it costs.
-    widths = spread.reader.widths(wide[..., 0]).numpy()
-    assert np.mean(widths > spread.reader.finest * 1.01) > 0.8
+    np.testing.assert_allclose(keys.numpy()[apart], best[apart], atol=1e-5)
+
+
+def _volume(region):
+    """Share of the cube of keys, which the prior covers evenly: [B, T]."""
+    centre, half = map(np.float64, region)
+    edges = np.clip([centre - half, centre + half], 1e-4, 1 - 1e-4)
+    return np.prod(edges[1] - edges[0], axis=(-1, -2))
 
 
 def test_a_decoder_that_follows_the_memory_recalls(episode, seeds):
