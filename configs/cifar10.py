@@ -46,5 +46,5 @@ def get_config():
     config.train.stored_weight = 2.0
     # After 500 most latents of images that were not written had died.
     config.train.kl_warmup_steps = 3_000
-    config.train.steps = 9_000
+    config.train.steps = 7_000
     return config
