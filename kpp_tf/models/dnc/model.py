@@ -30,13 +30,11 @@ class GenerativeDNC(MemoryModel):
     key with its prior stands where their systems have an address. The memory is
     deterministic, so it has no KL; it is written from the very images that are scored.
 
-    What to expect: the keys collapse (KL 0.05) and the latents carry it all, so that
-    the memory is worth little. After 400 steps (256 images each, one seed, test split)
-    it has 4.4 nats less than a VAE of the same networks on binarized MNIST and 3.2 more
-    on glyphs. With 2 latents and 4 key numbers, in smaller networks on glyphs, the keys
-    lived (KL 4.6), as further latents more than as addresses: 142 nats. Where to read
-    must be learned before a key pays for itself; VMA, whose posterior compares images
-    with items directly, has 58 nats where the VAE has 105.
+    What to expect: the keys collapse (KL 0.01) and the latents carry it all, so that
+    the memory is worth little (docs/experiments.md, "Baselines"). With 2 latents and 4
+    key numbers, in smaller networks on glyphs, the keys lived (KL 4.6), as further
+    latents more than as addresses: 142 nats. Where to read must be learned before a key
+    pays for itself.
 
     References:
       * Graves et al., "Hybrid computing using a neural network with dynamic external
