@@ -7,7 +7,7 @@ what stores without a network (PCA and logistics, packed pixels).
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from kpp_tf import plots
 from kpp_tf.report import published
@@ -83,15 +83,21 @@ def draw(results: Sequence[Result], root: Path) -> Path | None:
     if not here:
         return None
     figure, axes = plots.new_figure(columns=len(here), width=4.5)
+    entries: dict[str, Any] = {}  # of the legend: a title has one look in all panels
     for axis, data in zip(axes[0], here, strict=True):
         known = published.DATA_SETS[data]
         own = [p for p in points(results) if (p.data, p.unit) == (data, known.unit)]
         for name in dict.fromkeys(point.name for point in own):
             line = sorted((p.bits, p.value) for p in own if p.name == name)
-            axis.plot(*zip(*line, strict=True), marker="o", label=name)
-        axis.axhline(
-            published.STORED["kpp"][data], color="grey", label="K++, published"
-        )
+            of_model = any(p.of_model for p in own if p.name == name)
+            title = _title(name) if of_model else name
+            marker = "o" if of_model else "s"
+            alike = sum(entry.get_marker() == marker for entry in entries.values())
+            colour = entries[title].get_color() if title in entries else f"C{alike}"
+            (entries[title],) = axis.plot(
+                *zip(*line, strict=True), marker=marker, color=colour
+            )
+        line = axis.axhline(published.STORED["kpp"][data], color="grey")
         axis.set_xscale("log", base=2)
         axis.set(
             xlabel="memory, bits per image",
@@ -99,5 +105,16 @@ def draw(results: Sequence[Result], root: Path) -> Path | None:
             title=known.title,
         )
         axis.grid(alpha=0.3)
-        axis.legend(fontsize=7)
+    entries["K++, published"] = line
+    figure.tight_layout()
+    figure.legend(
+        entries.values(), entries, loc="upper center", bbox_to_anchor=(0.5, 0), ncols=6
+    )
     return plots.save_figure(root / FILE, figure)
+
+
+def _title(name: str) -> str:
+    """Of a model's result file: its system, and what it is if not of the table."""
+    system, _, file = name.partition("/")
+    title = published.SYSTEMS.get(system, system).partition(" (")[0]
+    return title if file in published.DATA_SETS else f"{title}, {file}"
