@@ -27,7 +27,8 @@ class DataSet(NamedTuple):
 
 _BASELINES = (
     "The other memories were trained for 3,000 steps to store whole episodes, as "
-    "published: their unseen images are ones that no step showed them as such."
+    "published: no step showed them an image that is not held, nor a memory that is "
+    "part full."
 )
 
 DATA_SETS = {
