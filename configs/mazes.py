@@ -10,7 +10,8 @@ configs/cifar10.py, whose networks are these, with its weights to start from. He
 predictive bound is the point: a view of a maze costs less once others of it were
 written.
 
-The shipped weights are of this command, from the run that became cifar10: 2.644
+The shipped weights are of this command, from an earlier run of configs/cifar10.py,
+whose latents had died where nothing was recalled (docs/experiments.md, "Colour"): 2.644
 bits/dim stored on all test views as the trainer counts, in mixed_bfloat16, in 0.24
 hours on two cores of an AMD EPYC (59 images/s).
 

@@ -70,14 +70,16 @@ DATA_SETS = {
         "Ours: 256 levels, discretized likelihood, official test split; 1,008 floats "
         "of memory an image, 32,256 bits where its pixels are 24,576. Every figure "
         "that has a memory, published or ours, is worse than the models without one "
-        "that are listed below.",
+        "that are listed below. The first 2,240 steps had the rate of a run of 9,000. "
+        "Earlier weights, of 9,000 steps, most latents dead where nothing was "
+        "recalled, stood at 3.097 stored and 4.795 unseen.",
     ),
     "mazes": DataSet(
         "DMLab mazes",
         BITS,
         "Ours: walks drawn through labmaze mazes, a stand-in for the source's data; "
-        "4,032 floats of memory an image, from the weights of cifar10 and 700 steps "
-        "more. The figures are of the first 20 of 80 test mazes (tools/make_mazes.py "
+        "4,032 floats of memory an image, from earlier weights of cifar10 and 700 "
+        "steps more. The figures are of the first 20 of 80 test mazes (tools/make_mazes.py "
         "--episodes=1,1,20); stored on all of them is 2.644 as the trainer counts. "
         "Unseen views are of the half of a walk that was not written, swapped ones "
         "under the memory of another maze.",
