@@ -79,10 +79,10 @@ DATA_SETS = {
         BITS,
         "Ours: walks drawn through labmaze mazes, a stand-in for the source's data; "
         "4,032 floats of memory an image, from earlier weights of cifar10 and 700 "
-        "steps more. The figures are of the first 20 of 80 test mazes (tools/make_mazes.py "
-        "--episodes=1,1,20); stored on all of them is 2.644 as the trainer counts. "
-        "Unseen views are of the half of a walk that was not written, swapped ones "
-        "under the memory of another maze.",
+        "steps more. The figures are of the first 20 of 80 test mazes "
+        "(tools/make_mazes.py --episodes=1,1,20); stored on all of them is 2.644 as "
+        "the trainer counts. Unseen views are of the half of a walk that was not "
+        "written, swapped ones under the memory of another maze.",
     ),
 }
 

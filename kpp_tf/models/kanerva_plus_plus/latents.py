@@ -155,7 +155,7 @@ class RelativeGaussian(_OverMaps):
         hidden += self.second(hidden)
         spread = tf.nn.softplus(restore(self.spread(hidden)) + math.log(math.e - 1))
         move = restore(self.move(hidden))
-        if aim is not None:
+        if self.share is not None and aim is not None:
             way = tf.clip_by_value((aim - mean) / stddev, -FARTHEST, FARTHEST)
             move += restore(self.share(hidden)) * way
         return move, spread + 1e-3
