@@ -77,8 +77,9 @@ def test_head_spreads_its_channels_over_its_pixels(code, stride):
     np.testing.assert_array_equal(got, np.broadcast_to(tile, got.shape))
 
 
-def test_a_map_is_read_row_by_row():
-    """The first of four cells is the upper left quarter of the image."""
+@pytest.mark.parametrize("cell", range(4))
+def test_a_map_is_read_row_by_row(cell):
+    """The second of four cells is the upper right quarter of the image, not another."""
     decoder = ConvolutionalDecoder(
         (4, 4, 1), 1, widths=(8,), blocks=(0,), head_stride=2, hidden=0, code_side=2
     )
@@ -89,10 +90,11 @@ def test_a_map_is_read_row_by_row():
         middle = np.zeros(layer.kernel.shape, np.float32)
         middle[1, 1] = np.asarray(layer.kernel)[1, 1]
         layer.kernel.assign(middle)
-    code[..., :3] = 1.0
+    code[..., 3 * cell : 3 * cell + 3] = 1.0
     changed = np.asarray(decoder(code))[0, 0, ..., 0] != 0
     expected = np.zeros((4, 4), bool)
-    expected[:2, :2] = True
+    row, column = 2 * (cell // 2), 2 * (cell % 2)
+    expected[row : row + 2, column : column + 2] = True
     np.testing.assert_array_equal(changed, expected)
 
 
