@@ -178,6 +178,13 @@ def test_ablations_are_no_rows_of_a_data_set():
     assert rows(markdown, "Binarized MNIST") == []
 
 
+def test_every_row_of_the_table_is_of_test_images():
+    """A run that was told another test split leaves it in its preset's config."""
+    for result in results.read(ROOT / "results"):
+        expected = "validation" if result.system == results.ABLATIONS else "test"
+        assert result.content["split"] == expected, f"{result.system}/{result.name}"
+
+
 def test_results_md_says_what_the_files_say():
     found = results.read(ROOT / "results")
     assert (ROOT / "RESULTS.md").read_text() == tables.document(found)
