@@ -37,7 +37,12 @@ class Likelihood(Protocol):
         """Parameters that the decoder must give for each pixel."""
 
     def log_prob(self, parameters: tf.Tensor, images: tf.Tensor) -> tf.Tensor:
-        """ln p(images), in nats: float32 [...], summed over [H, W, C]."""
+        """ln p(images), in nats: float32 [...], summed over [H, W, C].
+
+        Args:
+          parameters: float32 [..., H, W, `num_parameters`].
+          images: [..., H, W, C] in [0, 1], or of a shape that broadcasts to it.
+        """
 
     def mean(self, parameters: tf.Tensor, channels: int) -> tf.Tensor:
         """A picture to look at: [..., H, W, C] in [0, 1]."""
@@ -94,50 +99,57 @@ class LogisticMixture:
     def log_prob(self, parameters: tf.Tensor, images: tf.Tensor) -> tf.Tensor:
         channels = images.shape[-1]
         logits, means, log_scales, mixing = self._split(parameters, channels)
-        images = tf.cast(images, tf.float32)[..., None]  # [..., H, W, C, 1]
-        log_mass = tf.zeros_like(logits)
-        pair = 0
+        pixels = tf.shape(parameters)[:-1]
+        images = tf.cast(images, tf.float32)
+        images = tf.broadcast_to(images, tf.concat([pixels, [channels]], axis=0))
+        colours = tf.transpose(tf.reshape(images, [-1, channels]))[:, None]
+        moved, pair = [], 0
         for c in range(channels):
-            mean = means[..., c, :]
+            mean = means[c]
             for j in range(c):
-                mean += mixing[..., pair, :] * images[..., j, :]
+                mean += mixing[pair] * colours[j]
                 pair += 1
-            log_mass += _logistic_log_mass(
-                images[..., c, :], mean, log_scales[..., c, :]
-            )
-        per_pixel = tf.reduce_logsumexp(tf.nn.log_softmax(logits) + log_mass, axis=-1)
+            moved.append(mean)
+        log_mass = _logistic_log_mass(colours, tf.stack(moved), log_scales)
+        log_weights = tf.nn.log_softmax(logits, axis=0)
+        joint = log_weights + tf.reduce_sum(log_mass, axis=0)
+        per_pixel = tf.reshape(tf.reduce_logsumexp(joint, axis=0), pixels)
         return tf.reduce_sum(per_pixel, axis=[-2, -1])
 
     def mean(self, parameters: tf.Tensor, channels: int) -> tf.Tensor:
         logits, means, _, mixing = self._split(parameters, channels)
-        weights = tf.nn.softmax(logits)
+        weights = tf.nn.softmax(logits, axis=0)
         colours: list[tf.Tensor] = []
         pair = 0
         for c in range(channels):
-            mean = means[..., c, :]
+            mean = means[c]
             for j in range(c):
-                mean += mixing[..., pair, :] * colours[j]
+                mean += mixing[pair] * colours[j]
                 pair += 1
             colours.append(tf.clip_by_value(mean, 0.0, 1.0))
-        picture = tf.stack([tf.reduce_sum(weights * m, -1) for m in colours], axis=-1)
-        return tf.minimum(picture, 1.0)  # the weights' sum may round to above 1
+        picture = tf.stack([tf.reduce_sum(weights * m, 0) for m in colours], axis=-1)
+        picture = tf.minimum(picture, 1.0)  # the weights' sum may round to above 1
+        shape = tf.concat([tf.shape(parameters)[:-1], [channels]], axis=0)
+        return tf.reshape(picture, shape)
 
     def _split(self, parameters, channels):
+        """Logits [K, pixels], means of each channel, log scales [C, K, pixels], mixing.
+
+        All pixels of all images are last: with rows of K, a pass takes twice the time.
+        What is taken apart is split: the gradient of a slice is a tensor of zeros.
+        """
         count, pairs = self.components, channels * (channels - 1) // 2
-        parameters = tf.cast(parameters, tf.float32)
+        numbers = self.num_parameters(channels)
+        rows = tf.reshape(tf.cast(parameters, tf.float32), [-1, numbers])
         sizes = [count, channels * count, channels * count, pairs * count]
-        logits, means, scales, mixing = tf.split(parameters, sizes, axis=-1)
-
-        def by_channel(values, number):
-            shape = tf.concat([tf.shape(values)[:-1], [number, count]], axis=0)
-            return tf.reshape(values, shape)
-
+        logits, means, scales, mixing = tf.split(tf.transpose(rows), sizes, axis=0)
         # Spread over [0, 1] at the start, where the decoder's output is near 0.
         start = (tf.range(count, dtype=tf.float32) + 0.5) / count
-        means = by_channel(means, channels) + start
+        means = [mean + start[:, None] for mean in tf.split(means, channels)]
         # From half a level to the whole range; -2 starts at a scale of 1/7.
-        log_scales = tf.clip_by_value(by_channel(scales, channels) - 2.0, -7.0, 1.0)
-        return logits, means, log_scales, by_channel(mixing, pairs)
+        log_scales = tf.clip_by_value(scales - 2.0, -7.0, 1.0)
+        log_scales = tf.reshape(log_scales, [channels, count, tf.shape(rows)[0]])
+        return logits, means, log_scales, tf.split(mixing, pairs) if pairs else []
 
 
 class DiscretizedGaussian:

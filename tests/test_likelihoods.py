@@ -22,8 +22,10 @@ def _pixels(values):
 
 
 def _log_prob(likelihood, parameters, values):
+    pixels = _pixels(values)
     parameters = np.reshape(parameters, (-1, 1, 1, np.shape(parameters)[-1]))
-    log_prob = likelihood.log_prob(tf.constant(parameters, tf.float32), _pixels(values))
+    parameters = np.repeat(parameters, len(pixels) // len(parameters), axis=0)
+    log_prob = likelihood.log_prob(tf.constant(parameters, tf.float32), pixels)
     return np.float64(log_prob)
 
 

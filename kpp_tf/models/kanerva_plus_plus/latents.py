@@ -56,6 +56,7 @@ class LatentPrior(_OverMaps):
             dtype="float32",
             name="linear",
         )
+        # KLs are taken between what these give: float32 under any policy.
         zeros = {"kernel_initializer": "zeros", "dtype": "float32"}
         self.mean = keras.layers.Dense(size, name="mean", **zeros)
         self.stddev = keras.layers.Dense(size, name="stddev", **zeros)
@@ -116,6 +117,7 @@ class RelativeGaussian(_OverMaps):
         self, size: int, block_size: int, hidden: int, aimed: bool = False, **kwargs
     ):
         super().__init__(size, block_size, hidden, **kwargs)
+        # Float32 under any policy, as the prior's are.
         zeros = {"kernel_initializer": "zeros", "dtype": "float32"}
         self.share = None
         if aimed:
@@ -223,8 +225,7 @@ def draw_in_groups(
 
 
 def _layer(size, kernel, name):
-    # KLs are taken between what these give: float32 under any policy.
-    shared = {"activation": "silu", "dtype": "float32", "name": name}
+    shared = {"activation": "silu", "name": name}
     if kernel == 1:
         return keras.layers.Dense(size, **shared)
     return keras.layers.Conv2D(size, kernel, padding="same", **shared)
