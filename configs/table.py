@@ -24,6 +24,7 @@ SYSTEMS = {
     "dnc": "differentiable_neural_computer",
     "vae": "vae",
 }
+MAPS = ("dkm", "dkm_tsm", "km", "vae")  # whose codes may be maps
 DATA = (
     "binarized_mnist",
     "omniglot28",
@@ -58,15 +59,23 @@ def get_config(row: str = "kpp,binarized_mnist") -> ml_collections.ConfigDict:
         model[shared] = config.model[shared]
     model.encoder.shift = "bidirectional" if system == "dkm_tsm" else "none"
     side = config.model.block_size
-    if system == "vae" and side > 1:
+    if system in MAPS and side > 1:
         # Where K++'s latents are maps, so are these.
         with model.encoder.unlocked(), model.decoder.unlocked():
             model.encoder.embedding_side = model.decoder.code_side = side
-        model.latent_size = config.model.latent_size
+        if system == "vae":
+            model.latent_size = config.model.latent_size
+        else:
+            # 16 numbers a cell, where K++ keeps 15.75 an image and cell.
+            model.code_size = 16 * side**2
     config.model = model
     if system != "vae":
         # docs/experiments.md lists what else was tried.
         model.encoder.linear = True
         config.train.all_written = 1.0
         config.train.steps = 3_000
+        if side > 1:
+            # What K++ has is for its latents, and mazes start from trained weights.
+            config.train.kl_warmup_steps = 500
+            config.train.learning_rate = 2e-3
     return config

@@ -69,6 +69,12 @@ vma = _builder(models.VariationalMemoryAddressing, VMA)
 dnc = _builder(models.GenerativeDNC, DNC)
 vae = _builder(models.VariationalAutoencoder, VAE)
 
+# Codes of 2 x 2 cells.
+OF_MAPS = {
+    "encoder": {**ENCODER, "embedding_side": 2},
+    "decoder": {**COMMON["decoder"], "code_side": 2},
+}
+
 MODELS = {
     "dkm": lambda: dkm(memory_kl=True),
     "dkm_tsm": lambda: dkm(encoder={**ENCODER, "shift": "bidirectional"}),
@@ -78,10 +84,9 @@ MODELS = {
     "vimco": lambda: vma(address_samples=3),
     "dnc": dnc,
     "vae": vae,
-    "vae_of_maps": lambda: vae(
-        encoder={**ENCODER, "embedding_side": 2},
-        decoder={**COMMON["decoder"], "code_side": 2},
-    ),
+    "dkm_of_maps": lambda: dkm(**OF_MAPS, code_size=12),
+    "km_of_maps": lambda: km(**OF_MAPS, code_size=12),
+    "vae_of_maps": lambda: vae(**OF_MAPS),
 }
 
 

@@ -60,7 +60,7 @@ class DynamicKanervaMachine(GaussianMemoryModel):
             name="memory",
         )
         super().__init__(memory=memory, **kwargs)
-        self.code = keras.layers.Dense(code_size, name="code")
+        self.code = keras.layers.Dense(self.cell_size, name="code")
 
     def write_embeddings(self, embeddings, written):
         """The posterior q(M|X), a `GaussianMemory`."""
@@ -96,7 +96,7 @@ class DynamicKanervaMachine(GaussianMemoryModel):
         return self.picture(read)
 
     def _codes(self, embeddings):
-        return tf.cast(self.code(embeddings), tf.float32)
+        return self.row(tf.cast(self.code(embeddings), tf.float32))
 
     def _weights(self, matrix, codes):
         mean = self.memory.address(matrix, codes)

@@ -1,8 +1,11 @@
 """What the models with a Gaussian memory share: draws of M and what its KL counts."""
 
+import math
+
 import tensorflow as tf
 
 from kpp_tf import noise
+from kpp_tf.errors import UserError
 from kpp_tf.models import gaussians
 from kpp_tf.models.kanerva_machines import linear_gaussian
 from kpp_tf.models.kanerva_machines.gaussian_memory import GaussianMemoryLayer
@@ -22,16 +25,44 @@ class GaussianMemoryModel(MemoryModel):
     With `analytic=False` memory is read at its mean R, as images must be independent
     given the memory for importance weights of each: a bound of ln p(X|R).
 
+    Where the encoder's embeddings are maps (`embedding_side`), a code is the numbers of
+    all of their cells in a row, as a decoder of maps (`code_side`) takes it.
+
     Args:
       memory: the layer that holds the prior and writes.
       memory_kl: whether `elbo` counts the KL of the memory.
       kwargs: see `MemoryModel`.
+
+    Raises:
+      UserError: if the code's size is no multiple of the map's cells.
     """
 
     def __init__(self, *, memory: GaussianMemoryLayer, memory_kl: bool, **kwargs):
         super().__init__(**kwargs)
         self.memory = memory
         self.memory_kl = memory_kl
+        self.side = self.encoder.embedding_side
+        if memory.code_size % self.side**2:
+            raise UserError(
+                f"code_size must be a multiple of the {self.side**2} cells of an "
+                f"embedding. Received: code_size={memory.code_size}"
+            )
+        self.cell_size = memory.code_size // self.side**2  # numbers of a code in a cell
+
+    def row(self, maps: tf.Tensor) -> tf.Tensor:
+        """[B, T, P, P, C] to [B, T, P * P * C]; what is no map is a row already."""
+        if self.side == 1:
+            return maps
+        batch, length = tf.unstack(tf.shape(maps)[:2])
+        return tf.reshape(maps, [batch, length, math.prod(maps.shape[2:])])
+
+    def as_map(self, row: tf.Tensor) -> tf.Tensor:
+        """The inverse of `row`."""
+        if self.side == 1:
+            return row
+        batch, length = tf.unstack(tf.shape(row)[:2])
+        cells = row.shape[-1] // self.side**2
+        return tf.reshape(row, [batch, length, self.side, self.side, cells])
 
     @property
     def memory_floats(self) -> int:

@@ -61,25 +61,26 @@ class KanervaMachine(GaussianMemoryModel):
         )
         super().__init__(memory=memory, **kwargs)
         self.key_size = key_size
-        self.code = keras.layers.Dense(code_size, name="code")
+        self.code = keras.layers.Dense(self.cell_size, name="code")
         self.key_head = GaussianHead(key_size, initial_stddev=0.1, name="key_head")
-        self.correction = GaussianHead(code_size, name="correction")
+        self.correction = GaussianHead(self.cell_size, name="correction")
 
     def write_embeddings(self, embeddings, written):
         """The posterior q(M|X), a `GaussianMemory`."""
-        keys, _ = self.key_head(embeddings)
-        codes = tf.cast(self.code(embeddings), tf.float32)
+        keys, _ = self.key_head(self.row(embeddings))
+        codes = self.row(tf.cast(self.code(embeddings), tf.float32))
         return self.memory(keys, codes, frame_mask=written)
 
     def elbo(self, episode, seeds, mask=None, written=None, memory=None, analytic=True):
         embeddings, memory = self.embed_and_write(episode, mask, written, memory)
-        key_posterior = gaussians.diagonal(*self.key_head(embeddings))
+        key_posterior = gaussians.diagonal(*self.key_head(self.row(embeddings)))
         matrix = self.draw_memory(memory, seeds) if analytic else memory.mean
         keys = gaussians.draw(key_posterior, seeds, noise.Stream.KEYS)
         top_down = self.memory.read(matrix, keys)
         prior = self._latent_prior(top_down)
         bottom_up = tf.cast(embeddings, tf.float32)
-        change, stddev = self.correction(tf.concat([bottom_up, top_down], axis=-1))
+        both = tf.concat([bottom_up, self.as_map(top_down)], axis=-1)
+        change, stddev = map(self.row, self.correction(both))
         posterior = gaussians.diagonal(top_down + change, stddev)
         latents = gaussians.draw(posterior, seeds, noise.Stream.LATENTS)
         log_likelihood = self.likelihood.log_prob(self.decode(latents), episode)
@@ -100,12 +101,12 @@ class KanervaMachine(GaussianMemoryModel):
         )
 
     def reconstruct(self, memory, queries, seeds, mask=None):
-        posterior = self.key_head(self.embed(queries, mask))
+        posterior = self.key_head(self.row(self.embed(queries, mask)))
         keys = gaussians.draw(gaussians.diagonal(*posterior), seeds, noise.Stream.KEYS)
         return self.picture(self.memory.read(memory.mean, keys))
 
     def refine(self, memory, images):
-        keys, _ = self.key_head(self.embed(images))
+        keys, _ = self.key_head(self.row(self.embed(images)))
         return self.picture(self.memory.read(memory.mean, keys))
 
     def _latent_prior(self, top_down):

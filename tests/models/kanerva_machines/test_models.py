@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 
 from kpp_tf import noise
+from kpp_tf.errors import UserError
 from tests.models import tiny_models
 from tests.models.tiny_models import BATCH, LENGTH, MODELS
 
@@ -32,17 +33,23 @@ def _kl_to_standard(mean, stddev):
     return np.sum(0.5 * (mean**2 + stddev**2 - 1) - np.log(stddev), axis=-1)
 
 
+def _row(maps):
+    """[B, T, ...] to [B, T, N] in float64: the cells of a map after each other."""
+    return np.float64(maps).reshape(BATCH, LENGTH, -1)
+
+
 def _log_bernoulli(images, logits):
     return np.sum(images * logits - np.logaddexp(0, logits), axis=(2, 3, 4))
 
 
-def test_dkm_terms_equal_numpy(episode, seeds):
+@pytest.mark.parametrize("name", ["dkm_tsm", "dkm_of_maps"])
+def test_dkm_terms_equal_numpy(name, episode, seeds):
     """The memory drawn, the weights inferred in it, the likelihood: in float64."""
-    model = tiny_models.dkm()
+    model = MODELS[name]()
     terms = model.elbo(episode, seeds)
     memory = model.write(episode)
-    codes = np.float64(model.code(model.encoder(episode)))
-    drawn = np.float64(noise.normal(seeds, (6, 10), salt=3))
+    codes = _row(model.code(model.encoder(episode)))
+    drawn = np.float64(noise.normal(seeds, (6, codes.shape[-1]), salt=3))
     matrix = np.float64(memory.mean) + np.float64(memory.scale) @ drawn
     gram = matrix @ matrix.transpose(0, 2, 1)
     gram += float(model.memory.noise_variance) * np.eye(6)
@@ -58,20 +65,21 @@ def test_dkm_terms_equal_numpy(episode, seeds):
     assert np.all(terms.kl_latents == 0)
 
 
-def test_km_terms_equal_numpy(episode, seeds):
-    model = tiny_models.km()
+@pytest.mark.parametrize("maps", [False, True])
+def test_km_terms_equal_numpy(maps, episode, seeds):
+    model = MODELS["km_of_maps"]() if maps else tiny_models.km()
     terms = model.elbo(episode, seeds)
     memory = model.write(episode)
     embeddings = np.float64(model.encoder(episode))
-    key_mean, key_stddev = (
-        np.float64(x) for x in model.key_head(np.float32(embeddings))
-    )
+    features = np.float32(_row(embeddings))
+    key_mean, key_stddev = (np.float64(x) for x in model.key_head(features))
     keys = key_mean + key_stddev * np.float64(noise.normal(seeds, (LENGTH, 4), salt=1))
-    drawn = np.float64(noise.normal(seeds, (6, 10), salt=3))
+    drawn = np.float64(noise.normal(seeds, memory.mean.shape[1:], salt=3))
     matrix = np.float64(memory.mean) + np.float64(memory.scale) @ drawn
     top_down = np.float64(model.memory.weights_of(np.float32(keys))) @ matrix
-    both = np.concatenate([embeddings, top_down], axis=-1)
-    change, stddev = (np.float64(x) for x in model.correction(np.float32(both)))
+    cells = top_down.reshape(*embeddings.shape[:-1], -1)
+    both = np.concatenate([embeddings, cells], axis=-1)
+    change, stddev = (_row(part) for part in model.correction(np.float32(both)))
     sigma = np.sqrt(float(model.memory.noise_variance))
     # KL[N(r + d, s^2) || N(r, sigma^2)] is that of the whitened pair to N(0, I).
     kl = _kl_to_standard(change / sigma, stddev / sigma)
@@ -79,7 +87,9 @@ def test_km_terms_equal_numpy(episode, seeds):
     np.testing.assert_allclose(
         terms.kl_keys, _kl_to_standard(key_mean, key_stddev), rtol=1e-4
     )
-    latents = noise.normal(seeds, (LENGTH, 10), salt=2) * stddev + top_down + change
+    latents = (
+        noise.normal(seeds, top_down.shape[1:], salt=2) * stddev + top_down + change
+    )
     logits = np.float64(model.decoder(np.float32(latents)))
     expected = _log_bernoulli(episode.numpy(), logits)
     np.testing.assert_allclose(terms.log_likelihood, expected, rtol=1e-4)
@@ -137,3 +147,9 @@ def test_tsm_lets_frames_of_an_episode_speak(episode):
         before = model._codes(model.embed(episode))[:, -2]
         after = model._codes(model.embed(changed))[:, -2]
         assert np.allclose(before, after, atol=1e-6) is not speaks
+
+
+@pytest.mark.parametrize("make", [tiny_models.dkm, tiny_models.km])
+def test_a_code_that_fills_no_map_is_refused(make):
+    with pytest.raises(UserError, match="multiple of the 4 cells.*code_size=10"):
+        make(**tiny_models.OF_MAPS)
