@@ -34,6 +34,9 @@ class BlockModel(MemoryModel):
         `kpp_tf.models.kanerva_plus_plus.keys`.
       explored: share of the frames, written or not, that read a window of random width
         about their place in training; see `Windows.explore`.
+      near: share of the frames that were not written which in training read the block
+        whose content is nearest to theirs; see `Windows.near`. Where it is 0 no frame
+        ever looks there.
     """
 
     def __init__(
@@ -56,6 +59,7 @@ class BlockModel(MemoryModel):
         key_posterior: str,
         explored: float,
         latent_groups: int = 1,  # as configs without it mean
+        near: float = 0.0,  # the same
         **kwargs,
     ):
         if memory_size % block_size:
@@ -82,6 +86,8 @@ class BlockModel(MemoryModel):
             )
         if not 0 <= explored <= 1:
             raise UserError(f"explored must lie in [0, 1]. Received: {explored}")
+        if not 0 <= near < 1:
+            raise UserError(f"near must lie in [0, 1). Received: {near}")
         if latent_groups < 1 or latent_size % latent_groups:
             raise UserError(
                 "latent_groups must divide latent_size. Received: "
@@ -94,6 +100,7 @@ class BlockModel(MemoryModel):
         self.latent_size = latent_size
         self.key_family = key_posterior
         self.explored = explored
+        self.near = near
         self.keys = FAMILIES[key_posterior]()
         self.reader = WindowReader(
             memory_size // block_size,

@@ -1,5 +1,7 @@
 """Kanerva++: a deterministic memory of blocks, indexed by keys in R^3."""
 
+import math
+
 import keras
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
@@ -49,17 +51,17 @@ class KanervaPlusPlus(Generator):
 
         Under a given `memory` nobody knows whether an image was written. The keys are
         those of `infer_keys`, which chooses; or, where the KLs are estimates by samples
-        (`analytic=False`), the bound sums over both of its choices (see `mixture`).
+        (`analytic=False`), the bound sums over all of its choices (see `mixture`).
         """
         if memory is None:
             written = self._written(episode, mask, written)
-            writing, memory, embeddings, region = self._look(episode, written)
-            regions = [self._recalled(writing, region)]
+            memory, embeddings, region = self._look(episode, written)
+            regions = [region]
         else:
-            embeddings, *regions = self._candidates(memory, episode)
-            if analytic:
-                regions = [self._cheaper(memory, episode, embeddings, *regions)]
+            embeddings, regions = self._candidates(memory, episode)
         read = self._reading_of(memory)
+        if analytic:
+            regions = [self._cheapest(episode, embeddings, regions, read)]
         return self._score(episode, seeds, mask, embeddings, regions, read, analytic)
 
     def training_terms(self, episode, seeds, mask=None, written=None):
@@ -87,7 +89,7 @@ class KanervaPlusPlus(Generator):
         read = self._reading_of(memory)
         stored = self._score(episode, seeds, mask, embeddings, [region], read, True)
         unseen = self._predicted(
-            episode, seeds, mask, embeddings, writing, self.explored, True
+            episode, seeds, mask, embeddings, writing, analytic=True, training=True
         )
         both = Elbo(
             *(tf.concat(terms, axis=1) for terms in zip(stored, unseen, strict=True))
@@ -125,7 +127,7 @@ class KanervaPlusPlus(Generator):
         written = self._written(episode, mask, None)
         embeddings, carry = self._encode(episode, written)
         writing = self._write(embeddings, carry, written)[1]
-        return self._predicted(episode, seeds, mask, embeddings, writing, 0.0, analytic)
+        return self._predicted(episode, seeds, mask, embeddings, writing, analytic)
 
     def elbo_at(
         self,
@@ -159,9 +161,9 @@ class KanervaPlusPlus(Generator):
     ) -> tf.Tensor:
         """Keys at which `memory` explains `queries` best.
 
-        Two regions are compared by the bound at the means: that of the block whose
-        content is nearest to the query's, and the window in which a frame looks around
-        that was not written. Nobody has to say whether it was.
+        Regions are compared by the bound at the means: that of a recall of the block
+        whose content is nearest to the query's, and those in which a frame looks that
+        was not written. Nobody has to say whether it was.
 
         Args:
           memory: B memories.
@@ -171,7 +173,9 @@ class KanervaPlusPlus(Generator):
         Returns:
           float32 [B, T, K, 3].
         """
-        region = self._cheaper(memory, queries, *self._candidates(memory, queries))
+        embeddings, regions = self._candidates(memory, queries)
+        read = self._reading_of(memory)
+        region = self._cheapest(queries, embeddings, regions, read)
         return (
             self.keys.mean(region) if seeds is None else self.keys.draw(region, seeds)
         )
@@ -179,49 +183,64 @@ class KanervaPlusPlus(Generator):
     def key_posterior(self, episode, mask=None, written=None) -> tfd.Distribution:
         """q(Y|X) of the frames of an episode: batch [B, T, K], event [3]."""
         written = self._written(episode, mask, written)
-        writing, _, _, region = self._look(episode, written)
-        return self.keys.distribution(self._recalled(writing, region))
+        return self.keys.distribution(self._look(episode, written)[2])
 
     def _look(self, episode, written):
-        """Writes, and where each frame would look if it were not held."""
+        """Writes, and where each frame looks: what is held is recalled."""
         embeddings, carry = self._encode(episode, written)
         memory, writing = self._write(embeddings, carry, written)
-        region = self._windows(embeddings, _fullness(memory, episode), writing.places)
-        return writing, memory, embeddings, region
+        nearest = self._nearest_blocks(memory, embeddings)
+        fullness = _fullness(memory, episode)
+        regions = self._looks(embeddings, fullness, writing.places, nearest)
+        read = self._reading_of(memory)
+        region = self._cheapest(episode, embeddings, regions, read)
+        held = writing.held()[..., tf.newaxis, tf.newaxis] > 0
+        recall = self.windows.recall(writing.blocks)
+        return memory, embeddings, recall.where(held, region)
 
-    def _windows(self, embeddings, fullness, places) -> Region:
+    def _looks(self, embeddings, fullness, places, nearest) -> list[Region]:
+        """Where frames may look that are not held: around, and near what is like them.
+
+        Args:
+          embeddings: of the frames.
+          fullness: [B, T]; where nothing is held, there is nothing to be near to.
+          places: [B, T, K, 2], which they name.
+          nearest: int32 [B, T, K], the blocks that hold what is nearest to them.
+        """
         features = tf.reduce_mean(embeddings, axis=[2, 3])
-        return self.windows(features, fullness, tf.stop_gradient(places))
+        around = self.windows(features, fullness, tf.stop_gradient(places))
+        if not self.near:
+            return [around]
+        empty = fullness[..., tf.newaxis, tf.newaxis] == 0
+        return [around, around.where(empty, self.windows.near(nearest))]
 
     def _reading_of(self, memory):
         """The function from keys to what is read there, for `_score`."""
         return lambda keys: self.reader(memory.cells, memory.coverage, keys)
 
-    def _recalled(self, writing, region) -> Region:
-        """`region`, but for frames that are held: these are recalled."""
-        held = writing.held()[..., tf.newaxis, tf.newaxis] > 0
-        return self.windows.recall(writing.blocks).where(held, region)
-
     def _candidates(self, memory, queries):
-        """Embeddings of queries; where they would be recalled, and look around."""
+        """Embeddings of queries; where they would be recalled, and where they look."""
         embeddings = self._queries(memory, queries)
-        recall = self.windows.recall(self._nearest_blocks(memory, embeddings))
+        nearest = self._nearest_blocks(memory, embeddings)
         places = self.writer.places(embeddings)
-        around = self._windows(embeddings, _fullness(memory, queries), places)
-        return embeddings, recall, around
+        fullness = _fullness(memory, queries)
+        looks = self._looks(embeddings, fullness, places, nearest)
+        return embeddings, [self.windows.recall(nearest), *looks]
 
-    def _cheaper(self, memory, queries, embeddings, recall, around) -> Region:
-        """The region of the two whose bound at the means is lower, query by query."""
-        costs = []
-        for region in (recall, around):
+    def _cheapest(self, episode, embeddings, regions, read) -> Region:
+        """The region whose bound at the means is lowest, frame by frame."""
+        best, lowest = regions[0], None
+        for region in regions if len(regions) > 1 else ():
             keys = self.keys.mean(region)
-            reading = self.reader(memory.cells, memory.coverage, keys)
-            latents, cost = self._inferred(embeddings, keys, reading, None, True)
+            latents, cost = self._inferred(embeddings, keys, read(keys), None, True)
             cost += self.keys.kl(region, keys, analytic=True)
-            parameters = self.decode(latents)
-            costs.append(cost - self.likelihood.log_prob(parameters, queries))
-        better = (costs[0] < costs[1])[..., tf.newaxis, tf.newaxis]
-        return recall.where(better, around)
+            cost -= self.likelihood.log_prob(self.decode(latents), episode)
+            if lowest is not None:
+                better = cost < lowest
+                best = region.where(better[..., tf.newaxis, tf.newaxis], best)
+                cost = tf.where(better, cost, lowest)
+            lowest = cost
+        return best
 
     def _map_loss(self, episode, writing, real):
         """How little the map says of who is alike: nats, float32 [B, 1].
@@ -238,7 +257,7 @@ class KanervaPlusPlus(Generator):
         return tf.fill([tf.shape(episode)[0], 1], loss[0] / self.blocks_per_frame)
 
     def _predicted(
-        self, episode, seeds, mask, embeddings, writing, explored, analytic
+        self, episode, seeds, mask, embeddings, writing, analytic, training=False
     ) -> Elbo:
         batch, length, count = tf.unstack(tf.shape(writing.blocks))
         held = writing.blocks_held_after(tf.range(length))
@@ -247,17 +266,13 @@ class KanervaPlusPlus(Generator):
         size = writing.contents.shape[-1]
         contents = tf.reshape(writing.contents, [batch, length * count, size])
         fullness = tf.reduce_sum(held, axis=-1) / self.reader.grid**2
-        around = self._windows(embeddings, fullness, writing.places)
-        if explored:
-            all_blocks = 2.0 * self.reader.grid
-            around = self.windows.explore(around, explored, seeds, all_blocks)
-        regions = [around]
-        if not analytic:
-            distance = distances(writing.contents, contents, held)
-            nearest = tf.argmin(distance, axis=-1, output_type=tf.int32)
-            blocks = tf.gather(owners, nearest, batch_dims=1)
-            nothing = fullness[..., tf.newaxis] == 0
-            regions = [self.windows.recall(tf.where(nothing, 0, blocks)), around]
+        distance = distances(writing.contents, contents, held)
+        # One more, which no frame takes: of none, not even none have a nearest.
+        distance = tf.pad(distance, [[0, 0]] * 3 + [[0, 1]], constant_values=math.inf)
+        nearest = tf.argmin(distance, axis=-1, output_type=tf.int32)
+        blocks = tf.gather(owners, nearest, batch_dims=1)
+        blocks = tf.where(fullness[..., tf.newaxis] == 0, 0, blocks)
+        looks = self._looks(embeddings, fullness, writing.places, blocks)
 
         def read(keys):
             # What a window reads of a block is what it reads of its frame.
@@ -270,7 +285,27 @@ class KanervaPlusPlus(Generator):
             covers = tf.ones([batch, length * count, self.block_size**2])
             return self.reader.averaged(of_frames, contents, covers, tf.shape(keys))
 
+        if training:
+            regions = [self._practised(looks, seeds)]
+        elif analytic:
+            regions = [self._cheapest(episode, embeddings, looks, read)]
+        else:
+            regions = [self.windows.recall(blocks), *looks]
         return self._score(episode, seeds, mask, embeddings, regions, read, analytic)
+
+    def _practised(self, looks, seeds) -> Region:
+        """Where frames look in training: at any of `looks`, or they explore."""
+        region, *near = looks
+        if near:
+            shape = tuple(tf.unstack(tf.shape(region.centre)[1:3]))
+            chosen = noise.uniform(
+                noise.fold_in(seeds, 2), shape, noise.Stream.EXPLORED
+            )
+            region = near[0].where(chosen[..., tf.newaxis] < self.near, region)
+        if self.explored:
+            all_blocks = 2.0 * self.reader.grid
+            region = self.windows.explore(region, self.explored, seeds, all_blocks)
+        return region
 
     def _score(self, episode, seeds, mask, embeddings, regions, read, analytic):
         """The bound by keys from one region of the cube, or summed over several."""

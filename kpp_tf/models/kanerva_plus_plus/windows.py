@@ -79,6 +79,24 @@ class Windows(keras.layers.Layer):
         centre = tf.concat([scale, place], axis=-1)
         return Region(centre, tf.broadcast_to(half_width, tf.shape(centre)))
 
+    def near(self, blocks: tf.Tensor) -> Region:
+        """Regions of the keys that read blocks [B, T, K] as something like the frame.
+
+        They read a block alone, as a recall does, by windows a quarter to half of the
+        way, in ln w, from the finest to a block: what is read is the same, and the
+        scale says that it is not the frame itself.
+        """
+        reader = self.reader
+        widths = [reader.finest**0.75, reader.finest**0.5]
+        breadth = reader.breadth(reader.scale_of(tf.constant(widths)))
+        low, high = tf.unstack(reader.low + (reader.high - reader.low) * breadth)
+        place = tf.gather(tf.constant(block_centres(reader.grid)), blocks)
+        scale = tf.fill(tf.shape(place[..., :1]), (low + high) / 2)
+        flat = (1 - widths[1]) / 2 / reader.grid
+        centre = tf.concat([scale, place], axis=-1)
+        half_width = tf.stack([(high - low) / 2, flat, flat])
+        return Region(centre, tf.broadcast_to(half_width, tf.shape(centre)))
+
     def call(
         self, features: tf.Tensor, fullness: tf.Tensor, places: tf.Tensor
     ) -> Region:

@@ -67,7 +67,7 @@ def test_keys_of_queries_explain_them_best(
 ):
     """By the bound at the means, of the two regions; all blocks of a frame or none."""
     memory = spread.write(episode[:, :written])
-    _, *regions = spread._candidates(memory, episode)
+    _, regions = spread._candidates(memory, episode)
     centres = [spread.keys.mean(region).numpy() for region in regions]
     without_noise(monkeypatch)
     terms = [spread.elbo_at(memory, episode, keys, seeds) for keys in centres]

@@ -38,7 +38,7 @@ BLOCKS = {"memory_size": 8, "block_size": 2, "blocks_per_frame": 2, "latent_grou
 VARIANTS = {
     "box": {},
     "gaussian": {"key_posterior": "gaussian", "allocation": "turn"},
-    "box of blocks": BLOCKS,
+    "box of blocks": {**BLOCKS, "near": 0.5},
     "gaussian of blocks": {**BLOCKS, "key_posterior": "gaussian"},
 }
 
