@@ -7,7 +7,15 @@ from kpp_tf.validation import flatten
 # Arguments of models that no weight depends on: of the scale's prior, the weights see
 # the widths that it gives.
 _FREE = frozenset(
-    {"name", "episode_length", "memory_size", "explored", "scale_low", "scale_high"}
+    {
+        "name",
+        "episode_length",
+        "memory_size",
+        "explored",
+        "near",
+        "scale_low",
+        "scale_high",
+    }
 )
 
 
