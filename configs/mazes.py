@@ -31,6 +31,8 @@ def get_config():
     config.data.grouping = "consecutive"
     config.model.block_size = 16
     config.model.memory_size = 96
+    # Frames follow each other: what was seen a moment ago says most.
+    config.model.near = 0.75
     config.train.steps = 700
     config.train.learning_rate = 2e-4
     config.train.stored_weight = 1.0

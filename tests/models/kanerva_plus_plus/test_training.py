@@ -14,6 +14,7 @@ from tests.models.kanerva_plus_plus.tiny import (
     MASK,
     assert_terms,
     make_model,
+    random_episode,
 )
 
 
@@ -37,6 +38,20 @@ def test_training_scores_every_frame_twice(explored, episode, seeds):
     )
     # An image that is alone in its episode has its neighbours in others.
     np.testing.assert_array_equal(terms.auxiliary.numpy() > 0, MASK > 0)
+
+
+def test_a_share_of_what_was_not_written_reads_what_is_near(seeds):
+    """Known by the cost of their keys: a block of nine, a quarter of its scales."""
+    model = make_model(near=0.3, explored=0.0)
+    episode = random_episode(60, batch=BATCH)
+    costs = model.training_terms(episode, seeds).elbo.kl_keys[:, 60:].numpy()
+    # finest 0.4, 3 x 3 blocks, scales from 0.4 to 0.7 that read one block or more.
+    scales = 0.3 * 0.25 * np.log(1 / 0.4) / np.log(2 * 3 / 0.4)
+    place = (1 - 0.4**0.5) / 3
+    near = np.abs(costs + np.log(scales * place**2)) < 1e-3
+    assert not np.any(near[:, 0])  # when nothing was held
+    share = near[:, 1:].mean()
+    assert abs(share - 0.3) < 4.5 * np.sqrt(0.3 * 0.7 / near[:, 1:].size)
 
 
 @pytest.mark.parametrize("allocation", ["content", "turn"])

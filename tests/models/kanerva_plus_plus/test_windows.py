@@ -64,6 +64,25 @@ def test_a_box_recalls_its_block_wherever_the_key_falls(grid):
     np.testing.assert_allclose(cost, -np.log(0.3 * (2 * flat) ** 2), atol=2e-3)
 
 
+@pytest.mark.parametrize("grid", [2, 6])
+def test_near_reads_a_block_alone_and_its_scale_says_that_it_is_another(grid):
+    windows, count = _windows(grid), 40
+    blocks = tf.reshape(tf.repeat(tf.range(grid**2), count), [1, -1, 1])
+    keys = FAMILIES["box"]().draw(windows.near(blocks), noise.row_seeds([1, 2], 1))
+    widths = by_numpy.widths(np.ravel(keys[..., 0]), grid, **SHARES)
+    # ln w is even in between: half of the block's span of 0.4 to 1 less its ends.
+    assert 0.4**0.75 - 2e-3 < widths.min() < 0.51
+    assert 0.62 < widths.max() < 0.4**0.5 + 2e-3
+    weights = windows.reader.weights_at(keys)[0]
+    expected = np.repeat(np.eye(grid**2), count, axis=0)
+    error = 1.2 * 1.8e-4 * grid / widths.min()
+    np.testing.assert_allclose(weights, expected, atol=2 * error)
+    recalled = FAMILIES["box"]().draw(
+        windows.recall(blocks), noise.row_seeds([1, 2], 1)
+    )
+    assert np.max(recalled[..., 0]) < np.min(keys[..., 0])
+
+
 def test_a_gaussian_recalls_around_its_block_as_wide_as_learned():
     windows = _windows(4, tails=True)
     windows.recall_width.assign([-1.0, -2.0, 0.5])
