@@ -26,6 +26,7 @@ VARIANTS = {
     "finest_third": {"finest": 1 / 3},
     "finest_twelfth": {"finest": 1 / 12},
     "unexplored": {"explored": 0.0},
+    "near": {"near": 0.5},
     "latents_32": {"latent_size": 32},
     "one_group": {"latent_groups": 1},
     "blocks_2": {"blocks_per_frame": 2, "memory_size": 8, "memory_depth": 48},
