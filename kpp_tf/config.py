@@ -142,9 +142,7 @@ def kanerva_plus_plus() -> ml_collections.ConfigDict:
     model.scale_high = 0.53  # and up to which it does not read all
     model.key_posterior = "box"  # gaussian, box
     model.explored = 0.05
-    model.near = (
-        0.0  # share of unseen frames that learn to read the block most like them
-    )
+    model.near = 0.0  # share of unseen frames that learn to read the likest block
     model.encoder = encoder()
     model.decoder = decoder()
     return model

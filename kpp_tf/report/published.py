@@ -63,20 +63,19 @@ DATA_SETS = {
         BITS,
         "Ours: 256 levels, discretized likelihood, official test split. K++ and the "
         "VAE were trained in two runs, 6,000 steps and 1,500 more on top; tables count "
-        "the last. DKM with TSM was trained for 3,000 steps to store whole episodes.",
+        "the last. " + _BASELINES,
     ),
     "cifar10": DataSet(
         "CIFAR10",
         BITS,
         "Ours: 256 levels, discretized likelihood, official test split; 1,008 floats "
-        "of memory an image, 32,256 bits where its pixels are 24,576. Every figure "
-        "that has a memory, published or ours, is worse than the models without one "
+        "of memory an image, 32,256 bits where its pixels are 24,576. No figure "
+        "that has a memory, published or ours, is better than the models without one "
         "that are listed below. K++ was trained in two runs, 7,000 steps with one "
         "group of latents and 8,000 more on top with four; tables count the last. Its "
         "test bounds were seen after the first, 3.173 stored and 4.616 unseen, and of "
-        "earlier weights, 3.097 and 4.795. The other memories were trained for 3,000 "
-        "steps to store whole episodes, their codes maps of 8 x 8 x 16 numbers, with "
-        "the settings that were chosen on binarized MNIST.",
+        "earlier weights, 3.097 and 4.795. The other memories' codes are maps of 8 x 8 "
+        "x 16 numbers, their settings those chosen on binarized MNIST. " + _BASELINES,
     ),
     "mazes": DataSet(
         "DMLab mazes",
@@ -85,7 +84,8 @@ DATA_SETS = {
         "4,032 floats of memory an image, from cifar10 at the 5,500th step of its last "
         "run and 700 steps more. The figures are of the first 20 of 80 test mazes "
         "(tools/make_mazes.py --episodes=1,1,20). Unseen views are of the half of a "
-        "walk that was not written, swapped ones under the memory of another maze.",
+        "walk that was not written, swapped ones under the memory of another maze. "
+        "Test bounds of earlier weights were seen: 2.577 stored and 3.775 unseen.",
     ),
 }
 
