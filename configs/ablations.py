@@ -31,6 +31,7 @@ VARIANTS = {
     "one_group": {"latent_groups": 1},
     "blocks_2": {"blocks_per_frame": 2, "memory_size": 8, "memory_depth": 48},
     "blocks_4": {"blocks_per_frame": 4, "memory_size": 12, "memory_depth": 21},
+    "slots_64": {"memory_size": 8, "memory_depth": 48},
     "memory_792": {"memory_depth": 21},
     "memory_1584": {"memory_depth": 43},
     "memory_12672": {"memory_depth": 351},

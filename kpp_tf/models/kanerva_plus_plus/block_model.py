@@ -32,11 +32,8 @@ class BlockModel(MemoryModel):
       finest, scale_low, scale_high: of the `WindowReader`.
       key_posterior: family of q(Y|X), "gaussian" (the source's) or "box"; see
         `kpp_tf.models.kanerva_plus_plus.keys`.
-      explored: share of the frames, written or not, that read a window of random width
-        about their place in training; see `Windows.explore`.
-      near: share of the frames that were not written which in training read the block
-        whose content is nearest to theirs; see `Windows.near`. Where it is 0 no frame
-        ever looks there.
+      explored, near: of the `Windows`: shares of the frames that in training read a
+        window of random width, or the block whose content is nearest to theirs.
     """
 
     def __init__(
@@ -99,8 +96,6 @@ class BlockModel(MemoryModel):
         self.blocks_per_frame = blocks_per_frame
         self.latent_size = latent_size
         self.key_family = key_posterior
-        self.explored = explored
-        self.near = near
         self.keys = FAMILIES[key_posterior]()
         self.reader = WindowReader(
             memory_size // block_size,
@@ -114,7 +109,12 @@ class BlockModel(MemoryModel):
             self.reader, memory_depth, blocks_per_frame, allocation, name="writer"
         )
         self.windows = Windows(
-            self.reader, blocks_per_frame, self.keys.has_tails, name="windows"
+            self.reader,
+            blocks_per_frame,
+            self.keys.has_tails,
+            explored,
+            near,
+            name="windows",
         )
         self.latent_prior = LatentPrior(
             latent_size, block_size, hidden, name="latent_prior"

@@ -8,9 +8,8 @@ from kpp_tf.models import gaussians
 from kpp_tf.models.kanerva_plus_plus.block_model import BlockModel
 from kpp_tf.models.kanerva_plus_plus.latents import Drawn, draw_in_groups
 from kpp_tf.models.kanerva_plus_plus.memory import Memory
+from kpp_tf.models.kanerva_plus_plus.readable import Reading, Whole
 from kpp_tf.noise import Stream
-
-Reading = tuple[tf.Tensor, tf.Tensor]  # blocks and how much of them is covered
 
 
 class Generator(BlockModel):
@@ -44,7 +43,7 @@ class Generator(BlockModel):
           drawn: standard normal noise [B, N, P*P*L]; None takes the means, group by
             group.
         """
-        prior = self._prior(keys, self.reader(memory.cells, memory.coverage, keys))
+        prior = self._prior(keys, Whole(self.reader, memory).read(keys))
         return flat(self._drawn(prior, drawn).latents)
 
     def _drawn(self, prior, drawn, posterior=None) -> Drawn:
@@ -91,8 +90,8 @@ class Generator(BlockModel):
         return noise.normal(seeds, (length, size), Stream.LATENTS)
 
     def refine(self, memory, images):
-        embeddings = self._queries(memory, images)
-        blocks = self._nearest_blocks(memory, embeddings)
+        contents = self.writer.contents(self._queries(memory, images))
+        blocks = Whole(self.reader, memory).nearest(contents)
         return self.generate_from_keys(memory, tf.gather(self.slot_keys(), blocks))
 
     def nearness(self, memory: Memory, queries: tf.Tensor) -> tf.Tensor:
@@ -109,7 +108,7 @@ class Generator(BlockModel):
           float32 [B, T, K, G*G], in [0, 1].
         """
         contents = self.writer.contents(self._queries(memory, queries))
-        distance = self._distances(memory, contents)
+        distance = Whole(self.reader, memory).distances(contents)
         distance += tf.reduce_sum(contents**2, axis=-1, keepdims=True)
         return 1.0 / (1.0 + tf.maximum(distance, 0.0))
 
@@ -117,18 +116,6 @@ class Generator(BlockModel):
         memory = self.check_memory(memory)
         none = tf.zeros(tf.shape(queries)[:2])
         return self._encode(queries, none, memory.carry)[0]
-
-    def _nearest_blocks(self, memory, embeddings):
-        """Numbers int32 [B, T, K] of the blocks that hold what is nearest to F."""
-        distance = self._distances(memory, self.writer.contents(embeddings))
-        return tf.argmin(distance, axis=-1, output_type=tf.int32)
-
-    def _distances(self, memory, contents):
-        """From what would be written to each block's content: see `distances`."""
-        covers = self.reader.as_blocks(memory.coverage[..., tf.newaxis])
-        held = tf.cast(tf.reduce_max(covers, axis=-1) > 0, tf.float32)
-        stored = self.reader.as_blocks(memory.cells)
-        return distances(contents, stored, held[:, tf.newaxis])
 
     def _prior(self, keys, reading: Reading):
         """p(Z|M-hat, Y) over the P*P*L latents of an image: batch [B, T]."""
@@ -162,25 +149,6 @@ class Generator(BlockModel):
         if tf.executing_eagerly() and not tf.reduce_all(tf.math.is_finite(keys)):
             raise UserError("keys must be finite numbers. Received: NaN or infinity")
         return keys
-
-
-def distances(wanted: tf.Tensor, stored: tf.Tensor, held: tf.Tensor) -> tf.Tensor:
-    """|M_r - F|^2 - |F|^2 for every F and r; huge where nothing is held.
-
-    Args:
-      wanted: F, float32 [B, T, K, C].
-      stored: M, float32 [B, R, C].
-      held: which of them each frame may see, float32 [B, T or 1, R] of 0 and 1.
-
-    Returns:
-      float32 [B, T, K, R].
-    """
-    batch, length, count, size = tf.unstack(tf.shape(wanted))
-    norm = tf.reduce_sum(stored**2, axis=-1)[:, tf.newaxis] + 1e30 * (1 - held)
-    flat = tf.reshape(wanted, [batch, length * count, size])
-    product = tf.matmul(flat, stored, transpose_b=True)
-    product = tf.reshape(product, [batch, length, count, tf.shape(stored)[1]])
-    return norm[:, :, tf.newaxis] - 2 * product
 
 
 def flat(maps: tf.Tensor) -> tf.Tensor:

@@ -1,7 +1,5 @@
 """Kanerva++: a deterministic memory of blocks, indexed by keys in R^3."""
 
-import math
-
 import keras
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
@@ -11,10 +9,11 @@ from kpp_tf.errors import UserError
 from kpp_tf.layers.block_memory.places import coarse_pixels, neighbour_loss
 from kpp_tf.models import gaussians
 from kpp_tf.models.elbo import Elbo, TrainingTerms
-from kpp_tf.models.kanerva_plus_plus.generator import Generator, distances, flat
+from kpp_tf.models.kanerva_plus_plus.generator import Generator, flat
 from kpp_tf.models.kanerva_plus_plus.keys import Region
 from kpp_tf.models.kanerva_plus_plus.memory import Memory
 from kpp_tf.models.kanerva_plus_plus.mixture import mixture
+from kpp_tf.models.kanerva_plus_plus.readable import Prefixes, Whole
 
 
 @keras.saving.register_keras_serializable(package="kpp_tf")
@@ -59,7 +58,7 @@ class KanervaPlusPlus(Generator):
             regions = [region]
         else:
             embeddings, regions = self._candidates(memory, episode)
-        read = self._reading_of(memory)
+        read = Whole(self.reader, memory).read
         if analytic:
             regions = [self._cheapest(episode, embeddings, regions, read)]
         return self._score(episode, seeds, mask, embeddings, regions, read, analytic)
@@ -81,12 +80,8 @@ class KanervaPlusPlus(Generator):
         written = self._written(episode, mask, None)
         embeddings, carry = self._encode(episode, written)
         memory, writing = self._write(embeddings, carry, written)
-        region = self.windows.recall(writing.blocks)
-        if self.explored:
-            others = noise.fold_in(seeds, 1)
-            # Up to a block: what wider windows read is not to mean their middle alone.
-            region = self.windows.explore(region, self.explored, others, widest=1.0)
-        read = self._reading_of(memory)
+        region = self.windows.practised_recall(writing.blocks, seeds)
+        read = Whole(self.reader, memory).read
         stored = self._score(episode, seeds, mask, embeddings, [region], read, True)
         unseen = self._predicted(
             episode, seeds, mask, embeddings, writing, analytic=True, training=True
@@ -148,7 +143,7 @@ class KanervaPlusPlus(Generator):
         """
         memory = self.check_memory(memory)
         keys = self._checked_keys(keys, memory)
-        reading = self.reader(memory.cells, memory.coverage, keys)
+        reading = Whole(self.reader, memory).read(keys)
         embeddings = self._queries(memory, queries)
         return self._terms(queries, seeds, mask, embeddings, None, keys, reading, True)
 
@@ -174,7 +169,7 @@ class KanervaPlusPlus(Generator):
           float32 [B, T, K, 3].
         """
         embeddings, regions = self._candidates(memory, queries)
-        read = self._reading_of(memory)
+        read = Whole(self.reader, memory).read
         region = self._cheapest(queries, embeddings, regions, read)
         return (
             self.keys.mean(region) if seeds is None else self.keys.draw(region, seeds)
@@ -189,43 +184,26 @@ class KanervaPlusPlus(Generator):
         """Writes, and where each frame looks: what is held is recalled."""
         embeddings, carry = self._encode(episode, written)
         memory, writing = self._write(embeddings, carry, written)
-        nearest = self._nearest_blocks(memory, embeddings)
-        fullness = _fullness(memory, episode)
-        regions = self._looks(embeddings, fullness, writing.places, nearest)
-        read = self._reading_of(memory)
-        region = self._cheapest(episode, embeddings, regions, read)
+        whole = Whole(self.reader, memory)
+        nearest = whole.nearest(writing.contents)
+        looks = self._looks(embeddings, whole, writing.places, nearest)
+        region = self._cheapest(episode, embeddings, looks, whole.read)
         held = writing.held()[..., tf.newaxis, tf.newaxis] > 0
         recall = self.windows.recall(writing.blocks)
         return memory, embeddings, recall.where(held, region)
 
-    def _looks(self, embeddings, fullness, places, nearest) -> list[Region]:
-        """Where frames may look that are not held: around, and near what is like them.
-
-        Args:
-          embeddings: of the frames.
-          fullness: [B, T]; where nothing is held, there is nothing to be near to.
-          places: [B, T, K, 2], which they name.
-          nearest: int32 [B, T, K], the blocks that hold what is nearest to them.
-        """
-        features = tf.reduce_mean(embeddings, axis=[2, 3])
-        around = self.windows(features, fullness, tf.stop_gradient(places))
-        if not self.near:
-            return [around]
-        empty = fullness[..., tf.newaxis, tf.newaxis] == 0
-        return [around, around.where(empty, self.windows.near(nearest))]
-
-    def _reading_of(self, memory):
-        """The function from keys to what is read there, for `_score`."""
-        return lambda keys: self.reader(memory.cells, memory.coverage, keys)
-
     def _candidates(self, memory, queries):
         """Embeddings of queries; where they would be recalled, and where they look."""
         embeddings = self._queries(memory, queries)
-        nearest = self._nearest_blocks(memory, embeddings)
+        whole = Whole(self.reader, memory)
+        nearest = whole.nearest(self.writer.contents(embeddings))
         places = self.writer.places(embeddings)
-        fullness = _fullness(memory, queries)
-        looks = self._looks(embeddings, fullness, places, nearest)
+        looks = self._looks(embeddings, whole, places, nearest)
         return embeddings, [self.windows.recall(nearest), *looks]
+
+    def _looks(self, embeddings, readable, places, nearest):
+        features = tf.reduce_mean(embeddings, axis=[2, 3])
+        return self.windows.looks(features, readable.fullness(), places, nearest)
 
     def _cheapest(self, episode, embeddings, regions, read) -> Region:
         """The region whose bound at the means is lowest, frame by frame."""
@@ -259,53 +237,17 @@ class KanervaPlusPlus(Generator):
     def _predicted(
         self, episode, seeds, mask, embeddings, writing, analytic, training=False
     ) -> Elbo:
-        batch, length, count = tf.unstack(tf.shape(writing.blocks))
-        held = writing.blocks_held_after(tf.range(length))
-        held = tf.reshape(held, [batch, length, length * count])
-        owners = tf.reshape(writing.blocks, [batch, length * count])
-        size = writing.contents.shape[-1]
-        contents = tf.reshape(writing.contents, [batch, length * count, size])
-        fullness = tf.reduce_sum(held, axis=-1) / self.reader.grid**2
-        distance = distances(writing.contents, contents, held)
-        # One more, which no frame takes: of none, not even none have a nearest.
-        distance = tf.pad(distance, [[0, 0]] * 3 + [[0, 1]], constant_values=math.inf)
-        nearest = tf.argmin(distance, axis=-1, output_type=tf.int32)
-        blocks = tf.gather(owners, nearest, batch_dims=1)
-        blocks = tf.where(fullness[..., tf.newaxis] == 0, 0, blocks)
-        looks = self._looks(embeddings, fullness, writing.places, blocks)
-
-        def read(keys):
-            # What a window reads of a block is what it reads of its frame.
-            of_frames = tf.matmul(
-                self.reader.weights_at(keys),
-                tf.one_hot(owners, self.reader.grid**2),
-                transpose_b=True,
-            )
-            of_frames *= tf.repeat(held, count, axis=1)
-            covers = tf.ones([batch, length * count, self.block_size**2])
-            return self.reader.averaged(of_frames, contents, covers, tf.shape(keys))
-
+        prefixes = Prefixes(self.reader, writing)
+        nearest = prefixes.nearest(writing.contents)
+        looks = self._looks(embeddings, prefixes, writing.places, nearest)
+        read = prefixes.read
         if training:
-            regions = [self._practised(looks, seeds)]
+            regions = [self.windows.practised_look(looks, seeds)]
         elif analytic:
             regions = [self._cheapest(episode, embeddings, looks, read)]
         else:
-            regions = [self.windows.recall(blocks), *looks]
+            regions = [self.windows.recall(nearest), *looks]
         return self._score(episode, seeds, mask, embeddings, regions, read, analytic)
-
-    def _practised(self, looks, seeds) -> Region:
-        """Where frames look in training: at any of `looks`, or they explore."""
-        region, *near = looks
-        if near:
-            shape = tuple(tf.unstack(tf.shape(region.centre)[1:3]))
-            chosen = noise.uniform(
-                noise.fold_in(seeds, 2), shape, noise.Stream.EXPLORED
-            )
-            region = near[0].where(chosen[..., tf.newaxis] < self.near, region)
-        if self.explored:
-            all_blocks = 2.0 * self.reader.grid
-            region = self.windows.explore(region, self.explored, seeds, all_blocks)
-        return region
 
     def _score(self, episode, seeds, mask, embeddings, regions, read, analytic):
         """The bound by keys from one region of the cube, or summed over several."""
@@ -363,12 +305,6 @@ class KanervaPlusPlus(Generator):
         keys = tf.broadcast_to(self.slot_keys()[0], [batch, length, count, 3])
         covered = tf.ones([batch, length, count, self.block_size**2])
         return self._prior(keys, (contents, covered))[0]
-
-
-def _fullness(memory, frames):
-    """Share of the memory that is written, for each frame: [B, T]."""
-    share = tf.reduce_mean(memory.coverage, axis=[1, 2])
-    return tf.repeat(share[:, tf.newaxis], tf.shape(frames)[1], axis=1)
 
 
 def _in_one_row(frames):

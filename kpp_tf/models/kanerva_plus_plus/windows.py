@@ -21,22 +21,35 @@ class Windows(keras.layers.Layer):
     A frame that the memory holds is *recalled*: the finest window, anywhere within its
     block where that window touches no other. One that it does not hold *looks around*:
     how wide, and how far from where its content belongs, is learned from its embedding
-    and from how full the memory is. It starts with all of the memory.
+    and from how full the memory is. It starts with all of the memory. Or it looks at
+    the block whose content is *nearest* to its own. In training some of either
+    *explore* windows of random widths.
 
     Args:
       reader: whose windows these are.
       blocks_per_frame: K.
       tails: whether the key posterior has tails (a Gaussian's): a recalled key's
         region is then learned, as it has to stay clear of the neighbours.
+      explored: share of the frames, written or not, that explore in training.
+      near: share of the frames that were not written which in training look at the
+        nearest block; where it is 0 no frame ever does.
     """
 
     def __init__(
-        self, reader: WindowReader, blocks_per_frame: int, tails: bool, **kwargs
+        self,
+        reader: WindowReader,
+        blocks_per_frame: int,
+        tails: bool,
+        explored: float = 0.0,
+        near: float = 0.0,
+        **kwargs,
     ):
         super().__init__(autocast=False, **kwargs)
         self.reader = reader
         self.blocks_per_frame = blocks_per_frame
         self.tails = tails
+        self.explored = explored
+        self.near_share = near
         # Scale: centre, half-width. Place: half-widths along x and y.
         self.head = keras.layers.Dense(
             4 * blocks_per_frame,
@@ -116,6 +129,63 @@ class Windows(keras.layers.Layer):
         half_width = tf.nn.softplus(raw[..., 1:] + start)
         return Region(tf.concat([scale, places], axis=-1), half_width)
 
+    def looks(
+        self,
+        features: tf.Tensor,
+        fullness: tf.Tensor,
+        places: tf.Tensor,
+        nearest: tf.Tensor,
+    ) -> list[Region]:
+        """Where frames may look that are not held: around, and near what is like them.
+
+        Args:
+          features: of the frames, float32 [B, T, E].
+          fullness: float32 [B, T or 1]; where nothing is held, nothing is near.
+          places: which frames name, [B, T, K, 2].
+          nearest: int32 [B, T, K], blocks that hold what is nearest to them.
+
+        Returns:
+          One region, or two where `near` is not 0.
+        """
+        fullness = tf.broadcast_to(fullness, tf.shape(features)[:2])
+        around = self(features, fullness, tf.stop_gradient(places))
+        if not self.near_share:
+            return [around]
+        empty = fullness[..., tf.newaxis, tf.newaxis] == 0
+        return [around, around.where(empty, self.near(nearest))]
+
+    def practised_recall(self, blocks: tf.Tensor, seeds: tf.Tensor) -> Region:
+        """Where frames that are held in blocks [B, T, K] read in training.
+
+        Args:
+          blocks: int32 [B, T, K].
+          seeds: int32 [B, 2].
+        """
+        region = self.recall(blocks)
+        if self.explored:
+            others = noise.fold_in(seeds, 1)
+            # Up to a block: what wider windows read is not to mean their middle alone.
+            region = self.explore(region, self.explored, others, widest=1.0)
+        return region
+
+    def practised_look(self, looks: list[Region], seeds: tf.Tensor) -> Region:
+        """Where frames look in training: at any of `looks`, or they explore.
+
+        Args:
+          looks: what `looks` returned.
+          seeds: int32 [B, 2].
+        """
+        region, *near = looks
+        if near:
+            shape = tuple(tf.unstack(tf.shape(region.centre)[1:3]))
+            others = noise.fold_in(seeds, 2)
+            chosen = noise.uniform(others, shape, Stream.EXPLORED)[..., tf.newaxis]
+            region = near[0].where(chosen < self.near_share, region)
+        if self.explored:
+            everything = 2.0 * self.reader.grid
+            region = self.explore(region, self.explored, seeds, widest=everything)
+        return region
+
     def explore(
         self, region: Region, share: float, seeds: tf.Tensor, widest: float
     ) -> Region:
@@ -149,6 +219,8 @@ class Windows(keras.layers.Layer):
             "reader": keras.saving.serialize_keras_object(self.reader),
             "blocks_per_frame": self.blocks_per_frame,
             "tails": self.tails,
+            "explored": self.explored,
+            "near": self.near_share,
         }
 
     @classmethod

@@ -168,7 +168,7 @@ def test_explored_windows_have_every_width_and_stay_near_their_place():
 def test_fulfils_the_layer_contract(tmp_path):
     shape = (2, 3, COUNT, 3)
     check_layer(
-        lambda: Windows(WindowReader(4, 2, **SHARES), COUNT, tails=False),
+        lambda: Windows(WindowReader(4, 2, **SHARES), COUNT, False, 0.2, 0.3),
         _inputs(2, 3),
         (shape, shape),
         tmp_path,
