@@ -68,6 +68,10 @@ def get_config(row: str = "kpp,binarized_mnist") -> ml_collections.ConfigDict:
         else:
             # 16 numbers a cell, where K++ keeps 15.75 an image and cell.
             model.code_size = 16 * side**2
+        if system in ("dkm", "dkm_tsm"):
+            # A colour image is worth more than what exact weights cost.
+            model.noise_scale = 0.01
+            model.weight_scale = 0.004
     config.model = model
     if system != "vae":
         # docs/experiments.md lists what else was tried.

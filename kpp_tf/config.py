@@ -176,6 +176,8 @@ BASELINES: Mapping[str, Mapping[str, Any]] = {
         "write_form": "batch",  # batch, sequential
         "write_passes": 2,
         "prior_scale": 1.0,
+        "noise_scale": 1.0,  # at the start, as the next
+        "weight_scale": 0.3,
         "memory_kl": False,  # True: bounds ln p(X); then prior_scale = 0.1
     },
     # A memory of DKM's size.

@@ -33,8 +33,8 @@ class DynamicKanervaMachine(GaussianMemoryModel):
     Generative Memory", NeurIPS 2018, arXiv:1811.09556 (32 slots of 100 numbers).
 
     Args:
-      slots, code_size, write_form, write_passes, prior_scale: see
-        `DynamicKanervaMemory`.
+      slots, code_size, write_form, write_passes, prior_scale, noise_scale,
+        weight_scale: see `DynamicKanervaMemory`.
       kwargs: see `GaussianMemoryModel`. An encoder with shift="none" makes it DKM, one
         with "bidirectional" DKM with TSM.
     """
@@ -49,6 +49,8 @@ class DynamicKanervaMachine(GaussianMemoryModel):
         write_form: str,
         write_passes: int,
         prior_scale: float,
+        noise_scale: float = 1.0,  # as configs without it mean
+        weight_scale: float = 0.3,  # the same
         **kwargs,
     ):
         memory = DynamicKanervaMemory(
@@ -56,7 +58,9 @@ class DynamicKanervaMachine(GaussianMemoryModel):
             code_size,
             write_form,
             write_passes,
-            prior_scale=prior_scale,
+            noise_scale,
+            prior_scale,
+            weight_scale,
             name="memory",
         )
         super().__init__(memory=memory, **kwargs)

@@ -53,6 +53,7 @@ class DynamicKanervaMemory(GaussianMemoryLayer):
       slots, code_size, noise_scale, prior_scale: see `GaussianMemoryLayer`.
       write_form: "batch" or "sequential".
       write_passes: rounds of addressing and writing of the batch form, at least 1.
+      weight_scale: sigma_w at the start, over 0.001.
       **kwargs: passed to `keras.layers.Layer`.
 
     Raises:
@@ -67,6 +68,7 @@ class DynamicKanervaMemory(GaussianMemoryLayer):
         write_passes: int,
         noise_scale: float = 1.0,
         prior_scale: float = 1.0,
+        weight_scale: float = 0.3,
         **kwargs: Any,
     ) -> None:
         if write_form not in WRITE_FORMS:
@@ -80,7 +82,7 @@ class DynamicKanervaMemory(GaussianMemoryLayer):
         super().__init__(slots, code_size, noise_scale, prior_scale, **kwargs)
         self.write_form = write_form
         self.write_passes = write_passes
-        self._weight_scale = self._add_scale(0.3, "weight_scale")
+        self._weight_scale = self._add_scale(weight_scale, "weight_scale")
 
     @property
     def weight_scale(self) -> tf.Tensor:

@@ -9,7 +9,7 @@ import tensorflow as tf
 from kpp_tf.models.kanerva_machines import linear_gaussian
 from kpp_tf.models.kanerva_machines.linear_gaussian import GaussianMemory
 
-MIN_SCALE = 1e-2
+MIN_SCALE = 1e-3
 
 
 class GaussianMemoryLayer(keras.layers.Layer):
@@ -23,7 +23,7 @@ class GaussianMemoryLayer(keras.layers.Layer):
     Args:
       slots: S, rows of the memory.
       code_size: D, columns of the memory.
-      noise_scale: sigma at the start, over 0.01.
+      noise_scale: sigma at the start, over 0.001.
       prior_scale: standard deviation of the prior's numbers at the start, over 0.
       **kwargs: passed to `keras.layers.Layer`.
     """

@@ -141,6 +141,12 @@ def test_float32_under_a_half_precision_policy():
     assert all(part.dtype == tf.float32 for part in memory)
 
 
+def test_learned_scales_start_where_they_are_told():
+    layer = _layer(noise_scale=0.02, weight_scale=0.0015)
+    np.testing.assert_allclose(layer.noise_variance, 0.02**2, rtol=1e-4)
+    np.testing.assert_allclose(layer.weight_scale, 0.0015, rtol=1e-3)
+
+
 def test_wrong_arguments_are_named():
     with pytest.raises(ValueError, match="Received: 'parallel'"):
         _layer(write_form="parallel")
@@ -148,6 +154,8 @@ def test_wrong_arguments_are_named():
         _layer(write_passes=0)
     with pytest.raises(ValueError, match="noise must start over"):
         _layer(noise_scale=0.0)
+    with pytest.raises(ValueError, match="weight_scale must start over"):
+        _layer(weight_scale=0.001)
     with pytest.raises(ValueError, match="prior_scale must be over 0"):
         _layer(prior_scale=0.0)
     layer = _layer(write_form="sequential")
