@@ -143,6 +143,7 @@ def kanerva_plus_plus() -> ml_collections.ConfigDict:
     model.key_posterior = "box"  # gaussian, box
     model.explored = 0.05
     model.near = 0.0  # share of unseen frames that learn to read the likest block
+    model.rounding = 0.0  # noise on what is stored in training; 1/127 is that of 8 bits
     model.encoder = encoder()
     model.decoder = decoder()
     return model

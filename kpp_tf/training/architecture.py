@@ -13,6 +13,7 @@ _FREE = frozenset(
         "memory_size",
         "explored",
         "near",
+        "rounding",
         "scale_low",
         "scale_high",
     }

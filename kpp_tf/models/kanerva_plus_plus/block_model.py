@@ -34,6 +34,7 @@ class BlockModel(MemoryModel):
         `kpp_tf.models.kanerva_plus_plus.keys`.
       explored, near: of the `Windows`: shares of the frames that in training read a
         window of random width, or the block whose content is nearest to theirs.
+      rounding: of the noise on what is stored in training; see `Memory.roughened`.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class BlockModel(MemoryModel):
         explored: float,
         latent_groups: int = 1,  # as configs without it mean
         near: float = 0.0,  # the same
+        rounding: float = 0.0,  # the same
         **kwargs,
     ):
         if memory_size % block_size:
@@ -85,6 +87,8 @@ class BlockModel(MemoryModel):
             raise UserError(f"explored must lie in [0, 1]. Received: {explored}")
         if not 0 <= near < 1:
             raise UserError(f"near must lie in [0, 1). Received: {near}")
+        if rounding < 0:
+            raise UserError(f"rounding must be at least 0. Received: {rounding}")
         if latent_groups < 1 or latent_size % latent_groups:
             raise UserError(
                 "latent_groups must divide latent_size. Received: "
@@ -96,6 +100,7 @@ class BlockModel(MemoryModel):
         self.blocks_per_frame = blocks_per_frame
         self.latent_size = latent_size
         self.key_family = key_posterior
+        self.rounding = rounding
         self.keys = FAMILIES[key_posterior]()
         self.reader = WindowReader(
             memory_size // block_size,

@@ -9,7 +9,7 @@ from zipfile import BadZipFile
 import numpy as np
 import tensorflow as tf
 
-from kpp_tf import files
+from kpp_tf import files, noise
 from kpp_tf.errors import UserError
 
 # What numpy raises at files that are no whole .npz.
@@ -30,6 +30,20 @@ class Memory(NamedTuple):
     cells: tf.Tensor
     coverage: tf.Tensor
     carry: tf.Tensor
+
+    def roughened(self, share: float, seeds: tf.Tensor) -> Memory:
+        """With even noise on what is written, as storing it in fewer bits leaves.
+
+        Args:
+          share: width of the noise, of the largest number of each channel: 1/127 is how
+            far 8 bits move a number at most, to either side by half of it.
+          seeds: int32 [B, 2].
+        """
+        largest = tf.reduce_max(tf.abs(self.cells), axis=[1, 2], keepdims=True)
+        shape = tuple(tf.unstack(tf.shape(self.cells)[1:]))
+        drawn = noise.uniform(seeds, shape, noise.Stream.MEMORY) - 0.5
+        drawn *= self.coverage[..., tf.newaxis]
+        return self._replace(cells=self.cells + share * largest * drawn)
 
     def save(self, path: str | Path) -> None:
         """Writes the memory as arrays of an .npz file, without any code."""

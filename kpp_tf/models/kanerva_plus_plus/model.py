@@ -81,6 +81,8 @@ class KanervaPlusPlus(Generator):
         embeddings, carry = self._encode(episode, written)
         memory, writing = self._write(embeddings, carry, written)
         region = self.windows.practised_recall(writing.blocks, seeds)
+        if self.rounding:
+            memory = memory.roughened(self.rounding, seeds)
         read = Whole(self.reader, memory).read
         stored = self._score(episode, seeds, mask, embeddings, [region], read, True)
         unseen = self._predicted(

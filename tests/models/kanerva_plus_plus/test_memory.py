@@ -1,4 +1,4 @@
-"""A memory's file."""
+"""A memory's file, and its noise in training."""
 
 import pickle
 
@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 
 from kpp_tf.errors import UserError
+from kpp_tf.evaluation import quantization
 from kpp_tf.models.kanerva_plus_plus import Memory
 
 
@@ -92,3 +93,23 @@ def test_a_damaged_file_is_named_and_no_code_runs(memory, tmp_path, damage):
 def test_a_folder_is_no_memory(tmp_path):
     with pytest.raises(UserError, match="Received"):
         Memory.load(tmp_path)
+
+
+def test_a_roughened_memory_is_as_far_off_as_rounding_may_make_it(seeds):
+    random = np.random.default_rng(5)
+    cells = random.normal(size=(3, 4, 4, 6)).astype(np.float32) * [1, 1, 1, 1, 9, 0]
+    coverage = random.integers(0, 2, (3, 4, 4)).astype(np.float32)
+    cells *= coverage[..., None]
+    memory = Memory(np.float32(cells), coverage, np.zeros((3, 1), np.float32))
+    memory = Memory(*map(tf.constant, memory))
+    share = 1 / 7
+    rough = memory.roughened(share, seeds).cells
+    change = np.float64(rough) - np.float64(cells)
+    largest = np.abs(cells).max(axis=(1, 2), keepdims=True)
+    assert np.all(np.abs(change) <= share / 2 * largest * (1 + 1e-5) + 1e-6)
+    rounded = np.abs(quantization.store(memory, "int4").cells - cells)
+    assert np.all(rounded <= share / 2 * largest * (1 + 1e-5) + 1e-6)
+    assert np.all(change[coverage == 0] == 0)
+    own = (change / np.where(largest > 0, largest, 1))[coverage > 0][:, :5]
+    np.testing.assert_allclose(own.std(), share / np.sqrt(12), rtol=0.15)
+    np.testing.assert_array_equal(memory.roughened(share, seeds).cells, rough)

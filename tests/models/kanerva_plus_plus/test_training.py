@@ -57,6 +57,16 @@ def test_a_share_of_what_was_not_written_reads_what_is_near():
     assert abs(share - 0.3) < 4.5 * np.sqrt(0.3 * 0.7 / near[:, 1:].size)
 
 
+def test_recalled_frames_alone_read_a_roughened_memory(episode, seeds):
+    smooth, rough = (
+        make_model(explored=0.0, rounding=share).training_terms(episode, seeds, MASK)
+        for share in (0.0, 0.3)
+    )
+    change = np.abs(rough.elbo.bound - smooth.elbo.bound)
+    assert np.all(change[:, :LENGTH][MASK > 0] > 1e-3)
+    assert np.all(change[:, LENGTH:] == 0)
+
+
 @pytest.mark.parametrize("allocation", ["content", "turn"])
 @pytest.mark.parametrize("family", ["box", "gaussian"])
 def test_looking_around_is_cheap_from_the_start(family, allocation, episode, seeds):
