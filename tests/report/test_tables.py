@@ -178,6 +178,19 @@ def test_ablations_are_no_rows_of_a_data_set():
     assert rows(markdown, "Binarized MNIST") == []
 
 
+def test_the_base_is_the_first_ablation_and_tells_its_commands_for_all():
+    variants = [
+        Result(results.ABLATIONS, name, {**CONTENT, "command": f"evaluate {name}"})
+        for name in ("another", "base", "one_more")
+    ]
+    markdown = tables.document(variants)
+    names = [row["variant"] for row in rows(markdown, "Ablations")]
+    assert names == ["base", "another", "one more"]
+    assert [line for line in markdown.splitlines() if "evaluate " in line] == [
+        "evaluate base  # ablations/base"
+    ]
+
+
 def test_every_row_of_the_table_is_of_test_images():
     """A run that was told another test split leaves it in its preset's config."""
     for result in results.read(ROOT / "results"):
