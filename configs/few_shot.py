@@ -12,10 +12,11 @@ are not. Whole alphabets of the training file are held out as `validation`. Gene
 Matching Networks draw an episode's images with replacement, so that the tenth is a copy
 of one before it in 37 episodes of 100: --config.data.replacement=True.
 
-The weights that ship, `few_shot_omniglot`, came in three runs on two cores of an AMD
-EPYC (Zen 4): 12,000 steps of this command with --config.train.precision=mixed_bfloat16
-and a tenth of the frames exploring, 8,000 more at 3e-3, both with the latents in one
-group, and 7,000 with four (`--init_from=few_shot_omniglot --config.train.steps=7000
+The weights that ship, `few_shot_omniglot`, came in four runs on two cores of an AMD
+EPYC: 12,000 steps of this command with --config.train.precision=mixed_bfloat16 and a
+tenth of the frames exploring, 8,000 more at 3e-3, both with the latents in one group,
+7,000 with four, all in a memory of 6 x 6 blocks, and 6,000 in one of 4 x 4
+(`--init_from=few_shot_omniglot --config.train.steps=6000
 --config.train.kl_warmup_steps=0 --config.train.learning_rate=3e-3`).
 """
 
