@@ -103,7 +103,8 @@ ALL_DATA_SETS = {
         "replacement; the bounds by how many images of it were seen are below, beside "
         "the published ones. Trained in four runs, 12,000 steps, 8,000, 7,000 and "
         "6,000 more on top, the last two with the latents in four groups; tables count "
-        "the last. Test bounds were seen after each.",
+        "the last. Test bounds were seen after each. The VAE has one group, and 5,000 "
+        "steps in all.",
     ),
 }
 
