@@ -104,6 +104,25 @@ def test_differences_are_relative_to_large_outputs_alone():
     assert found == {"read/keys": pytest.approx(0.05)}
 
 
+def test_memories_that_are_read_are_those_that_were_written():
+    images, cells = {"images": Field((None, 2))}, {"memory_cells": Field((None, 2))}
+    offered = {
+        "read": Signature(cells, cells, lambda rows: {"memory_cells": 2 * rows}),
+        "write": Signature(images, cells, lambda rows: {"memory_cells": rows + 7}),
+    }
+    given = {}
+
+    def run(name, inputs):
+        given[name] = inputs
+        (value,) = inputs.values()
+        return {"memory_cells": 2 * value if name == "read" else value + 7}
+
+    found = comparison.differences(offered, run, batch=3, length=1)
+    assert found == {"read/memory_cells": 0.0, "write/memory_cells": 0.0}
+    written = given["write"]["images"] + 7
+    np.testing.assert_array_equal(given["read"]["memory_cells"], written)
+
+
 def test_unknown_precision_is_refused(model):
     with pytest.raises(UserError, match="Received: 'int4'"):
         tflite.convert(model, "int4")
