@@ -100,8 +100,8 @@ def test_a_roughened_memory_is_as_far_off_as_rounding_may_make_it(seeds):
     cells = random.normal(size=(3, 4, 4, 6)).astype(np.float32) * [1, 1, 1, 1, 9, 0]
     coverage = random.integers(0, 2, (3, 4, 4)).astype(np.float32)
     cells *= coverage[..., None]
-    memory = Memory(np.float32(cells), coverage, np.zeros((3, 1), np.float32))
-    memory = Memory(*map(tf.constant, memory))
+    cells = np.float32(cells)
+    memory = Memory(*map(tf.constant, (cells, coverage, np.zeros((3, 1), np.float32))))
     share = 1 / 7
     rough = memory.roughened(share, seeds).cells
     change = np.float64(rough) - np.float64(cells)
