@@ -109,3 +109,8 @@ def fold_in(seeds: tf.Tensor, data: int | tf.Tensor) -> tf.Tensor:
         checked(seeds),
         fn_output_signature=tf.TensorSpec([2], tf.int32),
     )
+
+
+def copies(seeds: tf.Tensor, count: int) -> list[tf.Tensor]:
+    """Seeds int32 [B, 2] of so many samples of the same rows; the first are `seeds`."""
+    return [seeds, *(fold_in(seeds, number) for number in range(1, count))]

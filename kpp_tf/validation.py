@@ -54,6 +54,7 @@ RULES: Mapping[str, Rule] = {
     "train.clip_norm": _from(0),
     "train.kl_warmup_steps": _from(0),
     "train.free_bits": _from(0),
+    "train.samples": _from(1),
     "train.ema_decay": (lambda value: 0 <= value < 1, "from 0 to below 1"),
     "train.precision": _one_of(PRECISIONS),
     "train.steps_per_loop": _from(1),
@@ -92,6 +93,9 @@ def check(config: ml_collections.ConfigDict) -> None:
     if flat["train.optimizer"] == "adam" and flat["train.weight_decay"]:
         what = "0 with adam, which has none (adamw and lamb have it)"
         faults.append(_fault("train.weight_decay", what, flat["train.weight_decay"]))
+    if flat["train.samples"] > 1 and flat["train.free_bits"]:
+        what = "0 with more samples than one: free nats are of KLs in closed form"
+        faults.append(_fault("train.free_bits", what, flat["train.free_bits"]))
     if faults:
         raise UserError("\n".join(faults))
 

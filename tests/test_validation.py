@@ -31,6 +31,7 @@ def test_the_default_passes_and_every_number_has_a_range():
         ("train.optimizer", "sgd", "one of .*Received: 'sgd'"),
         ("train.precision", "float8", "Received: 'float8'$"),
         ("train.precision", "bf16", "'bf16'; that is called 'mixed_bfloat16' here"),
+        ("train.samples", 0, "1 or more. Received: 0"),
         ("train.weight_decay", 0.1, "0 with adam.*Received: 0.1"),
         ("train.ema_decay", 1.0, "below 1. Received: 1.0"),
         ("train.steps_per_loop", 0, "1 or more"),
@@ -65,6 +66,15 @@ def test_all_faults_are_named_at_once():
     config.train.steps = 0
     config.eval.episodes_per_batch = 0
     with pytest.raises(UserError, match=r"(?s)train\.steps.*eval\.episodes_per_batch"):
+        check(config)
+
+
+def test_free_nats_are_for_the_bound_alone():
+    config = configs.default()
+    config.train.free_bits = 1.0
+    check(config)
+    config.train.samples = 2
+    with pytest.raises(UserError, match=r"free_bits must be 0 with .*Received: 1\.0"):
         check(config)
 
 

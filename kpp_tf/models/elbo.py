@@ -1,5 +1,7 @@
 """What a model says of an episode: the terms of its bound, and those it learns from."""
 
+import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import tensorflow as tf
@@ -45,6 +47,34 @@ class Elbo(NamedTuple):
         """-ln p(X|M) <= bound, nats/image [B, T]: lower is better."""
         kl = self.kl_latents + self.kl_keys + self.kl_memory
         return kl - self.log_likelihood
+
+
+def importance_weighted(elbos: Sequence[Elbo]) -> Elbo:
+    """Terms of the importance-weighted bound of N scores of the same images.
+
+        bound = -ln 1/N sum_n exp(-bound_n) = sum_n r_n (bound_n + ln r_n N),
+        r_n ~ exp(-bound_n)
+
+    They are told as those of a posterior that chooses among the samples: each term is
+    its mean by r, and the KL of the choice, sum_n r_n ln r_n N, is the latents'.
+
+    Args:
+      elbos: N of them, one sample each, with `analytic=False`.
+
+    Reference: Burda et al., "Importance weighted autoencoders", ICLR 2016.
+    """
+    if len(elbos) == 1:
+        return elbos[0]
+    log_shares = tf.nn.log_softmax(tf.stack([-elbo.bound for elbo in elbos]), axis=0)
+    shares = tf.exp(log_shares)
+    mean = Elbo(
+        *(
+            tf.reduce_sum(shares * tf.stack(samples), axis=0)
+            for samples in zip(*elbos, strict=True)
+        )
+    )
+    choice = tf.reduce_sum(shares * (log_shares + math.log(len(elbos))), axis=0)
+    return mean._replace(kl_latents=mean.kl_latents + choice)
 
 
 class TrainingTerms(NamedTuple):

@@ -10,13 +10,13 @@ import keras
 import tensorflow as tf
 from ml_collections import ConfigDict
 
-from kpp_tf import likelihoods, pretrained
+from kpp_tf import likelihoods, noise, pretrained
 from kpp_tf.config import default
 from kpp_tf.errors import UserError
 from kpp_tf.layers.make_decoder import make_decoder
 from kpp_tf.layers.tsm_resnet import TSMResNet
 from kpp_tf.models import capacity, keras_settings
-from kpp_tf.models.elbo import Elbo, TrainingTerms
+from kpp_tf.models.elbo import Elbo, TrainingTerms, importance_weighted
 from kpp_tf.models.frames import any_length, checked_frames
 
 # A memory: a tensor, or a NamedTuple of tensors, batch first.
@@ -210,9 +210,24 @@ class MemoryModel(keras.Model, abc.ABC):
         seeds: tf.Tensor,
         mask: tf.Tensor | None = None,
         written: tf.Tensor | None = None,
+        samples: int = 1,
     ) -> TrainingTerms:
-        """What training learns from: by default each frame once, as `elbo` has it."""
-        elbo = self.elbo(episode, seeds, mask, written)
+        """What training learns from: by default each frame once, as `elbo` has it.
+
+        Args:
+          episode: [B, T, H, W, C] in [0, 1].
+          seeds: int32 [B, 2].
+          mask: [B, T].
+          written: [B, T].
+          samples: of the importance-weighted bound; 1 is the bound, with KLs in closed
+            form.
+        """
+        elbo = importance_weighted(
+            [
+                self.elbo(episode, own, mask, written, analytic=samples == 1)
+                for own in noise.copies(seeds, samples)
+            ]
+        )
         ones = tf.ones(tf.shape(episode)[:2])
         real = ones if mask is None else mask
         written = real if written is None else written

@@ -32,7 +32,9 @@ def objective(
     Autoregressive Flow", NeurIPS 2016 (free bits), here for each image.
     """
     elbo = terms.elbo
-    kl = tf.maximum(elbo.kl_latents, free_bits) + tf.maximum(elbo.kl_keys, free_bits)
-    costs = beta * (kl + elbo.kl_memory) - elbo.log_likelihood
+    kls = elbo.kl_latents, elbo.kl_keys
+    if free_bits:  # without them an estimate of a KL may be below 0
+        kls = tf.maximum(kls[0], free_bits), tf.maximum(kls[1], free_bits)
+    costs = beta * (kls[0] + kls[1] + elbo.kl_memory) - elbo.log_likelihood
     weights = terms.real * tf.where(terms.written > 0, stored_weight, 1.0)
     return tf.reduce_sum(weights * costs) + tf.reduce_sum(terms.auxiliary)

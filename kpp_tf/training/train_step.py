@@ -45,7 +45,7 @@ def make_train_step(
       model: the model, weights created.
       optimizer: of `make_optimizer`.
       train_config: `config.train`; uses `kl_warmup_steps`, `free_bits`, `clip_norm`,
-        `all_written`, `stored_weight`, `jit_compile`.
+        `all_written`, `stored_weight`, `samples`, `jit_compile`.
       average: of the weights, or None.
       num_replicas: replicas that run this step together.
 
@@ -65,7 +65,9 @@ def make_train_step(
         nominal = images.shape[0] * images.shape[1] * num_replicas
         with tf.GradientTape() as tape:
             written = draw_written(seeds, mask, train_config.all_written)
-            terms = model.training_terms(images, seeds, mask, written)
+            terms = model.training_terms(
+                images, seeds, mask, written, train_config.samples
+            )
             loss = objective(
                 terms, beta, train_config.free_bits, train_config.stored_weight
             )

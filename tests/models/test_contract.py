@@ -124,6 +124,17 @@ def test_a_model_survives_its_file(model, episode, seeds, tmp_path):
     _all_close(model.elbo(episode, seeds), copy.elbo(episode, seeds), rtol=1e-6)
 
 
+def test_training_takes_the_importance_weighted_bound(model, episode, seeds):
+    found = model.training_terms(episode, seeds, mask=MASK, samples=2).elbo.bound
+    samples = [
+        -model.elbo(episode, own, MASK, analytic=False).bound
+        for own in noise.copies(seeds, 2)
+    ]
+    expected = np.log(2) - np.logaddexp(*samples)
+    recalled = found[:, :LENGTH]  # of K++, which then scores every frame once more
+    np.testing.assert_allclose(recalled, expected * MASK, rtol=1e-4, atol=1e-4)
+
+
 def test_padding_changes_no_real_image(model, episode, seeds):
     # Noise has the episode's shape, so two paddings of one length are compared.
     other = tf.concat([episode[:, :3], 1 - episode[:, 3:]], axis=1)

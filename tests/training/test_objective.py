@@ -32,3 +32,8 @@ def test_objective_by_hand():
 def test_free_bits_do_not_charge_padding():
     terms = _terms([(0, 0)] * 4, (1, 0), (1, 0))
     assert float(objective(terms, 1.0, 3.0, 1.0)) == 6.0
+
+
+def test_an_estimate_of_a_kl_may_be_below_zero():
+    terms = _terms([(-7,), (-2,), (1,), (0,)], (1,), (1,))
+    assert float(objective(terms, 1.0, 0.0, 1.0)) == 7.0 - 2.0 + 1.0

@@ -8,7 +8,7 @@ from kpp_tf import noise
 from kpp_tf.errors import UserError
 from kpp_tf.layers.block_memory.places import coarse_pixels, neighbour_loss
 from kpp_tf.models import gaussians
-from kpp_tf.models.elbo import Elbo, TrainingTerms
+from kpp_tf.models.elbo import Elbo, TrainingTerms, importance_weighted
 from kpp_tf.models.kanerva_plus_plus.generator import Generator, flat
 from kpp_tf.models.kanerva_plus_plus.keys import Region
 from kpp_tf.models.kanerva_plus_plus.memory import Memory
@@ -63,7 +63,7 @@ class KanervaPlusPlus(Generator):
             regions = [self._cheapest(episode, embeddings, regions, read)]
         return self._score(episode, seeds, mask, embeddings, regions, read, analytic)
 
-    def training_terms(self, episode, seeds, mask=None, written=None):
+    def training_terms(self, episode, seeds, mask=None, written=None, samples=1):
         """Every frame twice: recalled, and against what came before it alone.
 
         The bounds of `elbo` with all frames written and of `predictive_elbo` in one
@@ -72,6 +72,7 @@ class KanervaPlusPlus(Generator):
         widths (`Windows.explore`), so that a width comes to mean something with the
         image in the memory, too; and the places that images want learn from
         `neighbour_loss`. Which frames are `written` is nothing that has to be drawn.
+        All `samples` of a frame have one encoding, and read by keys of one region.
 
         Returns:
           `TrainingTerms` of 2T scores: T recalled, then T predicted.
@@ -84,10 +85,10 @@ class KanervaPlusPlus(Generator):
         if self.rounding:
             memory = memory.roughened(self.rounding, seeds)
         read = Whole(self.reader, memory).read
-        stored = self._score(episode, seeds, mask, embeddings, [region], read, True)
-        unseen = self._predicted(
-            episode, seeds, mask, embeddings, writing, analytic=True, training=True
-        )
+        stored = self._taught(episode, seeds, mask, embeddings, region, read, samples)
+        prefixes, _, looks = self._look_back(embeddings, writing)
+        region, read = self.windows.practised_look(looks, seeds), prefixes.read
+        unseen = self._taught(episode, seeds, mask, embeddings, region, read, samples)
         both = Elbo(
             *(tf.concat(terms, axis=1) for terms in zip(stored, unseen, strict=True))
         )
@@ -124,7 +125,13 @@ class KanervaPlusPlus(Generator):
         written = self._written(episode, mask, None)
         embeddings, carry = self._encode(episode, written)
         writing = self._write(embeddings, carry, written)[1]
-        return self._predicted(episode, seeds, mask, embeddings, writing, analytic)
+        prefixes, nearest, looks = self._look_back(embeddings, writing)
+        if analytic:
+            regions = [self._cheapest(episode, embeddings, looks, prefixes.read)]
+        else:
+            regions = [self.windows.recall(nearest), *looks]
+        read = prefixes.read
+        return self._score(episode, seeds, mask, embeddings, regions, read, analytic)
 
     def elbo_at(
         self,
@@ -194,6 +201,13 @@ class KanervaPlusPlus(Generator):
         recall = self.windows.recall(writing.blocks)
         return memory, embeddings, recall.where(held, region)
 
+    def _look_back(self, embeddings, writing):
+        """What came before each frame, its nearest blocks there, and the looks."""
+        prefixes = Prefixes(self.reader, writing)
+        nearest = prefixes.nearest(writing.contents)
+        looks = self._looks(embeddings, prefixes, writing.places, nearest)
+        return prefixes, nearest, looks
+
     def _candidates(self, memory, queries):
         """Embeddings of queries; where they would be recalled, and where they look."""
         embeddings = self._queries(memory, queries)
@@ -236,20 +250,16 @@ class KanervaPlusPlus(Generator):
                 loss += neighbour_loss(places, features, _in_one_row(real))
         return tf.fill([tf.shape(episode)[0], 1], loss[0] / self.blocks_per_frame)
 
-    def _predicted(
-        self, episode, seeds, mask, embeddings, writing, analytic, training=False
-    ) -> Elbo:
-        prefixes = Prefixes(self.reader, writing)
-        nearest = prefixes.nearest(writing.contents)
-        looks = self._looks(embeddings, prefixes, writing.places, nearest)
-        read = prefixes.read
-        if training:
-            regions = [self.windows.practised_look(looks, seeds)]
-        elif analytic:
-            regions = [self._cheapest(episode, embeddings, looks, read)]
-        else:
-            regions = [self.windows.recall(nearest), *looks]
-        return self._score(episode, seeds, mask, embeddings, regions, read, analytic)
+    def _taught(self, episode, seeds, mask, embeddings, region, read, samples):
+        """What training learns of frames that read by keys of a region."""
+        return importance_weighted(
+            [
+                self._score(
+                    episode, own, mask, embeddings, [region], read, samples == 1
+                )
+                for own in noise.copies(seeds, samples)
+            ]
+        )
 
     def _score(self, episode, seeds, mask, embeddings, regions, read, analytic):
         """The bound by keys from one region of the cube, or summed over several."""

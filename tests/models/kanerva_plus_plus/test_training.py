@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from scipy import special
 
 from kpp_tf import noise
 from kpp_tf.models import Elbo
@@ -39,6 +40,26 @@ def test_training_scores_every_frame_twice(explored, episode, seeds):
     )
     # An image that is alone in its episode has its neighbours in others.
     np.testing.assert_array_equal(terms.auxiliary.numpy() > 0, MASK > 0)
+
+
+def test_samples_of_a_frame_read_by_one_region(episode, seeds):
+    """What is recalled by hand; of what is not, that no sample explores elsewhere."""
+    model = make_model(**BLOCKS, explored=0.0)
+    found = Elbo(*(x[:, :LENGTH] for x in _taught(model, episode, seeds, 3)))
+    samples = [
+        -model.elbo(episode, own, MASK, analytic=False).bound.numpy()
+        for own in noise.copies(seeds, 3)
+    ]
+    expected = np.log(3) - special.logsumexp(samples, axis=0)
+    np.testing.assert_allclose(found.bound, expected * MASK, rtol=1e-4, atol=1e-4)
+    assert np.all((np.ptp(samples, axis=0) > 0) | (MASK == 0))
+    box = make_model(**BLOCKS, explored=0.5, key_posterior="box")
+    costs = [_taught(box, episode, seeds, n).kl_keys for n in (1, 3)]
+    np.testing.assert_allclose(*costs, rtol=1e-5)
+
+
+def _taught(model, episode, seeds, samples):
+    return model.training_terms(episode, seeds, MASK, samples=samples).elbo
 
 
 def test_a_share_of_what_was_not_written_reads_what_is_near():
