@@ -36,7 +36,11 @@ def get_config() -> ml_collections.ConfigDict:
     # and images not seen stood 4 nats higher with it after 700 steps.
     config.model.encoder.widths = (32, 64)
     config.model.encoder.blocks = (1, 1)
-    config.train.steps = 20_000
+    # Strokes want finer features than storing does.
+    config.model.decoder.widths = (64, 32)
+    config.model.decoder.blocks = (2, 1)
+    config.model.decoder.head_stride = 2
+    config.train.steps = 18_000
     config.train.learning_rate = 4e-3
     config.train.checkpoint_every = 1_000
     config.eval.episodes_per_batch = 24
