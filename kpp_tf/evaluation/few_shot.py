@@ -15,6 +15,7 @@ def few_shot(
     model: Scorer,
     classes: Callable[[bool, int], Iterable[Episodes]],
     samples: int,
+    say: Callable[[str], None] = lambda line: None,
 ) -> dict:
     """The importance-weighted predictive curve over episodes of one class each.
 
@@ -27,6 +28,7 @@ def few_shot(
       classes: episodes of one class each, from whether they are drawn with replacement
         and the number of the partition into episodes.
       samples: N of the bound.
+      say: takes a line before each partition, which can take minutes.
 
     Returns:
       `samples`; `partitions`, their number; `without_replacement` and
@@ -35,13 +37,15 @@ def few_shot(
     """
     results: dict = {"samples": samples, "partitions": PARTITIONS}
     for replacement in (False, True):
+        name = "with_replacement" if replacement else "without_replacement"
         curves = []
         for number in range(PARTITIONS):
+            words = name.replace("_", " ")
+            say(f"few_shot, {words}, partition {1 + number} of {PARTITIONS}")
             found = predictive(model, classes(replacement, number), samples)
             curves.append([point["value"] for point in found["curve"]])
         values = np.array(curves)
         errors = values.std(axis=0, ddof=1) / np.sqrt(PARTITIONS)
-        name = "with_replacement" if replacement else "without_replacement"
         results[name] = [
             {"seen": seen, "value": float(value), "standard_error": float(error)}
             for seen, (value, error) in enumerate(

@@ -78,7 +78,7 @@ def measure(
       model: with trained weights.
       material: see there.
       quantities: which of `QUANTITIES`.
-      say: takes the name of each quantity before its turn.
+      say: takes the name of each quantity before its turn, and of its longer parts.
 
     Returns:
       The quantities by name, as the functions of their names return them: bounds have
@@ -128,7 +128,7 @@ def measure(
         "rate": rates,
         "importance_weighted": importance_weighted,
         "few_shot": lambda: (
-            material.classes and few_shot(model, material.classes, count)
+            material.classes and few_shot(model, material.classes, count, say)
         ),
     }
     for name in QUANTITIES:

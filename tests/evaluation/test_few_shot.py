@@ -8,7 +8,7 @@ from tests.evaluation.known_model import KnownModel, batch, predictive_bounds
 
 
 def test_the_curve_is_the_mean_of_those_of_the_partitions():
-    asked = []
+    asked, said = [], []
 
     def classes(replacement, partition):
         asked.append((replacement, partition))
@@ -16,7 +16,9 @@ def test_the_curve_is_the_mean_of_those_of_the_partitions():
         scale = 0.2 + 0.1 * partition + 0.05 * replacement
         return [one._replace(images=one.images * scale)]
 
-    found = few_shot(KnownModel(), classes, samples=0)
+    found = few_shot(KnownModel(), classes, samples=0, say=said.append)
+    assert len(set(said)) == len(asked) == 2 * PARTITIONS
+    assert said[-1] == f"few_shot, with replacement, partition {PARTITIONS} of 5"
     assert sorted(set(asked)) == [
         (drawn, number) for drawn in (False, True) for number in range(PARTITIONS)
     ]
