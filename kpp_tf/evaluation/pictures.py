@@ -19,6 +19,7 @@ SMALL = 32  # pixels a side; larger images are not zoomed
 COLUMNS = 16
 SEEN = (0, 1, 2, 4, 9)
 DRAWS = 6
+CHARACTERS = 3
 MEDIUM = 2.0  # blocks
 
 
@@ -133,17 +134,20 @@ def nudges(model: KanervaPlusPlus, batch: Episodes) -> np.ndarray:
 
 
 def few_shot(model: KanervaPlusPlus, batch: Episodes) -> np.ndarray:
-    """What the first images of the first episode are good for, more of them downwards.
+    """What the first images of an episode are good for, more of them downwards.
 
-    A row: the images seen; `DRAWS` draws from a window over all of the memory; `DRAWS`
-    from windows of `MEDIUM` blocks about places of what was seen.
+    Of the first `CHARACTERS` episodes in turn. A row: the images seen; `DRAWS` draws
+    from a window over all of the memory; `DRAWS` from windows of `MEDIUM` blocks about
+    places of what was seen.
     """
-    images, seeds = batch.images[:1], batch.seeds[:1]
+    images, mask, seeds = (
+        part[:CHARACTERS] for part in (batch.images, batch.mask, batch.seeds)
+    )
     columns = min(SEEN[-1], images.shape[1])
     rows = []
     for seen in SEEN:
-        held = tf.cast(tf.range(images.shape[1]) < seen, tf.float32) * batch.mask[:1]
-        memory = model.write(images, batch.mask[:1], held)
+        held = tf.cast(tf.range(images.shape[1]) < seen, tf.float32) * mask
+        memory = model.write(images, mask, held)
         # Any image stands for what was seen where nothing was.
         about = tf.range(DRAWS) % max(min(seen, columns), 1)
         places = tf.gather(images, about, axis=1)
@@ -153,8 +157,8 @@ def few_shot(model: KanervaPlusPlus, batch: Episodes) -> np.ndarray:
         drawn = tf.concat([wide, medium], axis=1)
         shown = images[:, :columns] * held[:, :columns, None, None, None]
         drawn = model.generate_from_keys(memory, drawn, seeds)
-        rows.append(np.concatenate([shown, drawn], axis=1)[0])
-    return _grid(np.stack(rows))
+        rows.append(np.concatenate([shown, drawn], axis=1))
+    return _grid(np.concatenate(np.stack(rows, axis=1)))
 
 
 def memory_map(model: KanervaPlusPlus, batch: Episodes):

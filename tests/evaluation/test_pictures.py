@@ -200,10 +200,11 @@ def test_the_memory_map_shows_every_key(batch, blocks):
 def test_few_shot_shows_what_was_seen_and_then_draws(model, batch):
     grid = pictures.few_shot(model, batch)
     length = batch.images.shape[1]
-    assert _size(grid) == (len(pictures.SEEN), length + 2 * pictures.DRAWS)
-    for row, seen in enumerate(pictures.SEEN):
+    rows = [(i, n) for i in range(pictures.CHARACTERS) for n in pictures.SEEN]
+    assert _size(grid) == (len(rows), length + 2 * pictures.DRAWS)
+    for row, (episode, seen) in enumerate(rows):
         for column in range(length):
-            shown = _pixels(batch.images[0, column]) * (column < seen)
+            shown = _pixels(batch.images[episode, column]) * (column < seen)
             np.testing.assert_array_equal(_cell(grid, row, column), shown)
     empty = pictures.few_shot(model, batch._replace(mask=batch.mask * 0))
     for column in range(length, length + 2 * pictures.DRAWS):
