@@ -14,7 +14,7 @@ of one before it in 37 episodes of 100: --config.data.replacement=True.
 
 The weights that ship, `few_shot_omniglot`, came in two runs on two cores of an AMD EPYC
 (Zen 5): this command with --config.train.precision=mixed_bfloat16, 0.7 hours, and 2,500
-steps more, 0.4 hours, on the importance-weighted bound, by which they are measured
+steps more, 0.3 hours, on the importance-weighted bound, by which they are measured
 (`--init_from=runs/few_shot --config.train.samples=3 --config.train.steps=2500
 --config.train.kl_warmup_steps=0 --config.train.learning_rate=1.5e-3`).
 """
