@@ -142,7 +142,7 @@ def kanerva_plus_plus() -> ml_collections.ConfigDict:
     model.scale_low = 0.46  # share of the prior of scales that reads one block
     model.scale_high = 0.53  # and up to which it does not read all
     model.key_posterior = "box"  # gaussian, box
-    model.explored = 0.05
+    model.explored = 0.25  # share that reads windows of random widths in training
     model.near = 0.0  # share of unseen frames that learn to read the likest block
     model.rounding = 0.0  # noise on what is stored in training; 1/127 is that of 8 bits
     model.encoder = encoder()
@@ -228,7 +228,9 @@ def decoder() -> ml_collections.ConfigDict:
     return config
 
 
-def use_dense_networks(model: ml_collections.ConfigDict, hidden: int = 1024) -> None:
+def use_dense_networks(
+    model: ml_collections.ConfigDict, hidden: int = 1024, layers: int = 3
+) -> None:
     """Gives `config.model` a dense decoder and an encoder of half the convolutions.
 
     A linear way beside them takes from them what storing needs of an image.
@@ -239,10 +241,26 @@ def use_dense_networks(model: ml_collections.ConfigDict, hidden: int = 1024) -> 
     Args:
       model: changed in place.
       hidden: units of the decoder's layers.
+      layers: of the decoder, its head aside.
     """
     model.encoder.widths = (32, 64)
     model.encoder.blocks = (1, 1)
     model.encoder.linear = True
     model.decoder = ml_collections.ConfigDict(
-        {"kind": "dense", "hidden": hidden, "layers": 3}
+        {"kind": "dense", "hidden": hidden, "layers": layers}
+    )
+
+
+def use_dense_and_convolutions(model: ml_collections.ConfigDict) -> None:
+    """`use_dense_networks` with convolutions at 7 x 7 and 14 x 14 beside the decoder.
+
+    For 28x28 images: as good at storing, better at what was not seen, at two thirds of
+    the images a second.
+
+    Args:
+      model: changed in place.
+    """
+    use_dense_networks(model, hidden=512, layers=2)
+    model.decoder.convolutions = ml_collections.ConfigDict(
+        {"widths": (64, 32), "blocks": (2, 1), "head_stride": 2, "hidden": 0}
     )

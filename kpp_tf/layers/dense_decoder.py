@@ -1,28 +1,34 @@
 """p(X|Z, M-hat) by dense layers: every pixel from all that is known of its image."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import keras
 import tensorflow as tf
+
+from kpp_tf.layers.convolutional_decoder import ConvolutionalDecoder
 
 
 @keras.saving.register_keras_serializable(package="kpp_tf")
 class DenseDecoder(keras.layers.Layer):
     """Residual dense layers, and one that makes all pixels.
 
-        h_1 = silu(W_1 code),   h_{n+1} = h_n + silu(W_{n+1} h_n),   pixels = W h_N.
+        h_1 = silu(W_1 code),   h_{n+1} = h_n + silu(W_{n+1} h_n),
+        pixels = W h_N + c(h_N)
 
-    Minutes of training on a CPU go further with this than with convolutions, where
-    test images resemble the training images; docs/experiments.md says where they do
-    not. Its weights grow with the number of pixels; `ConvolutionalDecoder` is for
-    larger images.
+    with c a `ConvolutionalDecoder` or nothing. Dense layers are the faster ones to
+    store an image, each pixel for itself; convolutions draw a stroke that was never
+    seen as they draw those that were. docs/experiments.md compares them, and both. The
+    weights grow with the number of pixels: `ConvolutionalDecoder` alone is for larger
+    images.
 
     Args:
       image_shape: (H, W, C) of the images.
       num_parameters: likelihood parameters of a pixel.
       hidden: units of each layer h.
       layers: N, at least 1.
+      convolutions: arguments of c, which starts at 0; None for none.
     """
 
     def __init__(
@@ -31,6 +37,7 @@ class DenseDecoder(keras.layers.Layer):
         num_parameters: int,
         hidden: int,
         layers: int,
+        convolutions: Mapping[str, Any] | None = None,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -46,12 +53,20 @@ class DenseDecoder(keras.layers.Layer):
         self.head = keras.layers.Dense(
             math.prod(self.image_shape[:2]) * num_parameters, name="head"
         )
+        self.convolutions: ConvolutionalDecoder | None = None
+        if convolutions:
+            self.convolutions = ConvolutionalDecoder(
+                image_shape, num_parameters, **convolutions, name="convolutions"
+            )
+            self.convolutions.head.kernel_initializer = keras.initializers.Zeros()
 
     def build(self, input_shape):
         features = (*input_shape[:-1], self.hidden_size)
         self.hidden[0].build(input_shape)
         for layer in (*self.hidden[1:], self.head):
             layer.build(features)
+        if self.convolutions is not None:
+            self.convolutions.build(features)
 
     def call(self, code: tf.Tensor) -> tf.Tensor:
         """Decodes.
@@ -67,4 +82,7 @@ class DenseDecoder(keras.layers.Layer):
             features += layer(features)
         batch, length = tf.unstack(tf.shape(code)[:2])
         shape = [batch, length, *self.image_shape[:2], self.num_parameters]
-        return tf.reshape(tf.cast(self.head(features), tf.float32), shape)
+        pixels = tf.reshape(tf.cast(self.head(features), tf.float32), shape)
+        if self.convolutions is not None:
+            pixels += self.convolutions(features)
+        return pixels

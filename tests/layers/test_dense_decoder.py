@@ -15,10 +15,16 @@ def code():
     return random.standard_normal((BATCH, LENGTH, FEATURES)).astype(np.float32)
 
 
+CONVOLUTIONS = {"widths": (4, 2), "blocks": (1, 0), "head_stride": 1, "hidden": 0}
+
+
+@pytest.mark.parametrize("convolutions", [None, CONVOLUTIONS])
 @pytest.mark.parametrize(("shape", "count"), [((4, 6, 1), 1), ((4, 4, 3), 7)])
-def test_fulfils_the_layer_contract(shape, count, code, tmp_path):
+def test_fulfils_the_layer_contract(shape, count, convolutions, code, tmp_path):
     check_layer(
-        lambda: DenseDecoder(shape, count, hidden=8, layers=2),
+        lambda: DenseDecoder(
+            shape, count, hidden=8, layers=2, convolutions=convolutions
+        ),
         (code,),
         ((BATCH, LENGTH, *shape[:2], count),),
         tmp_path,
@@ -44,6 +50,24 @@ def test_is_what_its_equations_say(layers, code):
     # Rows first, then columns, then a pixel's parameters.
     expected = pixels.reshape(BATCH, LENGTH, 4, 2, 3)
     np.testing.assert_allclose(decoder(code), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_convolutions_add_to_the_pixels_what_they_make_of_the_last_layer(code):
+    plain = DenseDecoder((4, 2, 1), 3, hidden=8, layers=2)
+    both = DenseDecoder((4, 2, 1), 3, hidden=8, layers=2, convolutions=CONVOLUTIONS)
+    plain(code), both(code)
+    for ours, theirs in zip(plain.weights, both.weights, strict=False):
+        theirs.assign(ours)
+    np.testing.assert_array_equal(both(code), plain(code))  # at the start
+    perturb(both.convolutions)
+    hidden = both.hidden[0](code)
+    hidden += both.hidden[1](hidden)
+    alone = ConvolutionalDecoder((4, 2, 1), 3, **CONVOLUTIONS)
+    alone(hidden)
+    alone.set_weights(both.convolutions.get_weights())
+    difference = both(code) - plain(code)
+    assert np.abs(difference).max() > 0.1
+    np.testing.assert_allclose(difference, alone(hidden), rtol=1e-4, atol=1e-5)
 
 
 def test_a_decoder_is_chosen_by_name():

@@ -23,14 +23,16 @@ class Windows(keras.layers.Layer):
     how wide, and how far from where its content belongs, is learned from its embedding
     and from how full the memory is. It starts with all of the memory. Or it looks at
     the block whose content is *nearest* to its own. In training some of either
-    *explore* windows of random widths.
+    *explore* windows of random widths: what the memory holds those within its block,
+    what it does not hold those of a block and more, so that a window comes to mean the
+    image in it up to there, and something of its kind beyond.
 
     Args:
       reader: whose windows these are.
       blocks_per_frame: K.
       tails: whether the key posterior has tails (a Gaussian's): a recalled key's
         region is then learned, as it has to stay clear of the neighbours.
-      explored: share of the frames, written or not, that explore in training.
+      explored: share of the frames, held or not, that explore in training.
       near: share of the frames that were not written which in training look at the
         nearest block; where it is 0 no frame ever does.
     """
@@ -157,16 +159,20 @@ class Windows(keras.layers.Layer):
     def practised_recall(self, blocks: tf.Tensor, seeds: tf.Tensor) -> Region:
         """Where frames that are held in blocks [B, T, K] read in training.
 
+        Some explore all windows that touch no other block.
+
         Args:
           blocks: int32 [B, T, K].
           seeds: int32 [B, 2].
         """
         region = self.recall(blocks)
-        if self.explored:
-            others = noise.fold_in(seeds, 1)
-            # Up to a block: what wider windows read is not to mean their middle alone.
-            region = self.explore(region, self.explored, others, widest=1.0)
-        return region
+        if not self.explored:
+            return region
+        chosen, scale, width = self._exploring(
+            region, noise.fold_in(seeds, 1), self.reader.finest, 1.0
+        )
+        room = tf.maximum(1.0 - width, 0.0) / 2 / self.reader.grid
+        return self._about(region, scale, room).where(chosen, region)
 
     def practised_look(self, looks: list[Region], seeds: tf.Tensor) -> Region:
         """Where frames look in training: at any of `looks`, or they explore.
@@ -181,37 +187,42 @@ class Windows(keras.layers.Layer):
             others = noise.fold_in(seeds, 2)
             chosen = noise.uniform(others, shape, Stream.EXPLORED)[..., tf.newaxis]
             region = near[0].where(chosen < self.near_share, region)
-        if self.explored:
-            everything = 2.0 * self.reader.grid
-            region = self.explore(region, self.explored, seeds, widest=everything)
-        return region
+        if not self.explored:
+            return region
+        everything = 2.0 * self.reader.grid
+        chosen, scale, width = self._exploring(region, seeds, 1.0, everything)
+        near = tf.clip_by_value(width / 2 / self.reader.grid, 0.0, 1.0)
+        return self._about(region, scale, near).where(chosen, region)
 
-    def explore(
-        self, region: Region, share: float, seeds: tf.Tensor, widest: float
-    ) -> Region:
-        """Gives some blocks' keys windows of random widths about where they belong.
+    @property
+    def _narrow(self):
+        """Half-width of scales that explore: little, and a width is what it says."""
+        return (self.reader.high - self.reader.low) / 100
 
-        So that a window of any width comes to mean: something like what is here.
+    def _exploring(self, region, seeds, narrowest, widest):
+        """Which keys explore, their scales, and how wide they get: [B, T, K, 1] each.
 
-        Args:
-          region: of frames.
-          share: of the blocks that frames read, in [0, 1].
-          seeds: int32 [B, 2].
-          widest: of the widths drawn, in blocks.
+        Widths are in blocks, and even in their logarithm between two.
         """
-        centre = region.centre
-        shape = tuple(tf.unstack(tf.shape(centre)[1:3]))
+        shape = tuple(tf.unstack(tf.shape(region.centre)[1:3]))
         drawn = noise.uniform(seeds, (*shape, 2), Stream.EXPLORED)
-        low, high = self.reader.low, self.reader.high
-        breadth = self.reader.breadth(self.reader.scale_of(widest)) * drawn[..., 1:]
-        scale = low + (high - low) * breadth
-        width = self.reader.widths(normal_quantile(scale)) / self.reader.grid
-        near = tf.clip_by_value(width / 2, 0.02, 1.0)
-        explored = Region(
-            tf.concat([scale, centre[..., 1:]], axis=-1),
-            tf.concat([tf.fill(tf.shape(scale), 0.02), near, near], axis=-1),
+        reader = self.reader
+        first, last = (
+            reader.breadth(reader.scale_of(tf.constant(width)))
+            for width in (narrowest, widest)
         )
-        return explored.where(drawn[..., :1] < share, region)
+        breadth = first + (last - first) * drawn[..., 1:]
+        scale = reader.low + (reader.high - reader.low) * breadth
+        width = reader.widths(normal_quantile(scale + self._narrow))
+        return drawn[..., :1] < self.explored, scale, width
+
+    def _about(self, region, scale, half_width):
+        """Keys of a scale, within `half_width` of where those of a region belong."""
+        narrow = tf.fill(tf.shape(scale), self._narrow)
+        return Region(
+            tf.concat([scale, region.centre[..., 1:]], axis=-1),
+            tf.concat([narrow, half_width, half_width], axis=-1),
+        )
 
     def get_config(self):
         return {

@@ -8,7 +8,7 @@ from scipy import stats
 from kpp_tf import noise
 from kpp_tf.layers.block_memory.allocator import block_centres
 from kpp_tf.layers.block_memory.reader import WindowReader
-from kpp_tf.models.kanerva_plus_plus.keys import FAMILIES, Region
+from kpp_tf.models.kanerva_plus_plus.keys import FAMILIES, BoxKeys, Region
 from kpp_tf.models.kanerva_plus_plus.windows import Windows
 from tests.layer_checks import check_layer, perturb
 from tests.models.kanerva_plus_plus import by_numpy
@@ -17,8 +17,8 @@ SHARES = {"finest": 0.4, "low": 0.3, "high": 0.8}
 COUNT, FEATURES = 2, 5
 
 
-def _windows(grid=4, tails=False):
-    windows = Windows(WindowReader(grid, 2, **SHARES), COUNT, tails)
+def _windows(grid=4, tails=False, explored=0.0):
+    windows = Windows(WindowReader(grid, 2, **SHARES), COUNT, tails, explored)
     windows.build((None, None, FEATURES))
     return windows
 
@@ -134,8 +134,8 @@ def test_where_to_look_is_learned_from_features_and_fullness():
     assert np.abs(full.centre - region.centre)[..., 0].max() > 1e-3
 
 
-def test_explored_windows_have_every_width_and_stay_near_their_place():
-    windows, batch, length = _windows(), 40, 50
+def test_what_is_not_held_explores_windows_of_a_block_and_more():
+    batch, length = 40, 50
     places = _inputs(batch, length)[2]
     shape = (batch, length, COUNT, 1)
     start = Region(
@@ -143,26 +143,46 @@ def test_explored_windows_have_every_width_and_stay_near_their_place():
         tf.fill([*shape[:3], 3], 0.77),
     )
     seeds = noise.row_seeds([1, 2], batch)
-    none = windows.explore(start, 0.0, seeds, widest=8.0)
+    none = _windows(explored=0.0).practised_look([start], seeds)
     for got, expected in zip(none, start, strict=True):
         np.testing.assert_array_equal(got, expected)
-    every = windows.explore(start, 1.0, seeds, widest=8.0)
+    every = _windows(explored=1.0).practised_look([start], seeds)
     np.testing.assert_array_equal(every.centre[..., 1:], places)
+    # ln w is even from ln 1 to ln 8, and in all from ln 0.4 on.
     scales = np.ravel(every.centre[..., 0])
-    assert stats.kstest(scales, stats.uniform(0.3, 0.5).cdf).pvalue > 1e-3
-    keys = [by_numpy.key_of(u) for u in scales[:50]]
-    half = np.clip(by_numpy.widths(keys, 4, **SHARES) / 4 / 2, 0.02, 1)
+    block = 0.3 + 0.5 * np.log(1 / 0.4) / np.log(8 / 0.4)
+    even = stats.uniform(block, 0.8 - block)
+    assert stats.kstest(scales, even.cdf).pvalue > 1e-3
+    keys = [by_numpy.key_of(u + 0.005) for u in scales[:50]]
+    half = by_numpy.widths(keys, 4, **SHARES) / 4 / 2
     got = np.reshape(every.half_width, (-1, 3))[:50]
-    np.testing.assert_allclose(got, np.stack([0.02 + 0 * half, half, half], -1), 1e-4)
-    narrow = np.ravel(windows.explore(start, 1.0, seeds, widest=1.0).centre[..., :1])
-    widths = by_numpy.widths([by_numpy.key_of(u) for u in narrow], 4, **SHARES)
-    assert 0.99 < np.max(widths) <= 1.0 + 1e-5
-    some = windows.explore(start, 0.3, seeds, widest=8.0)
+    np.testing.assert_allclose(got, np.stack([0.005 + 0 * half, half, half], -1), 1e-4)
+    some = _windows(explored=0.3).practised_look([start], seeds)
     chosen = np.any(some.half_width != start.half_width, axis=-1)
     error = np.sqrt(0.3 * 0.7 / chosen.size)
     assert abs(chosen.mean() - 0.3) < 4.5 * error
     np.testing.assert_array_equal(some.centre[chosen], every.centre[chosen])
     np.testing.assert_array_equal(some.centre[~chosen], start.centre[~chosen])
+
+
+def test_what_is_held_explores_windows_that_touch_no_other_block():
+    batch, length = 20, 50
+    seeds = noise.row_seeds([1, 2], batch)
+    blocks = np.random.default_rng(0).integers(0, 16, (batch, length, COUNT))
+    windows = _windows(explored=1.0)
+    region = windows.practised_recall(tf.constant(blocks, tf.int32), seeds)
+    scale, x, y = np.moveaxis(np.float64(BoxKeys().draw(region, seeds)), -1, 0)
+    width = by_numpy.widths(np.ravel(scale), 4, **SHARES).reshape(scale.shape)
+    log_width = np.ravel(np.log(width) / np.log(0.4))
+    # The draw of the scale adds a hundredth of all ln w to either side.
+    assert stats.kstest(log_width, stats.uniform().cdf).statistic < 0.04
+    for key, number in ((x, blocks % 4), (y, blocks // 4)):
+        edge = np.abs(4 * stats.norm.cdf(key) - (number + 0.5)) + width / 2
+        assert np.max(edge) <= 0.5 + 0.02 and np.max(edge[width < 0.95]) < 0.5 + 1e-4
+        assert np.mean(edge) > 0.35  # all that the block has room for
+    some = _windows(explored=0.3).practised_recall(tf.constant(blocks, tf.int32), seeds)
+    chosen = np.any(some.half_width != windows.recall(blocks).half_width, axis=-1)
+    assert abs(chosen.mean() - 0.3) < 4.5 * np.sqrt(0.3 * 0.7 / chosen.size)
 
 
 def test_fulfils_the_layer_contract(tmp_path):
