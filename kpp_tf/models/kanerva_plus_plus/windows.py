@@ -23,9 +23,9 @@ class Windows(keras.layers.Layer):
     how wide, and how far from where its content belongs, is learned from its embedding
     and from how full the memory is. It starts with all of the memory. Or it looks at
     the block whose content is *nearest* to its own. In training some of either
-    *explore* windows of random widths: what the memory holds those within its block,
-    what it does not hold those of a block and more, so that a window comes to mean the
-    image in it up to there, and something of its kind beyond.
+    *explore* windows of random widths: what the memory holds those of up to a block,
+    about its own, what it does not hold those of a block and more. So a window comes to
+    mean the image in it up to there, and something of its kind beyond.
 
     Args:
       reader: whose windows these are.
@@ -159,7 +159,7 @@ class Windows(keras.layers.Layer):
     def practised_recall(self, blocks: tf.Tensor, seeds: tf.Tensor) -> Region:
         """Where frames that are held in blocks [B, T, K] read in training.
 
-        Some explore all windows that touch no other block.
+        Some explore windows of up to a block, with their middle anywhere in theirs.
 
         Args:
           blocks: int32 [B, T, K].
@@ -168,11 +168,12 @@ class Windows(keras.layers.Layer):
         region = self.recall(blocks)
         if not self.explored:
             return region
-        chosen, scale, width = self._exploring(
+        chosen, scale, _ = self._exploring(
             region, noise.fold_in(seeds, 1), self.reader.finest, 1.0
         )
-        room = tf.maximum(1.0 - width, 0.0) / 2 / self.reader.grid
-        return self._about(region, scale, room).where(chosen, region)
+        # Over its edge, too: else what lies between two blocks is no image at all.
+        within = tf.fill(tf.shape(scale), 0.5 / self.reader.grid)
+        return self._about(region, scale, within).where(chosen, region)
 
     def practised_look(self, looks: list[Region], seeds: tf.Tensor) -> Region:
         """Where frames look in training: at any of `looks`, or they explore.
