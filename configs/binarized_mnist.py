@@ -4,15 +4,18 @@ r"""Kanerva++ on binarized MNIST (Larochelle): 3,168 memory floats for 32 images
         --workdir=runs/mnist --data_dir=DIR \
         --config.train.precision=mixed_bfloat16
 
-The shipped weights came in two runs on two cores of an AMD EPYC (Zen 5), other work
-beside: this command, 1.3 hours, and 4,000 steps more, in which recalled images count
-for more:
+The shipped weights came in three runs on two cores of an AMD EPYC (Zen 5), other work
+beside: this command, recalled frames that explored within their block, 1.3 hours;
+4,000 steps more, in which recalled images count for more, 0.3 hours; and 2,000 more as
+the config explores now, 0.2 hours:
 
     python tools/train.py --config=configs/binarized_mnist.py \
         --init_from=runs/mnist --config.train.steps=4000 \
         --config.train.kl_warmup_steps=0 --config.train.learning_rate=2e-3 \
         --config.train.stored_weight=2.0 --workdir=runs/mnist_2 --data_dir=DIR \
         --config.train.precision=mixed_bfloat16
+
+and the same from runs/mnist_2 with 2,000 steps at 1.5e-3.
 
 Compare with bounds on the same fixed binarization only.
 """
