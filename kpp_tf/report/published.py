@@ -40,9 +40,9 @@ DATA_SETS = {
         "two, 16,000 and 4,000; tables count the last. Stored test bounds were seen "
         "after each, 18.87 and 17.61 before this one, and all figures of weights that "
         "shipped earlier. K++'s latents are four groups drawn in turn; the VAE's are "
-        "one. A VAE with a dense decoder alone had 89.75 unseen after 37,000 steps, its "
-        "samples a Frechet distance of 21.5. The other memories have a dense "
-        "decoder alone. " + _BASELINES.format("3,000 steps"),
+        "one. A VAE with a dense decoder alone stood at 89.75 unseen after 37,000 "
+        "steps, its samples at a Frechet distance of 21.5. The other memories have a "
+        "dense decoder alone. " + _BASELINES.format("3,000 steps"),
     ),
     "omniglot28": DataSet(
         "Binarized Omniglot",
