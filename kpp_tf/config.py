@@ -254,8 +254,8 @@ def use_dense_networks(
 def use_dense_and_convolutions(model: ml_collections.ConfigDict) -> None:
     """`use_dense_networks` with convolutions at 7 x 7 and 14 x 14 beside the decoder.
 
-    For 28x28 images: as good at storing, better at what was not seen, at two thirds of
-    the images a second.
+    For 28x28 images: as good at storing, better at what was not seen, at three fifths
+    of the images a second.
 
     Args:
       model: changed in place.

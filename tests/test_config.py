@@ -49,6 +49,9 @@ def test_dense_networks_are_had_by_a_call():
     assert isinstance(decoder, DenseDecoder)
     assert decoder.get_config()["hidden"] == 32
     assert configs.default().model.decoder.kind == "convolutional"
+    configs.use_dense_and_convolutions(model)
+    decoder = make_decoder((28, 28, 1), 1, **model.decoder)
+    assert isinstance(decoder.convolutions, ConvolutionalDecoder)
 
 
 def test_a_saved_config_gets_the_data_fields_that_are_newer_than_it():

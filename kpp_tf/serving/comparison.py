@@ -22,9 +22,10 @@ def differences(
 ) -> dict[str, float]:
     """Largest difference between an exported and the live model.
 
-    Both get the same random inputs; the live model a row at a time. Keys read a memory
-    that it wrote, where it writes: of numbers drawn at random it makes latents of
-    thousands, and how kernels round these says nothing of an export.
+    Both get the same random inputs; the live model a row at a time. Where it writes,
+    keys read a memory that it wrote, and are chosen for what was written: of numbers
+    drawn at random it makes latents of thousands, and how kernels round these says
+    nothing of an export.
 
     Args:
       offered: signatures of the live model.

@@ -10,7 +10,7 @@ import tensorflow as tf
 from kpp_tf import noise
 from kpp_tf.errors import UserError
 from kpp_tf.serving import comparison, saved_model, tflite
-from kpp_tf.serving.signatures import Signature
+from kpp_tf.serving.signatures import Signature, signatures
 from kpp_tf.serving.specs import Field, example_inputs
 from tests.serving.tiny_models import LENGTH
 
@@ -47,6 +47,24 @@ def test_float32_computes_what_the_live_model_computes(model, converted):
     keys = tf.gather(model.slot_keys(), near.argmax(axis=-1))
     again = model.generate_from_keys(memory, keys)
     np.testing.assert_allclose(again, model.refine(memory, episode), atol=1e-4)
+
+
+def test_keys_are_compared_where_they_have_a_best_choice(model):
+    """What was written is recalled; other queries choose by a hair."""
+    asked = {}
+
+    def run(name, inputs):
+        asked[name] = inputs
+        values = (tf.constant(inputs[i]) for i in offered[name].inputs)
+        return {k: v.numpy() for k, v in offered[name].compute(*values).items()}
+
+    offered = signatures(model, 1)
+    found = comparison.differences(offered, run, 1, LENGTH)
+    assert max(found.values()) == 0
+    episode = asked["write"]["episode"]
+    np.testing.assert_array_equal(asked["reconstruct"]["queries"], episode)
+    memory = model.write(tf.constant(episode))
+    np.testing.assert_allclose(asked["reconstruct"]["memory_cells"], memory.cells)
 
 
 def test_some_signatures_for_one_image(model):
@@ -105,10 +123,10 @@ def test_differences_are_relative_to_large_outputs_alone():
 
 
 def test_memories_that_are_read_are_those_that_were_written():
-    images, cells = {"images": Field((None, 2))}, {"memory_cells": Field((None, 2))}
+    episode, cells = {"episode": Field((None, 2))}, {"memory_cells": Field((None, 2))}
     offered = {
         "read": Signature(cells, cells, lambda rows: {"memory_cells": 2 * rows}),
-        "write": Signature(images, cells, lambda rows: {"memory_cells": rows + 7}),
+        "write": Signature(episode, cells, lambda rows: {"memory_cells": rows + 7}),
     }
     given = {}
 
@@ -119,7 +137,7 @@ def test_memories_that_are_read_are_those_that_were_written():
 
     found = comparison.differences(offered, run, batch=3, length=1)
     assert found == {"read/memory_cells": 0.0, "write/memory_cells": 0.0}
-    written = given["write"]["images"] + 7
+    written = given["write"]["episode"] + 7
     np.testing.assert_array_equal(given["read"]["memory_cells"], written)
 
 

@@ -69,7 +69,7 @@ class KanervaPlusPlus(Generator):
         The bounds of `elbo` with all frames written and of `predictive_elbo` in one
         encoding, so that a step teaches the same images to be stored and to be known,
         with 0 to T - 1 frames in the memory. Some of either read windows of random
-        widths (`Windows.explore`), so that a width comes to mean something with the
+        widths (see `Windows`), so that a width comes to mean something with the
         image in the memory, too; and the places that images want learn from
         `neighbour_loss`. Which frames are `written` is nothing that has to be drawn.
         All `samples` of a frame have one encoding, and read by keys of one region.

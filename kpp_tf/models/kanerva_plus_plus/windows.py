@@ -168,7 +168,7 @@ class Windows(keras.layers.Layer):
         region = self.recall(blocks)
         if not self.explored:
             return region
-        chosen, scale, _ = self._exploring(
+        chosen, scale = self._exploring(
             region, noise.fold_in(seeds, 1), self.reader.finest, 1.0
         )
         # Over its edge, too: else what lies between two blocks is no image at all.
@@ -191,19 +191,14 @@ class Windows(keras.layers.Layer):
         if not self.explored:
             return region
         everything = 2.0 * self.reader.grid
-        chosen, scale, width = self._exploring(region, seeds, 1.0, everything)
-        near = tf.clip_by_value(width / 2 / self.reader.grid, 0.0, 1.0)
+        chosen, scale = self._exploring(region, seeds, 1.0, everything)
+        near = self.reader.widths(normal_quantile(scale)) / 2 / self.reader.grid
         return self._about(region, scale, near).where(chosen, region)
 
-    @property
-    def _narrow(self):
-        """Half-width of scales that explore: little, and a width is what it says."""
-        return (self.reader.high - self.reader.low) / 100
-
     def _exploring(self, region, seeds, narrowest, widest):
-        """Which keys explore, their scales, and how wide they get: [B, T, K, 1] each.
+        """Which keys explore, and scales for them: [B, T, K, 1] each.
 
-        Widths are in blocks, and even in their logarithm between two.
+        Their widths are even in the logarithm between two, in blocks.
         """
         shape = tuple(tf.unstack(tf.shape(region.centre)[1:3]))
         drawn = noise.uniform(seeds, (*shape, 2), Stream.EXPLORED)
@@ -214,12 +209,12 @@ class Windows(keras.layers.Layer):
         )
         breadth = first + (last - first) * drawn[..., 1:]
         scale = reader.low + (reader.high - reader.low) * breadth
-        width = reader.widths(normal_quantile(scale + self._narrow))
-        return drawn[..., :1] < self.explored, scale, width
+        return drawn[..., :1] < self.explored, scale
 
     def _about(self, region, scale, half_width):
         """Keys of a scale, within `half_width` of where those of a region belong."""
-        narrow = tf.fill(tf.shape(scale), self._narrow)
+        # Little, so that a width is what it says.
+        narrow = tf.fill(tf.shape(scale), (self.reader.high - self.reader.low) / 100)
         return Region(
             tf.concat([scale, region.centre[..., 1:]], axis=-1),
             tf.concat([narrow, half_width, half_width], axis=-1),
