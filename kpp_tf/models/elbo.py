@@ -1,4 +1,4 @@
-"""What a model says of an episode: the terms of its bound, and those it learns from."""
+"""The terms of a bound, how they add up, and what training learns from."""
 
 import math
 from collections.abc import Sequence
@@ -55,8 +55,8 @@ def importance_weighted(elbos: Sequence[Elbo]) -> Elbo:
         bound = -ln 1/N sum_n exp(-bound_n) = sum_n r_n (bound_n + ln r_n N),
         r_n ~ exp(-bound_n)
 
-    They are told as those of a posterior that chooses among the samples: each term is
-    its mean by r, and the KL of the choice, sum_n r_n ln r_n N, is the latents'.
+    The terms are reported as if a posterior chose among the samples: each term is its
+    mean under r, and the KL of the choice, sum_n r_n ln r_n N, counts as the latents'.
 
     Args:
       elbos: N of them, one sample each, with `analytic=False`.
@@ -78,16 +78,16 @@ def importance_weighted(elbos: Sequence[Elbo]) -> Elbo:
 
 
 class TrainingTerms(NamedTuple):
-    """What a model asks training to learn from an episode: N scores of its frames.
+    """What training learns from an episode: N scores of its frames.
 
     Attributes:
       elbo: terms [B, N].
       real: [B, N], 1 for an image and 0 for padding.
-      written: [B, N], 1 where the memory held the image when it was scored.
+      held: [B, N], 1 where the memory held the image when it was scored.
       auxiliary: float32 [B, T], nats per image: a loss that is no part of the bound.
     """
 
     elbo: Elbo
     real: tf.Tensor
-    written: tf.Tensor
+    held: tf.Tensor
     auxiliary: tf.Tensor

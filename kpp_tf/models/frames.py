@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from kpp_tf.errors import UserError
+from kpp_tf.layers.each_frame import padded_if_empty
 
 
 def checked_frames(
@@ -41,23 +42,21 @@ def checked_frames(
 def any_length(
     function: Callable[..., tf.Tensor], frames: tf.Tensor, *masks: tf.Tensor | None
 ) -> tf.Tensor:
-    """function(frames, *masks), also where T = 0.
-
-    A blank frame goes through it then and is dropped: TensorFlow's convolutions and
-    products give an empty batch other shapes than a full one (2.21, with oneDNN).
+    """function(frames, *masks), also where T = 0: see `padded_if_empty`.
 
     Args:
       function: of frames and masks, its result [B, T, ...].
       frames: [B, T, ...].
       masks: [B, T] or None.
     """
-    if frames.shape[1]:
-        return function(frames, *masks)
     length = tf.shape(frames)[1]
+    padded = [part if part is None else padded_if_empty(part, 1) for part in masks]
+    return function(padded_if_empty(frames, 1), *padded)[:, :length]
 
-    def padded(tensor):
-        missing = [[0, 0], [0, tf.maximum(1 - length, 0)]]
-        return tf.pad(tensor, [*missing, *[[0, 0]] * (len(tensor.shape) - 2)])
 
-    masks = tuple(mask if mask is None else padded(mask) for mask in masks)
-    return function(padded(frames), *masks)[:, :length]
+def checked_count(num_samples: int | tf.Tensor) -> int | tf.Tensor:
+    """Returns a number of samples; UserError if it is known and negative."""
+    known = tf.get_static_value(tf.convert_to_tensor(num_samples))
+    if known is not None and known < 0:
+        raise UserError(f"num_samples must be 0 or more. Received: {num_samples}")
+    return num_samples

@@ -4,6 +4,7 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from kpp_tf import noise
+from kpp_tf.errors import UserError
 
 
 def diagonal(mean: tf.Tensor, stddev: tf.Tensor) -> tfd.MultivariateNormalDiag:
@@ -39,11 +40,28 @@ def draw(
 
 
 def tempered(drawn: tf.Tensor, temperature: tf.Tensor | None) -> tf.Tensor:
-    """Noise [B, ...] times a temperature [B], or as it is where that is None."""
+    """Noise [B, ...] times a temperature [B], or as it is where that is None.
+
+    Raises:
+      UserError: if the temperature is not [B] numbers of 0 or more.
+    """
     if temperature is None:
         return drawn
-    ones = [1] * (drawn.shape.rank - 1)
-    return drawn * tf.reshape(tf.cast(temperature, drawn.dtype), [-1, *ones])
+    temperature = tf.cast(tf.convert_to_tensor(temperature), drawn.dtype)
+    batch = drawn.shape[0]
+    if not temperature.shape.is_compatible_with([batch]):
+        raise UserError(
+            f"temperature must be one number for each row, [{batch}]. "
+            f"Received: shape {tuple(temperature.shape)}"
+        )
+    if tf.executing_eagerly() and not tf.reduce_all(
+        (temperature >= 0) & tf.math.is_finite(temperature)
+    ):
+        raise UserError(
+            "temperature must be 0 or more, and finite. "
+            f"Received: {temperature.numpy().tolist()}"
+        )
+    return drawn * tf.reshape(temperature, [-1, *[1] * (drawn.shape.rank - 1)])
 
 
 def kl(

@@ -1,7 +1,6 @@
 """The contract that every generative memory of this package fulfils."""
 
 import abc
-import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from kpp_tf.config import default
 from kpp_tf.errors import UserError
 from kpp_tf.layers.make_decoder import make_decoder
 from kpp_tf.layers.tsm_resnet import TSMResNet
-from kpp_tf.models import capacity, keras_settings
+from kpp_tf.models import keras_settings
 from kpp_tf.models.elbo import Elbo, TrainingTerms, importance_weighted
 from kpp_tf.models.frames import any_length, checked_frames
 
@@ -199,10 +198,19 @@ class MemoryModel(keras.Model, abc.ABC):
         Under a given memory all frames may see each other.
         """
         if memory is not None:
+            self._check_batch(memory, episode)
             return self.embed(episode, mask), memory
         written = self.check_written(episode, mask, written)
         embeddings = self.embed(episode, mask, written)
         return embeddings, self.write_embeddings(embeddings, written)
+
+    def _check_batch(self, memory: Memory, episode: tf.Tensor) -> None:
+        count, batch = tf.nest.flatten(memory)[0].shape[0], episode.shape[0]
+        if None not in (count, batch) and count != batch:
+            raise UserError(
+                "the memory and the episode must have the same batch. Received: "
+                f"{count} memories, {batch} episodes"
+            )
 
     def training_terms(
         self,
@@ -292,10 +300,8 @@ class MemoryModel(keras.Model, abc.ABC):
         """
         mask = checked_frames("mask", mask, episode)
         if written is None:
-            self._warn_of_forgetting(episode, mask)
             return mask
         written = checked_frames("written", written, episode)
-        self._warn_of_forgetting(episode, written)
         if mask is None:
             return written
         if tf.executing_eagerly() and tf.reduce_any(written > mask):
@@ -304,16 +310,6 @@ class MemoryModel(keras.Model, abc.ABC):
                 f"written=1 with mask=0 at {tf.where(written > mask)[0].numpy()}"
             )
         return written * mask
-
-    def _warn_of_forgetting(self, episode, written):
-        """Warns of more images than the memory holds, where their number is known."""
-        length = episode.shape[1]
-        if written is not None:
-            known = tf.executing_eagerly() and tf.size(written) > 0
-            length = int(tf.reduce_max(tf.reduce_sum(written, 1))) if known else None
-        said = capacity.warning(self, length, "memory_size") if length else None
-        if said:
-            warnings.warn(said.removeprefix("WARNING: "), stacklevel=3)
 
     def save_to_preset(
         self, folder: str | Path, training: Mapping[str, Any] | None = None

@@ -36,5 +36,5 @@ def objective(
     if free_bits:  # without them an estimate of a KL may be below 0
         kls = tf.maximum(kls[0], free_bits), tf.maximum(kls[1], free_bits)
     costs = beta * (kls[0] + kls[1] + elbo.kl_memory) - elbo.log_likelihood
-    weights = terms.real * tf.where(terms.written > 0, stored_weight, 1.0)
+    weights = terms.real * tf.where(terms.held > 0, stored_weight, 1.0)
     return tf.reduce_sum(weights * costs) + tf.reduce_sum(terms.auxiliary)

@@ -114,7 +114,7 @@ def make_train_step(
 
 def _per_score(terms: TrainingTerms) -> list[tf.Tensor]:
     """Sums over all scores, in the order of PER_SCORE."""
-    held = terms.real * terms.written
+    held = terms.real * terms.held
     bound = terms.elbo.bound
     sums = [*(terms.real * term for term in terms.elbo)]
     sums += [held * bound, (terms.real - held) * bound, held]

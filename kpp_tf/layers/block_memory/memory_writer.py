@@ -3,7 +3,7 @@
 import keras
 import tensorflow as tf
 
-from kpp_tf.layers.block_memory.places import neighbour_loss
+from kpp_tf.layers.block_memory.map_loss import neighbour_loss
 from kpp_tf.layers.block_memory.reader import WindowReader
 from kpp_tf.layers.block_memory.writer import BlockWriter
 

@@ -1,9 +1,14 @@
-"""Kanerva++: the model and its parts, one file a part of an image's way.
+"""Kanerva++: `model.py` opens with the derivation and holds the public methods.
 
-`block_model.py` writes a `memory.py` by the layers of `kpp_tf.layers.block_memory`;
-`generator.py` makes images of it; `model.py` adds up the bound. `windows.py` and
-`keys.py` choose keys, `readable.py` holds what a frame may read, `mixture.py` sums over
-several keys, and `latents.py` holds p(Z|M-hat) and q(Z|X, M-hat).
+| file | holds |
+| --- | --- |
+| `model.py` | the model |
+| `episode_writer.py`, `memory.py` | how a memory is written; the memory and its file |
+| `views.py` | what a frame may read: the memory, or what was written before it |
+| `windows.py`, `regions.py`, `keys.py` | where frames look; how keys are drawn there |
+| `latents.py`, `latent_layers.py` | how latents are drawn; the networks |
+| `bound.py`, `mixture.py` | the bound at keys, in regions, and over several regions |
+| `options/` | what the core reads without |
 """
 
 from kpp_tf.models.kanerva_plus_plus.memory import Memory

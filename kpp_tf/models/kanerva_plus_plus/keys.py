@@ -1,23 +1,23 @@
-"""The two families of the key posterior q(Y|X); the prior p(Y) is N(0, I) for both.
+"""q(Y|X): two families of key posteriors; the prior p(Y) is N(0, I) for both.
 
-Either is described by a centre and a half-width in the unit cube, which Phi maps keys
-to and which the prior covers evenly.
+A posterior is given by a region, a centre and a half-width in the unit cube. Phi maps
+keys into that cube, and the prior covers it evenly.
 
-"gaussian" is the source's: y ~ N(mean, stddev^2), at the middle of what the region has
-of the cube, with the standard deviation that an even draw from it would have, as Phi
-has it there; at most 1, the prior's.
+"gaussian" is the source's family, y ~ N(mean, stddev^2). The mean lies in the middle of
+the region; stddev is that of a uniform draw from the region, carried to the key by the
+slope of Phi there, and at most 1, the prior's.
 
-"box" is the prior itself, restricted to the box and renormalised:
+"box" is the prior restricted to the region and renormalised:
 
     q(y) = p(y) 1[low < Phi(y) < high] / (high - low),      for each coordinate,
     KL[q || p] = - sum ln(high - low).
 
-It is what it costs to name a rectangle of the memory. A Gaussian has tails, and a tail
-that reads a neighbour costs hundreds of nats, so it has to be narrow; a box has none,
-and may fill all of the place in which a read does not change.
+Its KL is the price of naming a rectangle of the memory. A Gaussian has tails, and a
+tail that reads a neighbour costs hundreds of nats, so it has to be narrow; a box has
+none, and may fill all of the place in which a read does not change.
 
-Reference for the change of variables: this is a truncated normal distribution, e.g.
-Robert, "Simulation of truncated normal variables", Statistics and Computing 5 (1995).
+Reference: a box is a truncated normal distribution, e.g. Robert, "Simulation of
+truncated normal variables", Statistics and Computing 5 (1995).
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Region(NamedTuple):
 
 
 class BoxKeys:
-    """Even draws from a box of the prior, cut at the cube's faces."""
+    """Draws from the prior within a box, cut at the faces of the cube."""
 
     has_tails = False
 
@@ -121,18 +121,20 @@ class GaussianKeys:
         return self.kl(region, keys, analytic=False)
 
 
-FAMILIES: dict[str, type[BoxKeys] | type[GaussianKeys]] = {
+KeyFamily = BoxKeys | GaussianKeys
+
+FAMILIES: dict[str, type[KeyFamily]] = {
     "box": BoxKeys,
     "gaussian": GaussianKeys,
 }
 
 
-def _edges(region):
+def _edges(region: Region) -> tuple[tf.Tensor, tf.Tensor]:
     low = tf.clip_by_value(region.centre - region.half_width, EDGE, 1 - 2 * EDGE)
     high = tf.minimum(region.centre + region.half_width, 1 - EDGE)
     return low, tf.maximum(high, low + EDGE)
 
 
-def _middle(region):
+def _middle(region: Region) -> tf.Tensor:
     low, high = _edges(region)
     return normal_quantile(0.5 * (low + high))

@@ -1,4 +1,4 @@
-"""The memory of Kanerva++: what is written, where, and how an episode goes on."""
+"""The memory of Kanerva++, and its file format."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from zipfile import BadZipFile
 import numpy as np
 import tensorflow as tf
 
-from kpp_tf import files, noise
+from kpp_tf import files
 from kpp_tf.errors import UserError
 
-# What numpy raises at files that are no whole .npz.
+# What numpy raises for damaged or foreign .npz files.
 UNREADABLE = (OSError, EOFError, ValueError, KeyError, TypeError, BadZipFile)
 
 
@@ -21,8 +21,8 @@ class Memory(NamedTuple):
 
     Attributes:
       cells: M, float32 [B, S, S, D]; 0 where nothing is written.
-      coverage: float32 [B, S, S] in [0, 1]: how much of a cell is written. 1 and 0 as
-        it is written; a read weighs by it, so that a cell can be blotted out.
+      coverage: float32 [B, S, S] in [0, 1]: how much of a cell is written. Writing
+        sets 1; a read weighs by it, so that a cell can be erased in part.
       carry: float32 [B, C], what the encoder's causal shifts hand on to the next frame.
         Only writing reads it.
     """
@@ -31,19 +31,15 @@ class Memory(NamedTuple):
     coverage: tf.Tensor
     carry: tf.Tensor
 
-    def roughened(self, share: float, seeds: tf.Tensor) -> Memory:
-        """With even noise on what is written, as storing it in fewer bits leaves.
-
-        Args:
-          share: width of the noise, of the largest number of each channel: 1/127 is how
-            far 8 bits move a number at most, to either side by half of it.
-          seeds: int32 [B, 2].
-        """
-        largest = tf.reduce_max(tf.abs(self.cells), axis=[1, 2], keepdims=True)
-        shape = tuple(tf.unstack(tf.shape(self.cells)[1:]))
-        drawn = noise.uniform(seeds, shape, noise.Stream.MEMORY) - 0.5
-        drawn *= self.coverage[..., tf.newaxis]
-        return self._replace(cells=self.cells + share * largest * drawn)
+    def __repr__(self) -> str:
+        """One line: how many memories, their size, and how much is written."""
+        if not isinstance(self.coverage, (np.ndarray, tf.Tensor)):
+            return f"Memory{tuple(self)}"  # of shapes or specs, say
+        size = " x ".join(map(str, tuple(self.cells.shape)))
+        line = f"Memory of cells {size}"
+        if hasattr(self.coverage, "numpy"):
+            line += f", {float(np.mean(self.coverage)):.0%} written"
+        return line
 
     def save(self, path: str | Path) -> None:
         """Writes the memory as arrays of an .npz file, without any code."""
@@ -55,7 +51,7 @@ class Memory(NamedTuple):
         """Reads what `save` wrote.
 
         Raises:
-          UserError: if the file is missing, damaged or not that of a memory.
+          UserError: if the file is missing, damaged or holds something else.
         """
         try:
             with np.load(path, allow_pickle=False) as stored:

@@ -1,30 +1,30 @@
-"""Scoring an image at several keys at once, without being told which one is right."""
+"""Scores an image at several keys at once, not knowing which one is right."""
 
 from collections.abc import Sequence
 
 import tensorflow as tf
 
 from kpp_tf.models.elbo import Elbo
-from kpp_tf.models.kanerva_plus_plus.keys import BoxKeys, GaussianKeys, Region
+from kpp_tf.models.kanerva_plus_plus.keys import KeyFamily, Region
 
 
 def mixture(
-    family: BoxKeys | GaussianKeys,
+    family: KeyFamily,
     regions: Sequence[Region],
     keys: Sequence[tf.Tensor],
     elbos: Sequence[Elbo],
 ) -> Elbo:
     """Terms of a bound of ln p(x|M) that sums over candidate regions of the keys.
 
-    With one key y_c of each of C regions, that has density q_c, and a score
-    l_c = ln p(x|z_c) - ln q(z_c) / p(z_c|M, y_c) of a sample z_c there,
+    Each of C regions has a density q_c, a key y_c drawn from it, a sample z_c at that
+    key and its score l_c = ln p(x|z_c) - ln q(z_c) / p(z_c|M, y_c). Then
 
         -ln p(x|M) <= E[-ln sum_c exp(l_c) p(y_c) / sum_c' q_c'(y_c)],
 
     because the sum is an unbiased estimate of p(x|M), or of the part of it that the
     regions hold; they may overlap. Where they do not, no choice among them costs less
-    than the sum. Its terms are told as those of a posterior over c, r_c ~ the c-th
-    summand: the KL of c is in `kl_keys`.
+    than the sum. Its terms are reported as if a posterior over c chose, with r_c
+    proportional to the c-th summand; the KL of c is in `kl_keys`.
 
     References: Veach, Guibas, "Optimally combining sampling techniques for Monte Carlo
     rendering", SIGGRAPH 1995 (the balance heuristic); Bornschein et al., "Variational
@@ -35,7 +35,7 @@ def mixture(
       regions: C candidates.
       keys: a draw [B, T, K, 3] from each.
       elbos: terms [B, T] at those keys, the KL of the latents estimated at the sample
-        (`analytic=False`); what they say of the keys is not used.
+        (`analytic=False`); their `kl_keys` is not used.
     """
     scores, costs = [], []
     for c, (drawn, elbo) in enumerate(zip(keys, elbos, strict=True)):
@@ -51,7 +51,7 @@ def mixture(
     log_shares = tf.nn.log_softmax(tf.stack(scores), axis=0)
     shares = tf.exp(log_shares)
 
-    def mean(terms):
+    def mean(terms: Sequence[tf.Tensor]) -> tf.Tensor:
         return tf.reduce_sum(tf.math.multiply_no_nan(tf.stack(terms), shares), axis=0)
 
     return Elbo(

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kpp_tf.layers.block_memory.places import (
+from kpp_tf.layers.block_memory.map_loss import (
     NEIGHBOURS,
     SPAN,
-    PlaceHead,
     coarse_pixels,
     neighbour_loss,
 )
+from kpp_tf.layers.block_memory.places import PlaceHead
 from tests.layer_checks import check_layer, perturb
 
 

@@ -74,7 +74,7 @@ def test_ownership_names_the_last_writer_of_each_cell(model):
     assert owned.shape == (2, length, size, size)
     np.testing.assert_array_equal(owned.sum(axis=1), np.ones((2, size, size)))
     memory = model.write(episode)
-    contents = model.writer.contents(model._encode(episode, None)[0]).numpy()
+    contents = model.writer.contents(model.episodes.encode(episode, None)[0]).numpy()
     for b, row, column in np.ndindex(2, *[model.reader.grid] * 2):
         rows = slice(row * side, (row + 1) * side)
         columns = slice(column * side, (column + 1) * side)

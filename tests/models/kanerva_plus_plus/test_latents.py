@@ -4,11 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kpp_tf.models.kanerva_plus_plus.latents import (
-    LatentPrior,
-    RelativeGaussian,
-    draw_in_groups,
-)
+from kpp_tf.models.kanerva_plus_plus.latent_layers import LatentPrior, RelativeGaussian
+from kpp_tf.models.kanerva_plus_plus.options.groups import draw_in_groups
 from tests.layer_checks import check_layer, perturb
 from tests.models.kanerva_plus_plus.by_numpy import gaussian_kl
 

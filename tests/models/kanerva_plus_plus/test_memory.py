@@ -9,6 +9,7 @@ import tensorflow as tf
 from kpp_tf.errors import UserError
 from kpp_tf.evaluation import quantization
 from kpp_tf.models.kanerva_plus_plus import Memory
+from kpp_tf.models.kanerva_plus_plus.options.rounding import with_rounding_noise
 
 
 @pytest.fixture
@@ -95,7 +96,7 @@ def test_a_folder_is_no_memory(tmp_path):
         Memory.load(tmp_path)
 
 
-def test_a_roughened_memory_is_as_far_off_as_rounding_may_make_it(seeds):
+def test_rounding_noise_moves_numbers_as_far_as_rounding_may(seeds):
     random = np.random.default_rng(5)
     cells = random.normal(size=(3, 4, 4, 6)).astype(np.float32) * [1, 1, 1, 1, 9, 0]
     coverage = random.integers(0, 2, (3, 4, 4)).astype(np.float32)
@@ -103,7 +104,7 @@ def test_a_roughened_memory_is_as_far_off_as_rounding_may_make_it(seeds):
     cells = np.float32(cells)
     memory = Memory(*map(tf.constant, (cells, coverage, np.zeros((3, 1), np.float32))))
     share = 1 / 7
-    rough = memory.roughened(share, seeds).cells
+    rough = with_rounding_noise(memory, share, seeds).cells
     change = np.float64(rough) - np.float64(cells)
     largest = np.abs(cells).max(axis=(1, 2), keepdims=True)
     assert np.all(np.abs(change) <= share / 2 * largest * (1 + 1e-5) + 1e-6)
@@ -112,4 +113,6 @@ def test_a_roughened_memory_is_as_far_off_as_rounding_may_make_it(seeds):
     assert np.all(change[coverage == 0] == 0)
     own = (change / np.where(largest > 0, largest, 1))[coverage > 0][:, :5]
     np.testing.assert_allclose(own.std(), share / np.sqrt(12), rtol=0.15)
-    np.testing.assert_array_equal(memory.roughened(share, seeds).cells, rough)
+    np.testing.assert_array_equal(
+        with_rounding_noise(memory, share, seeds).cells, rough
+    )

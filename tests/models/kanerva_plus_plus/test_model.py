@@ -125,7 +125,7 @@ def test_a_full_memory_forgets_and_scores_who_is_gone_as_unseen(box, seeds):
     recalled = np.isclose(terms.kl_keys[0], cost, atol=1e-3)
     np.testing.assert_array_equal(recalled, held)
     terms = box.training_terms(episode, seeds[:1])
-    np.testing.assert_array_equal(terms.written[0, : len(held)], held)
+    np.testing.assert_array_equal(terms.held[0, : len(held)], held)
 
 
 def test_an_empty_memory_is_the_plain_prior(model, episode, seeds):
@@ -207,10 +207,11 @@ def test_mixed_precision_keeps_memory_keys_and_bound_in_float32(episode, seeds, 
     np.testing.assert_allclose(*blocks, atol=0.05 * np.abs(blocks[1]).max())
 
 
-@pytest.mark.parametrize("likelihood", ["logistic_mixture:2", "gaussian"])
-def test_colour_images(likelihood):
+def test_colour_images():
     shape = (8, 8, 3)
-    model = make_model(moved=0, image_shape=shape, likelihood=likelihood, **BLOCKS)
+    model = make_model(
+        moved=0, image_shape=shape, likelihood="logistic_mixture:2", **BLOCKS
+    )
     episode = np.random.default_rng(4).integers(0, 256, (2, 3, *shape)) / 255
     rows = noise.row_seeds([1, 2], 2)
     terms = model.elbo(np.float32(episode), rows)

@@ -6,7 +6,7 @@ import tensorflow as tf
 from scipy import stats
 
 from kpp_tf import noise
-from kpp_tf.models.kanerva_plus_plus.readable import Whole
+from kpp_tf.models.kanerva_plus_plus.views import MemoryView
 from tests.layer_checks import without_noise
 from tests.models.kanerva_plus_plus.tiny import (
     BATCH,
@@ -30,7 +30,7 @@ def spread(request):
 
 
 def _nearest(model, memory, contents):
-    return Whole(model.reader, memory).nearest(contents).numpy()
+    return MemoryView(model.reader, memory).nearest(contents).numpy()
 
 
 def test_the_nearest_block_is_where_the_query_was_written(spread, episode):
@@ -38,7 +38,9 @@ def test_the_nearest_block_is_where_the_query_was_written(spread, episode):
     side, grid = spread.block_size, spread.reader.grid
     owned = spread.ownership(episode).numpy()[:, :, ::side, ::side]
     owned = owned.reshape(BATCH, LENGTH, grid**2)
-    contents = spread.writer.contents(spread._queries(memory, episode)).numpy()
+    contents = spread.writer.contents(
+        spread.episodes.encode_queries(memory, episode)
+    ).numpy()
     blocks = _nearest(spread, memory, contents)
     for b, t in np.ndindex(BATCH, LENGTH):
         assert np.all(owned[b, t, blocks[b, t]] == 1)
@@ -52,7 +54,7 @@ def test_queries_never_point_at_a_blank_block(spread, episode):
     """What is written is far from every query; the zeros of the others nearer."""
     memory = spread.write(episode[:, :2])
     far = memory._replace(cells=1e3 * memory.coverage[..., tf.newaxis] + memory.cells)
-    contents = spread.writer.contents(spread._queries(far, episode))
+    contents = spread.writer.contents(spread.episodes.encode_queries(far, episode))
     blocks = _nearest(spread, far, contents)
     covered = spread.reader.as_blocks(memory.coverage[..., tf.newaxis])
     share = tf.gather(tf.reduce_min(covered, -1), blocks, batch_dims=1)
@@ -63,7 +65,7 @@ def test_nearness_is_largest_at_the_nearest_block(spread, episode):
     memory = spread.write(episode[:, :2])
     nearness = spread.nearness(memory, episode).numpy()
     assert np.all((nearness >= 0) & (nearness <= 1))
-    contents = spread.writer.contents(spread._queries(memory, episode))
+    contents = spread.writer.contents(spread.episodes.encode_queries(memory, episode))
     nearest = _nearest(spread, memory, contents)
     np.testing.assert_array_equal(nearness.argmax(axis=-1), nearest)
     np.testing.assert_allclose(nearness[:, :2].max(axis=-1), 1, atol=1e-4)
@@ -78,8 +80,10 @@ def test_keys_of_queries_explain_them_best(
 ):
     """By the bound at the means, of all regions; all blocks of a frame or none."""
     memory = spread.write(episode[:, :written])
-    _, regions = spread._candidates(memory, episode)
-    assert len(regions) == (3 if spread.windows.near_share else 2)
+    embeddings = spread.episodes.encode_queries(memory, episode)
+    view = MemoryView(spread.reader, memory)
+    regions = spread.regions.of_any(embeddings, view)
+    assert len(regions) == (3 if spread.near else 2)
     centres = np.stack([spread.keys.mean(region) for region in regions])
     without_noise(monkeypatch)
     terms = [spread.elbo_at(memory, episode, keys, seeds) for keys in centres]
@@ -92,7 +96,7 @@ def test_keys_of_queries_explain_them_best(
     lowest = np.sort(costs, axis=0)
     apart = lowest[1] - lowest[0] > 1e-3
     # To an empty memory nothing is near, and two of the regions are the same.
-    assert np.mean(apart) > 0.8 or (spread.windows.near_share and not written)
+    assert np.mean(apart) > 0.8 or (spread.near and not written)
     chosen = np.argmin(costs, axis=0)[np.newaxis, ..., np.newaxis, np.newaxis]
     best = np.take_along_axis(centres, chosen, axis=0)[0]
     keys = spread.infer_keys(memory, episode)

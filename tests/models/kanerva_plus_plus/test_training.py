@@ -36,7 +36,7 @@ def test_training_scores_every_frame_twice(explored, episode, seeds):
             assert_terms(found, expected)
     np.testing.assert_array_equal(terms.real, np.tile(MASK, [1, 2]))
     np.testing.assert_array_equal(
-        terms.written, np.concatenate([MASK, np.zeros_like(MASK)], axis=1)
+        terms.held, np.concatenate([MASK, np.zeros_like(MASK)], axis=1)
     )
     # An image that is alone in its episode has its neighbours in others.
     np.testing.assert_array_equal(terms.auxiliary.numpy() > 0, MASK > 0)
@@ -78,7 +78,7 @@ def test_a_share_of_what_was_not_written_reads_what_is_near():
     assert abs(share - 0.3) < 4.5 * np.sqrt(0.3 * 0.7 / near[:, 1:].size)
 
 
-def test_recalled_frames_alone_read_a_roughened_memory(episode, seeds):
+def test_recalled_frames_alone_read_a_memory_with_rounding_noise(episode, seeds):
     smooth, rough = (
         make_model(explored=0.0, rounding=share).training_terms(episode, seeds, MASK)
         for share in (0.0, 0.3)

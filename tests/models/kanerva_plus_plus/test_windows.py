@@ -9,6 +9,11 @@ from kpp_tf import noise
 from kpp_tf.layers.block_memory.allocator import block_centres
 from kpp_tf.layers.block_memory.reader import WindowReader
 from kpp_tf.models.kanerva_plus_plus.keys import FAMILIES, BoxKeys, Region
+from kpp_tf.models.kanerva_plus_plus.options.exploring import (
+    explore_held,
+    explore_unseen,
+)
+from kpp_tf.models.kanerva_plus_plus.options.nearest import nearest_region
 from kpp_tf.models.kanerva_plus_plus.windows import Windows
 from tests.layer_checks import check_layer, perturb
 from tests.models.kanerva_plus_plus import by_numpy
@@ -17,8 +22,8 @@ SHARES = {"finest": 0.4, "low": 0.3, "high": 0.8}
 COUNT, FEATURES = 2, 5
 
 
-def _windows(grid=4, tails=False, explored=0.0):
-    windows = Windows(WindowReader(grid, 2, **SHARES), COUNT, tails, explored)
+def _windows(grid=4, tails=False):
+    windows = Windows(WindowReader(grid, 2, **SHARES), COUNT, tails)
     windows.build((None, None, FEATURES))
     return windows
 
@@ -68,7 +73,8 @@ def test_a_box_recalls_its_block_wherever_the_key_falls(grid):
 def test_near_reads_a_block_alone_and_its_scale_says_that_it_is_another(grid):
     windows, count = _windows(grid), 40
     blocks = tf.reshape(tf.repeat(tf.range(grid**2), count), [1, -1, 1])
-    keys = FAMILIES["box"]().draw(windows.near(blocks), noise.row_seeds([1, 2], 1))
+    region = nearest_region(windows.reader, blocks)
+    keys = FAMILIES["box"]().draw(region, noise.row_seeds([1, 2], 1))
     widths = by_numpy.widths(np.ravel(keys[..., 0]), grid, **SHARES)
     # ln w is even in between: half of the block's span of 0.4 to 1 less its ends.
     assert 0.4**0.75 - 2e-3 < widths.min() < 0.51
@@ -142,11 +148,11 @@ def test_what_is_not_held_explores_windows_of_a_block_and_more():
         tf.constant(np.concatenate([np.full(shape, 0.9), places], -1), tf.float32),
         tf.fill([*shape[:3], 3], 0.77),
     )
-    seeds = noise.row_seeds([1, 2], batch)
-    none = _windows(explored=0.0).practised_look([start], seeds)
+    seeds, reader = noise.row_seeds([1, 2], batch), WindowReader(4, 2, **SHARES)
+    none = explore_unseen(reader, start, 0.0, seeds)
     for got, expected in zip(none, start, strict=True):
         np.testing.assert_array_equal(got, expected)
-    every = _windows(explored=1.0).practised_look([start], seeds)
+    every = explore_unseen(reader, start, 1.0, seeds)
     np.testing.assert_array_equal(every.centre[..., 1:], places)
     # ln w is even from ln 1 to ln 8, and in all from ln 0.4 on.
     scales = np.ravel(every.centre[..., 0])
@@ -157,7 +163,7 @@ def test_what_is_not_held_explores_windows_of_a_block_and_more():
     half = by_numpy.widths(keys, 4, **SHARES) / 4 / 2
     got = np.reshape(every.half_width, (-1, 3))[:50]
     np.testing.assert_allclose(got, np.stack([0.005 + 0 * half, half, half], -1), 1e-4)
-    some = _windows(explored=0.3).practised_look([start], seeds)
+    some = explore_unseen(reader, start, 0.3, seeds)
     chosen = np.any(some.half_width != start.half_width, axis=-1)
     error = np.sqrt(0.3 * 0.7 / chosen.size)
     assert abs(chosen.mean() - 0.3) < 4.5 * error
@@ -169,8 +175,9 @@ def test_what_is_held_explores_windows_of_up_to_a_block_about_its_own():
     batch, length = 20, 50
     seeds = noise.row_seeds([1, 2], batch)
     blocks = np.random.default_rng(0).integers(0, 16, (batch, length, COUNT))
-    windows = _windows(explored=1.0)
-    region = windows.practised_recall(tf.constant(blocks, tf.int32), seeds)
+    reader = WindowReader(4, 2, **SHARES)
+    recall = _windows().recall(tf.constant(blocks, tf.int32))
+    region = explore_held(reader, recall, 1.0, seeds)
     scale, x, y = np.moveaxis(np.float64(BoxKeys().draw(region, seeds)), -1, 0)
     width = by_numpy.widths(np.ravel(scale), 4, **SHARES)
     # The draw of the scale adds a hundredth of all ln w to either side.
@@ -179,15 +186,15 @@ def test_what_is_held_explores_windows_of_up_to_a_block_about_its_own():
     for key, number in ((x, blocks % 4), (y, blocks // 4)):
         within = np.ravel(4 * stats.norm.cdf(key) - number)
         assert stats.kstest(within, stats.uniform().cdf).pvalue > 1e-3
-    some = _windows(explored=0.3).practised_recall(tf.constant(blocks, tf.int32), seeds)
-    chosen = np.any(some.half_width != windows.recall(blocks).half_width, axis=-1)
+    some = explore_held(reader, recall, 0.3, seeds)
+    chosen = np.any(some.half_width != recall.half_width, axis=-1)
     assert abs(chosen.mean() - 0.3) < 4.5 * np.sqrt(0.3 * 0.7 / chosen.size)
 
 
 def test_fulfils_the_layer_contract(tmp_path):
     shape = (2, 3, COUNT, 3)
     check_layer(
-        lambda: Windows(WindowReader(4, 2, **SHARES), COUNT, False, 0.2, 0.3),
+        lambda: Windows(WindowReader(4, 2, **SHARES), COUNT, False),
         _inputs(2, 3),
         (shape, shape),
         tmp_path,

@@ -1,4 +1,4 @@
-"""What frames may read: a memory, or each what was written before it."""
+"""What a frame may read: the whole memory, or what was written before it."""
 
 import math
 
@@ -8,10 +8,10 @@ from kpp_tf.layers.block_memory.reader import WindowReader
 from kpp_tf.layers.block_memory.writer import Writing
 from kpp_tf.models.kanerva_plus_plus.memory import Memory
 
-Reading = tuple[tf.Tensor, tf.Tensor]  # blocks and how much of them is covered
+Reading = tuple[tf.Tensor, tf.Tensor]  # M-hat, and how much of it is covered
 
 
-class Whole:
+class MemoryView:
     """A memory, the same for every frame.
 
     Args:
@@ -35,7 +35,7 @@ class Whole:
         return distances(contents, stored, held[:, tf.newaxis])
 
     def nearest(self, contents: tf.Tensor) -> tf.Tensor:
-        """Numbers int32 [B, T, K] of the blocks that hold what is nearest to F."""
+        """Numbers int32 [B, T, K] of the blocks whose content is nearest."""
         distance = self.distances(contents)
         return tf.argmin(distance, axis=-1, output_type=tf.int32)
 
@@ -44,8 +44,8 @@ class Whole:
         return self.reader(self.memory.cells, self.memory.coverage, keys)
 
 
-class Prefixes:
-    """For frame t the memory of x_<t, as `Whole` has it, without making all of them.
+class PrefixView:
+    """For frame t the memory of x_<t, without making T memories.
 
     Args:
       reader: of the memory.
@@ -66,19 +66,19 @@ class Prefixes:
         return tf.reduce_sum(self._held, axis=-1) / self.reader.grid**2
 
     def nearest(self, contents: tf.Tensor) -> tf.Tensor:
-        """Numbers int32 [B, T, K] of the blocks that hold what is nearest to F.
+        """Numbers int32 [B, T, K] of the blocks whose content is nearest.
 
         Block 0 where nothing is held.
         """
         distance = distances(contents, self._stored, self._held)
-        # One more, which no frame takes: of none, not even none have a nearest.
+        # Pad with one unreachable slot so that argmin is defined.
         distance = tf.pad(distance, [[0, 0]] * 3 + [[0, 1]], constant_values=math.inf)
         nearest = tf.argmin(distance, axis=-1, output_type=tf.int32)
         blocks = tf.gather(self._owners, nearest, batch_dims=1)
         return tf.where(self.fullness()[..., tf.newaxis] == 0, 0, blocks)
 
     def read(self, keys: tf.Tensor) -> Reading:
-        """What keys [B, T, K, 3] read: of a block, what a window reads of its frame."""
+        """What keys [B, T, K, 3] read: a block's share of a window is its frame's."""
         of_frames = tf.matmul(
             self.reader.weights_at(keys),
             tf.one_hot(self._owners, self.reader.grid**2),
@@ -88,6 +88,9 @@ class Prefixes:
         batch, frames = tf.unstack(tf.shape(self._owners))
         covers = tf.ones([batch, frames, self.reader.block_size**2])
         return self.reader.averaged(of_frames, self._stored, covers, tf.shape(keys))
+
+
+View = MemoryView | PrefixView
 
 
 def distances(wanted: tf.Tensor, stored: tf.Tensor, held: tf.Tensor) -> tf.Tensor:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kpp_tf.models.kanerva_plus_plus.readable import Prefixes, Whole, distances
+from kpp_tf.models.kanerva_plus_plus.views import MemoryView, PrefixView, distances
 from tests.models.kanerva_plus_plus.tiny import make_model, random_episode
 
 
@@ -12,9 +12,10 @@ def test_prefixes_read_what_memories_of_them_would(model):
     """Frame t as under a memory of the first t frames; beyond capacity too."""
     length = model.capacity + 2
     episode = random_episode(length, 2)
-    embeddings, carry = model._encode(episode, np.ones((2, length), np.float32))
-    writing = model._write(embeddings, carry, np.ones((2, length), np.float32))[1]
-    prefixes = Prefixes(model.reader, writing)
+    ones = np.ones((2, length), np.float32)
+    embeddings, carry = model.episodes.encode(episode, None)
+    writing = model.episodes.write(embeddings, carry, ones)[1]
+    prefixes = PrefixView(model.reader, writing)
     shape = (2, length, model.blocks_per_frame, 3)
     keys = np.random.default_rng(2).normal(size=shape).astype(np.float32)
     keys[..., 0] = np.linspace(-2, 2, length)[:, None]  # from one block to all
@@ -25,7 +26,7 @@ def test_prefixes_read_what_memories_of_them_would(model):
     for t in range(length):
         written = np.zeros((2, length), np.float32)
         written[:, :t] = 1
-        whole = Whole(model.reader, model.write(episode, written=written))
+        whole = MemoryView(model.reader, model.write(episode, written=written))
         expected, covers = whole.read(keys)
         np.testing.assert_allclose(blocks[:, t], expected[:, t], atol=1e-5)
         np.testing.assert_allclose(covered[:, t], covers[:, t], atol=1e-6)
@@ -36,7 +37,7 @@ def test_prefixes_read_what_memories_of_them_would(model):
 
 def test_nobody_has_a_nearest_block_in_an_empty_memory_nor_an_episode_of_none():
     model = make_model()
-    whole = Whole(model.reader, model.empty_memory(2))
+    whole = MemoryView(model.reader, model.empty_memory(2))
     assert np.all(whole.fullness() == 0)
     contents = tf.zeros([2, 0, 1, model.memory_depth])
     assert whole.nearest(contents).shape == (2, 0, 1)
