@@ -59,6 +59,58 @@ def allocate(
     return tf.transpose(given)[:, :-1]
 
 
+class NearestFree:
+    """`allocate` for one memory and any number of frames, one after the other.
+
+    It looks at the blocks in a square around a place, and doubles the square until the
+    nearest free one must lie in it.
+
+    Args:
+      free: bool [G*G].
+      grid: G.
+    """
+
+    def __init__(self, free: np.ndarray, grid: int):
+        self.grid = grid
+        self.free = np.array(free, bool).reshape(grid, grid)
+        self.count = int(self.free.sum())
+        self.along = block_centres(grid)[:grid, 0]
+
+    def take(self, place: np.ndarray) -> int:
+        """Takes the free block nearest to a place, or the nearest of all if none is.
+
+        Args:
+          place: float32 [2] of (x, y) in (0, 1).
+
+        Returns:
+          The number of the block.
+        """
+        grid = self.grid
+        column, row = (min(int(p * grid), grid - 1) for p in place)
+        along_x = (place[0] - self.along) ** 2
+        along_y = (place[1] - self.along) ** 2
+        radius = 1
+        while True:
+            top, left = max(row - radius, 0), max(column - radius, 0)
+            rows = slice(top, row + radius + 1)
+            columns = slice(left, column + radius + 1)
+            distance = along_x[columns] + along_y[rows, np.newaxis]
+            cost = distance + np.float32(4)  # as in `allocate`, to the last digit
+            if self.count:
+                cost = np.where(self.free[rows, columns], distance, np.inf)
+            nearest = int(np.argmin(cost))
+            reached = distance.flat[nearest] if np.isfinite(cost.flat[nearest]) else 2.0
+            # Blocks outside the square are more than `radius` blocks away.
+            if reached < (radius / grid) ** 2 or radius >= grid:
+                break
+            radius *= 2
+        down, right = divmod(nearest, distance.shape[1])
+        found = top + down, left + right
+        self.count -= int(self.free[found])
+        self.free[found] = False
+        return found[0] * grid + found[1]
+
+
 def holds(blocks: tf.Tensor, after: tf.Tensor) -> tf.Tensor:
     """Which frames the memory holds when only the first n have been written.
 

@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kpp_tf.layers.block_memory.allocator import allocate, block_centres, holds
+from kpp_tf.layers.block_memory.allocator import (
+    NearestFree,
+    allocate,
+    block_centres,
+    holds,
+)
 from tests.models.kanerva_plus_plus import by_numpy
 
 
@@ -73,3 +78,19 @@ def test_holds_equals_enumeration():
                     owner[block] = t
             expected = [float(t in owner.values()) for t in range(4)]
             np.testing.assert_array_equal(got[row, n], expected)
+
+
+@pytest.mark.parametrize("grid", [1, 3, 17])
+def test_one_at_a_time_takes_the_same_blocks(grid):
+    random = np.random.default_rng(grid)
+    count = grid**2 + 3  # three find no free block
+    places = random.uniform(0, 1, (count, 2)).astype(np.float32)
+    # Crowds, corners and exact ties.
+    places[::3] = 0.5
+    places[1::5] = np.float32([1 - 1e-6, 1e-6])
+    free = random.integers(0, 2, grid**2)
+    taker = NearestFree(free > 0, grid)
+    got = [taker.take(place) for place in places]
+    ones = np.ones((1, count), np.float32)
+    expected = allocate(tf.constant(places[None]), ones, np.float32(free[None]), grid)
+    np.testing.assert_array_equal(got, expected[0])
