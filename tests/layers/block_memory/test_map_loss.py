@@ -7,7 +7,7 @@ import tensorflow as tf
 from kpp_tf.layers.block_memory.map_loss import (
     NEIGHBOURS,
     SPAN,
-    coarse_pixels,
+    likeness_features,
     neighbour_loss,
 )
 from kpp_tf.layers.block_memory.places import PlaceHead
@@ -63,13 +63,42 @@ def test_few_images_have_a_finite_loss_and_gradient(count):
     assert np.all(np.isfinite(tape.gradient(loss, places)))
 
 
-@pytest.mark.parametrize(("side", "channels"), [(4, 1), (6, 3)])
-def test_coarse_pixels_are_means_of_four(side, channels):
-    episode = np.random.default_rng(7).random((2, 3, side, side, channels))
-    expected = episode.reshape(2, 3, side // 2, 2, side // 2, 2, channels)
-    got = coarse_pixels(tf.constant(episode, tf.float32))
-    expected = expected.mean(axis=(3, 5)).reshape(2, 3, -1)
-    np.testing.assert_allclose(got, expected, atol=1e-6)
+@pytest.mark.parametrize("angle", [0.0, 0.4, 2.0, -1.2])
+def test_a_ramp_has_the_gradients_of_its_angle(angle):
+    """Every inner cell: cos^4 of the angle to each of eight directions."""
+    y, x = np.mgrid[:28, :28] / 28
+    ramp = 0.5 + 0.3 * (np.cos(angle) * (x - 0.5) + np.sin(angle) * (y - 0.5))
+    features = likeness_features(tf.constant(ramp[None, None, ..., None], tf.float32))
+    assert features.shape == (1, 1, 7 * 7 * 8)
+    np.testing.assert_allclose(np.linalg.norm(features), 1, rtol=1e-5)
+    inner = features.numpy().reshape(7, 7, 8)[1:-1, 1:-1]
+    expected = np.maximum(np.cos(angle - 2 * np.pi * np.arange(8) / 8), 0) ** 4
+    shares = inner / inner.sum(axis=-1, keepdims=True)
+    np.testing.assert_allclose(
+        shares, np.broadcast_to(expected / expected.sum(), shares.shape), atol=2e-3
+    )
+
+
+def test_likeness_asks_for_shape_not_for_contrast_and_in_colour_for_colour_too():
+    random = np.random.default_rng(2)
+    image = random.random((1, 1, 16, 16, 3)).astype(np.float32)
+    pale, red = 0.3 + 0.5 * image, image * [1, 0.2, 0.2]
+    base, same, other = (
+        likeness_features(tf.constant(x, tf.float32)).numpy()
+        for x in (image, pale, red)
+    )
+    np.testing.assert_allclose(same, base, atol=2e-3)
+    assert np.linalg.norm(other[..., -48:] - base[..., -48:]) > 0.1  # 4 x 4 x 3 colours
+    grey = image.mean(axis=-1, keepdims=True)
+    found = likeness_features(tf.constant(grey)).numpy()
+    np.testing.assert_allclose(found, base[..., :-48], atol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 1), (3, 5, 3), (28, 28, 1)])
+def test_likeness_of_blank_and_small_images_is_finite(shape):
+    for batch in (0, 2):
+        features = likeness_features(tf.zeros([batch, 3, *shape]))
+        assert features.shape[:2] == (batch, 3) and np.all(np.isfinite(features))
 
 
 def test_padding_alone_has_no_loss():

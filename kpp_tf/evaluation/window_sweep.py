@@ -1,0 +1,128 @@
+"""Whether a window means its kind: images drawn through windows of growing width."""
+
+from collections.abc import Iterable
+
+import numpy as np
+import tensorflow as tf
+
+from kpp_tf import noise
+from kpp_tf.data import Episodes
+from kpp_tf.evaluation import keys as key_moves
+from kpp_tf.evaluation import pixels
+from kpp_tf.evaluation.averages import Totals
+from kpp_tf.evaluation.features import FeatureSpace
+from kpp_tf.evaluation.frechet import frechet_distance
+from kpp_tf.models import MemoryModel
+
+WIDTHS = (1.4, 2.0, 3.0, 6.0, 12.0)  # blocks
+MOST = 256  # images of an episode whose keys are widened
+
+
+def window_sweep(
+    model: MemoryModel, dataset: Iterable[Episodes], space: FeatureSpace
+) -> list[dict] | None:
+    """Classes of what is drawn through windows about an image, by their width.
+
+    Each episode is written; the recall keys of up to `MOST` of its images, spread
+    evenly, are widened. The classifier gives all classes.
+
+    Args:
+      model: with trained weights.
+      dataset: batches of `Episodes`.
+      space: a classifier and its features.
+
+    Returns:
+      None for a model without keys. Else for each of `WIDTHS` below that of all of the
+      memory: `width` in blocks; `images_have`, the share of the images in the window,
+      weighted as it reads them, with the class of the image in its middle;
+      `draws_have`, the share of draws at temperature 1 with that class, and
+      `means_have`, of the images at the means of p(Z|M-hat, Y); each with a
+      `..._error` over episodes, None for one episode; `chance`, the share of pairs of
+      an episode's images with one class; `frechet` of the draws to the written images,
+      and `frechet_of_means`.
+    """
+    if not key_moves.has_keys(model):
+        return None
+    read = tf.function(model.generate_from_keys)
+    widths = [w for w in WIDTHS if w < 2 * key_moves.blocks_a_side(model)]
+    totals = {width: Totals() for width in widths}
+    found: dict[float, list[tuple[np.ndarray, np.ndarray]]] = {w: [] for w in widths}
+    real = []
+    for batch in dataset:
+        memory = model.write(batch.images, batch.mask)
+        recall = model.key_posterior(batch.images, batch.mask).mean()
+        blocks = _blocks(model, batch)
+        classes = space.classes(pixels.rows(batch.images.numpy())).reshape(
+            batch.mask.shape
+        )
+        real.append(space(batch.images.numpy()[batch.mask.numpy() > 0]))
+        length = batch.images.shape[1]
+        some = np.unique(np.linspace(0, length - 1, min(MOST, length)).astype(int))
+        own, counted = classes[:, some], batch.mask.numpy()[:, some]
+        counted = counted * (blocks[:, some] >= 0)
+        shares = _shares(classes, batch.mask.numpy())
+        for width in widths:
+            keys = key_moves.with_width(model, tf.gather(recall, some, axis=1), width)
+            weights = model.reader.weights_at(keys[:, :, :1]).numpy()
+            drawn = read(memory, keys, batch.seeds)
+            mean = read(memory, keys)
+            numbers = {
+                "images_have": _held_share(weights, blocks, classes, own),
+                "draws_have": _classes(space, pixels.likeliest(model, drawn)) == own,
+                "means_have": _classes(space, pixels.likeliest(model, mean)) == own,
+                "chance": shares[:, some],
+            }
+            totals[width].add(numbers, counted)
+            seeds = noise.fold_in(batch.seeds, 1)
+            found[width].append(
+                tuple(
+                    space(pixels.drawn(model, images, seeds)[counted > 0])
+                    for images in (drawn, mean)
+                )
+            )
+    features = np.concatenate(real)
+    rows = []
+    for width in widths:
+        row: dict[str, float | None] = {"width": width}
+        for name in ("images_have", "draws_have", "means_have", "chance"):
+            row[name], row[f"{name}_error"] = totals[width].mean(name)
+        draws, means = (np.concatenate(part) for part in zip(*found[width], strict=True))
+        row["frechet"] = frechet_distance(draws, features)
+        row["frechet_of_means"] = frechet_distance(means, features)
+        rows.append(row)
+    return rows
+
+
+def _blocks(model: MemoryModel, batch: Episodes) -> np.ndarray:
+    """The first block of each image, -1 where it is overwritten: int [B, T]."""
+    places = model.reader.places(model.key_posterior(batch.images, batch.mask).mean())
+    grid = model.reader.grid
+    columns, rows = (
+        np.clip((places[:, :, 0, axis].numpy() * grid).astype(int), 0, grid - 1)
+        for axis in (1, 2)
+    )
+    owned = tf.reduce_sum(model.ownership(batch.images, batch.mask), axis=(2, 3))
+    return np.where(owned.numpy() > 0, rows * grid + columns, -1)
+
+
+def _classes(space: FeatureSpace, images: np.ndarray) -> np.ndarray:
+    return space.classes(pixels.rows(images)).reshape(images.shape[:2])
+
+
+def _held_share(
+    weights: np.ndarray, blocks: np.ndarray, classes: np.ndarray, own: np.ndarray
+) -> np.ndarray:
+    """Share of what windows [B, N, G*G] read that has the classes [B, N]."""
+    shares = np.zeros(own.shape)
+    for row, block in enumerate(blocks):
+        held = block >= 0
+        read = weights[row][:, block[held]]  # [N, images]
+        same = classes[row][held] == own[row][:, np.newaxis]
+        shares[row] = (read * same).sum(axis=1) / np.maximum(read.sum(axis=1), 1e-9)
+    return shares
+
+
+def _shares(classes: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Share of an episode's other images that have an image's class: [B, T]."""
+    pairs = (classes[:, :, None] == classes[:, None]) * mask[:, None]
+    return (pairs.sum(axis=2) - 1) / np.maximum(mask.sum(axis=1, keepdims=True) - 1, 1)
