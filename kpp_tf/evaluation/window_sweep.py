@@ -74,19 +74,20 @@ def window_sweep(
             }
             totals[width].add(numbers, counted)
             seeds = noise.fold_in(batch.seeds, 1)
-            found[width].append(
-                tuple(
-                    space(pixels.drawn(model, images, seeds)[counted > 0])
-                    for images in (drawn, mean)
-                )
+            of_draws, of_means = (
+                space(pixels.drawn(model, images, seeds)[counted > 0])
+                for images in (drawn, mean)
             )
+            found[width].append((of_draws, of_means))
     features = np.concatenate(real)
     rows = []
     for width in widths:
         row: dict[str, float | None] = {"width": width}
         for name in ("images_have", "draws_have", "means_have", "chance"):
             row[name], row[f"{name}_error"] = totals[width].mean(name)
-        draws, means = (np.concatenate(part) for part in zip(*found[width], strict=True))
+        draws, means = (
+            np.concatenate(part) for part in zip(*found[width], strict=True)
+        )
         row["frechet"] = frechet_distance(draws, features)
         row["frechet_of_means"] = frechet_distance(means, features)
         rows.append(row)

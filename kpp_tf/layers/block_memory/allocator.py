@@ -16,8 +16,8 @@ def allocate(
 ) -> tf.Tensor:
     """Gives each written frame, in turn, the free block that is nearest to its place.
 
-    Where no block is free, the frame takes the nearest of all, and what was there is
-    gone: a full memory forgets what resembles the new the most.
+    Where no block is free, the frame takes the nearest of all and overwrites it: a full
+    memory forgets what resembles the new image most.
 
     Args:
       places: float32 [B, T, 2] of (x, y) in (0, 1), where each frame wants to lie.
@@ -26,16 +26,18 @@ def allocate(
       grid: G.
 
     Returns:
-      int32 [B, T]: the number of the block each frame was given; -1 where not written.
+      int32 [B, T]: the number of the block that each frame takes; -1 if not written.
     """
-    # One more frame, that is not written: no loop is then without a turn.
+    # Pad with one frame that is not written, so that the loop runs at least once.
     places = tf.pad(places, [[0, 0], [0, 1], [0, 0]])
     written = tf.pad(tf.cast(written, tf.float32), [[0, 0], [0, 1]])
     centres = tf.constant(block_centres(grid))
     distance = tf.reduce_sum((places[:, :, tf.newaxis] - centres) ** 2, axis=-1)
     length = tf.shape(places)[1]
 
-    def give(frame, free, given):
+    def give(
+        frame: tf.Tensor, free: tf.Tensor, given: tf.TensorArray
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.TensorArray]:
         # Any free block is nearer than any taken one: distances are at most 2.
         cost = distance[:, frame] + 4.0 * (1.0 - free)
         block = tf.argmin(cost, axis=-1, output_type=tf.int32)
@@ -119,8 +121,8 @@ def holds(blocks: tf.Tensor, after: tf.Tensor) -> tf.Tensor:
       after: int32 [N], the numbers n.
 
     Returns:
-      float32 [B, N, T]: 0 for a frame that is not written, or whose block was given to
-      a later one.
+      float32 [B, N, T]: 0 for a frame that is not written, or whose block a later frame
+      took.
     """
     frames = tf.range(tf.shape(blocks)[1])
     same = blocks[:, :, tf.newaxis] == blocks[:, tf.newaxis]

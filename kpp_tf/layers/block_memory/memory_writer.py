@@ -1,5 +1,7 @@
 """The writer as one layer: an episode in, its memory out."""
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
@@ -22,7 +24,7 @@ class MemoryWriter(keras.layers.Layer):
       depth: D, numbers in a cell.
       blocks_per_frame: K.
       allocation: "content" or "turn"; see `BlockWriter`. By content, the layer adds the
-        loss that teaches it which frames are alike (`neighbour_loss`, of the
+        loss that teaches it which frames are alike (`neighbour_loss` of the
         embeddings).
     """
 
@@ -32,14 +34,15 @@ class MemoryWriter(keras.layers.Layer):
         depth: int,
         blocks_per_frame: int = 1,
         allocation: str = "content",
-        **kwargs,
+        **kwargs: Any,
     ):
         super().__init__(autocast=False, **kwargs)
         self.writer = BlockWriter(
             reader, depth, blocks_per_frame, allocation, name="writer"
         )
 
-    def build(self, embeddings_shape, written_shape=None):
+    def build(self, embeddings_shape: Any, written_shape: Any = None) -> None:
+        """Builds for embeddings [B, T, E] or [B, T, P, P, E]."""
         del written_shape
         side = self.writer.reader.block_size
         self.writer.build((*embeddings_shape[:2], side, side, embeddings_shape[-1]))
@@ -75,10 +78,12 @@ class MemoryWriter(keras.layers.Layer):
         cells = tf.zeros([batch, side, side, writer.depth])
         return writer.store(writing, cells, coverage)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
+        """Returns the constructor's arguments."""
         return {**self.writer.get_config(), **super().get_config()}
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: dict[str, Any]) -> "MemoryWriter":
+        """Makes the layer of a config."""
         reader = keras.saving.deserialize_keras_object(config["reader"])
         return cls(**{**config, "reader": reader})

@@ -1,4 +1,6 @@
-"""Where in the memory an image wants to lie: a map on which neighbours are alike."""
+"""Where in the memory an image belongs: a map on which neighbours are alike."""
+
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -8,15 +10,15 @@ import tensorflow as tf
 class PlaceHead(keras.layers.Layer):
     """A place for each of the K blocks of a frame, from its embedding.
 
-    It learns from `neighbour_loss` alone, not from the bound: the choice of a block is
-    no smooth function of the place.
+    It learns from `map_loss` alone, not from the bound: the choice of a block is not a
+    smooth function of the place.
 
     Args:
       blocks_per_frame: K.
       hidden: features of the hidden layer.
     """
 
-    def __init__(self, blocks_per_frame: int, hidden: int = 128, **kwargs):
+    def __init__(self, blocks_per_frame: int, hidden: int = 128, **kwargs: Any):
         super().__init__(autocast=False, **kwargs)
         self.blocks_per_frame = blocks_per_frame
         self.hidden_size = hidden
@@ -27,7 +29,8 @@ class PlaceHead(keras.layers.Layer):
             2 * blocks_per_frame, dtype="float32", name="place"
         )
 
-    def build(self, embeddings_shape):
+    def build(self, embeddings_shape: Any) -> None:
+        """Builds for embeddings [B, T, F]."""
         self.hidden.build(embeddings_shape)
         self.place.build((*embeddings_shape[:-1], self.hidden_size))
 

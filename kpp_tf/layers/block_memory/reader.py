@@ -1,6 +1,7 @@
 """The spatial transformer f_ST: reads windows of the memory at keys in R^3."""
 
 import math
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -11,9 +12,9 @@ def normal_cdf(y: tf.Tensor) -> tf.Tensor:
 
         Phi(y) ~ 1 / (1 + exp(-(1.5976 y + 0.070566 y^3)))
 
-    The error function is no builtin of TFLite; this is made of builtins. Its error is
-    under a five-thousandth of the memory's width, and it is the same function wherever
-    keys are used, so no bound depends on it.
+    TFLite has no error function; this uses its builtins alone. The error is below a
+    five-thousandth of the memory's width. The same function is used wherever keys are,
+    so no bound depends on it.
 
     Reference: Page, "Approximations to the cumulative normal function and its inverse
     for use on a pocket calculator", Applied Statistics 26 (1977).
@@ -36,21 +37,21 @@ def normal_quantile(u: tf.Tensor) -> tf.Tensor:
 
 
 def window_weights(places: tf.Tensor, widths: tf.Tensor, size: int) -> tf.Tensor:
-    """Weights with which a window along one axis averages what lies there.
+    """Weights with which a window averages blocks along one axis.
 
-    The window is w wide and centred at p = size * place - 1/2, in the units in which
-    the centre of number i is at i:
+    The window is w wide and centred at p = size * place - 1/2, in blocks, where
+    the centre of block i is at i:
 
         weight_i = clip(1/2 + w/2 - |p - i|, 0, min(1, w)) / w.
 
-    It is the overlap of the window with number i, smoothed by the finer of the two: at
-    w = 1 this is linear interpolation, below that flat near the centres, above it the
-    average of what is covered. The weights sum to 1 where the window lies inside.
+    It is the share of the window that overlaps block i: linear interpolation at w = 1,
+    flat near the centres below that, the average of the blocks inside above it. The
+    weights sum to 1 where the window lies inside.
 
     Args:
       places: float32 [...], in (0, 1).
       widths: float32 [...], w > 0.
-      size: how many there are along the axis.
+      size: blocks along the axis.
 
     Returns:
       float32 [..., size].
@@ -76,7 +77,7 @@ class WindowReader(keras.layers.Layer):
     read is the average of the cells (i, j) of the blocks in the window. So a block is
     read as it was written wherever the window touches no other, and a wide window reads
     the mean of the blocks in it. What is not written, or outside the memory, has no
-    coverage and no say; where nothing is covered the block is 0.
+    coverage and no weight; where nothing is covered the block is 0.
 
     The width is the meaning of the scale:
 
@@ -104,7 +105,7 @@ class WindowReader(keras.layers.Layer):
         finest: float,
         low: float,
         high: float,
-        **kwargs,
+        **kwargs: Any,
     ):
         # Keys and memory keep float32 under mixed precision: bfloat16 has 8 bits,
         # which would move a key by a good part of a block.
@@ -153,7 +154,7 @@ class WindowReader(keras.layers.Layer):
         return normal_cdf(coordinates)
 
     @property
-    def _log_span(self):
+    def _log_span(self) -> float:
         return math.log(2 * self.grid / self.finest)
 
     def weights_at(self, keys: tf.Tensor) -> tf.Tensor:

@@ -1,6 +1,6 @@
 """f_mem: the feed-forward writer that turns embeddings into one memory."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 import tensorflow as tf
@@ -13,12 +13,12 @@ ALLOCATIONS = ("content", "turn")
 
 
 class Writing(NamedTuple):
-    """What became of the frames of an episode.
+    """Where the frames of an episode are written.
 
     Attributes:
       contents: the blocks F that the frames want to store, float32 [B, T, K, P*P*D].
-      places: where they want to lie, float32 [B, T, K, 2] of (x, y) in (0, 1).
-      blocks: the number of the block each was given, int32 [B, T, K]; -1 for none.
+      places: where they belong, float32 [B, T, K, 2] of (x, y) in (0, 1).
+      blocks: the numbers of the blocks that they take, int32 [B, T, K]; -1 for none.
     """
 
     contents: tf.Tensor
@@ -49,9 +49,9 @@ class BlockWriter(keras.layers.Layer):
       reader: of the memory that is written.
       depth: D, numbers in a cell.
       blocks_per_frame: K.
-      allocation: "content": a frame wants to lie among its like (`PlaceHead`); "turn":
-        all want to lie in one corner, so that blocks fill up in the order of the
-        frames and say nothing of what is in them.
+      allocation: "content": a frame belongs beside images like it (`PlaceHead`);
+        "turn": all belong in one corner, so that blocks fill up in the order of the
+        frames, whatever is in them.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class BlockWriter(keras.layers.Layer):
         depth: int,
         blocks_per_frame: int,
         allocation: str,
-        **kwargs,
+        **kwargs: Any,
     ):
         super().__init__(autocast=False, **kwargs)
         if allocation not in ALLOCATIONS:
@@ -78,7 +78,8 @@ class BlockWriter(keras.layers.Layer):
         if allocation == "content":
             self.place = PlaceHead(blocks_per_frame, name="place")
 
-    def build(self, embeddings_shape):
+    def build(self, embeddings_shape: Any) -> None:
+        """Builds for embeddings [B, T, P, P, E]."""
         self.content.build(embeddings_shape)
         if self.place is not None:
             self.place.build((*embeddings_shape[:2], embeddings_shape[-1]))
@@ -96,7 +97,7 @@ class BlockWriter(keras.layers.Layer):
     def places(self, embeddings: tf.Tensor) -> tf.Tensor:
         """Where frames belong: float32 [B, T, K, 2] of (x, y) in (0, 1).
 
-        Dealt by turn they belong nowhere: the middle stands for anywhere.
+        Allocated by turn they belong nowhere: the middle stands for anywhere.
         """
         if self.place is not None:
             return self.place(tf.reduce_mean(embeddings, axis=[2, 3]))
@@ -135,7 +136,7 @@ class BlockWriter(keras.layers.Layer):
         blocks = tf.reshape(writing.blocks, [batch, length * count])
         last = writing.blocks_held_after(length[tf.newaxis])
         last = tf.reshape(last, [batch, length * count, 1])
-        # A product, not a scatter: its gradient is the same bits on every run of a GPU.
+        # A product, not a scatter: on a GPU its gradient has the same bits every run.
         given = tf.one_hot(blocks, reader.grid**2) * last
         taken = tf.reduce_sum(given, axis=1)[..., tf.newaxis]
         contents = tf.reshape(writing.contents, [batch, length * count, size])
@@ -144,7 +145,8 @@ class BlockWriter(keras.layers.Layer):
         covers = reader.as_blocks(coverage[..., tf.newaxis]) * (1.0 - taken) + taken
         return reader.as_cells(values), reader.as_cells(covers)[..., 0]
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
+        """Returns the constructor's arguments."""
         return {
             **super().get_config(),
             "reader": keras.saving.serialize_keras_object(self.reader),
@@ -154,7 +156,7 @@ class BlockWriter(keras.layers.Layer):
         }
 
     @classmethod
-    def from_config(cls, config):
-        config = {**config}
-        config["reader"] = keras.saving.deserialize_keras_object(config["reader"])
-        return cls(**config)
+    def from_config(cls, config: dict[str, Any]) -> "BlockWriter":
+        """Makes the layer of a config."""
+        reader = keras.saving.deserialize_keras_object(config["reader"])
+        return cls(**{**config, "reader": reader})
