@@ -28,7 +28,7 @@ def window_sweep(
 
     Args:
       model: with trained weights.
-      dataset: batches of `Episodes`.
+      dataset: batches of `Episodes`, no longer than the memory holds.
       space: a classifier and its features.
 
     Returns:
@@ -49,28 +49,26 @@ def window_sweep(
     found: dict[float, list[tuple[np.ndarray, np.ndarray]]] = {w: [] for w in widths}
     real = []
     for batch in dataset:
+        images, mask = batch.images.numpy(), batch.mask.numpy()
         memory = model.write(batch.images, batch.mask)
-        recall = model.key_posterior(batch.images, batch.mask).mean()
-        blocks = _blocks(model, batch)
-        classes = space.classes(pixels.rows(batch.images.numpy())).reshape(
-            batch.mask.shape
-        )
-        real.append(space(batch.images.numpy()[batch.mask.numpy() > 0]))
-        length = batch.images.shape[1]
+        recall = key_moves.recall_keys(model, memory, batch.images)
+        blocks = _blocks(model, recall)
+        classes = _classes(space, images)
+        chance = _sharing(classes, mask)
+        real.append(space(images[mask > 0]))
+        length = images.shape[1]
         some = np.unique(np.linspace(0, length - 1, min(MOST, length)).astype(int))
-        own, counted = classes[:, some], batch.mask.numpy()[:, some]
-        counted = counted * (blocks[:, some] >= 0)
-        shares = _shares(classes, batch.mask.numpy())
+        own, counted = classes[:, some], mask[:, some]
         for width in widths:
             keys = key_moves.with_width(model, tf.gather(recall, some, axis=1), width)
             weights = model.reader.weights_at(keys[:, :, :1]).numpy()
             drawn = read(memory, keys, batch.seeds)
             mean = read(memory, keys)
             numbers = {
-                "images_have": _held_share(weights, blocks, classes, own),
+                "images_have": _share_read(weights, blocks, classes, own, mask),
                 "draws_have": _classes(space, pixels.likeliest(model, drawn)) == own,
                 "means_have": _classes(space, pixels.likeliest(model, mean)) == own,
-                "chance": shares[:, some],
+                "chance": chance[:, some],
             }
             totals[width].add(numbers, counted)
             seeds = noise.fold_in(batch.seeds, 1)
@@ -94,36 +92,36 @@ def window_sweep(
     return rows
 
 
-def _blocks(model: MemoryModel, batch: Episodes) -> np.ndarray:
-    """The first block of each image, -1 where it is overwritten: int [B, T]."""
-    places = model.reader.places(model.key_posterior(batch.images, batch.mask).mean())
-    grid = model.reader.grid
-    columns, rows = (
-        np.clip((places[:, :, 0, axis].numpy() * grid).astype(int), 0, grid - 1)
-        for axis in (1, 2)
+def _blocks(model: MemoryModel, recall: tf.Tensor) -> np.ndarray:
+    """Numbers of the first blocks that recall keys read: int [B, T]."""
+    grid = key_moves.blocks_a_side(model)
+    columns, rows = np.moveaxis(
+        key_moves.positions(model, recall)[:, :, 0].numpy().astype(int), -1, 0
     )
-    owned = tf.reduce_sum(model.ownership(batch.images, batch.mask), axis=(2, 3))
-    return np.where(owned.numpy() > 0, rows * grid + columns, -1)
+    return np.clip(rows, 0, grid - 1) * grid + np.clip(columns, 0, grid - 1)
 
 
 def _classes(space: FeatureSpace, images: np.ndarray) -> np.ndarray:
+    """[B, T, H, W, C] to class numbers [B, T]."""
     return space.classes(pixels.rows(images)).reshape(images.shape[:2])
 
 
-def _held_share(
-    weights: np.ndarray, blocks: np.ndarray, classes: np.ndarray, own: np.ndarray
+def _share_read(
+    weights: np.ndarray,
+    blocks: np.ndarray,
+    classes: np.ndarray,
+    own: np.ndarray,
+    mask: np.ndarray,
 ) -> np.ndarray:
-    """Share of what windows [B, N, G*G] read that has the classes [B, N]."""
-    shares = np.zeros(own.shape)
-    for row, block in enumerate(blocks):
-        held = block >= 0
-        read = weights[row][:, block[held]]  # [N, images]
-        same = classes[row][held] == own[row][:, np.newaxis]
-        shares[row] = (read * same).sum(axis=1) / np.maximum(read.sum(axis=1), 1e-9)
-    return shares
+    """Share of what windows [B, N, G*G] read that has the classes `own`: [B, N]."""
+    read = np.stack([row[:, block] for row, block in zip(weights, blocks, strict=True)])
+    read = read * mask[:, np.newaxis]  # [B, N, T]
+    same = classes[:, np.newaxis] == own[..., np.newaxis]
+    return (read * same).sum(axis=-1) / np.maximum(read.sum(axis=-1), 1e-9)
 
 
-def _shares(classes: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """Share of an episode's other images that have an image's class: [B, T]."""
-    pairs = (classes[:, :, None] == classes[:, None]) * mask[:, None]
-    return (pairs.sum(axis=2) - 1) / np.maximum(mask.sum(axis=1, keepdims=True) - 1, 1)
+def _sharing(classes: np.ndarray, counted: np.ndarray) -> np.ndarray:
+    """The share of an episode's other images that have an image's class: [B, T]."""
+    pairs = (classes[:, :, None] == classes[:, None]) * counted[:, None]
+    others = counted.sum(axis=1, keepdims=True) - 1
+    return (pairs.sum(axis=2) - 1) / np.maximum(others, 1)
