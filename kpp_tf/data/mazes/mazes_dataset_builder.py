@@ -31,10 +31,10 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     """Draws walks through mazes; nothing is downloaded.
 
     Args:
-      episodes: How many episodes each of the splits "train", "validation" and "test"
-        gets, all at least 1.
+      episodes: Number of episodes in the splits "train", "validation" and "test", each
+        at least 1.
       seed: Of the data set. Episode i of a split is the same whatever the counts.
-      **kwargs: Those of `tfds.core.DatasetBuilder`; `config` is "64x64" or "32x32".
+      **kwargs: As for `tfds.core.DatasetBuilder`; `config` is "64x64" or "32x32".
     """
 
     VERSION = tfds.core.Version("1.0.0")
@@ -50,7 +50,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         episodes: Mapping[str, int] | None = None,
         seed: int = DEFAULT_SEED,
         **kwargs: Any,
-    ):
+    ) -> None:
         episodes = dict(DEFAULT_EPISODES if episodes is None else episodes)
         if set(episodes) != set(episode_lib.SPLITS) or min(episodes.values()) < 1:
             raise UserError(
@@ -77,7 +77,9 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             disable_shuffling=True,
         )
 
-    def _split_generators(self, dl_manager: tfds.download.DownloadManager):
+    def _split_generators(
+        self, dl_manager: tfds.download.DownloadManager
+    ) -> dict[str, Iterator[tuple[int, dict[str, Any]]]]:
         del dl_manager  # Nothing to download.
         return {split: self._generate_examples(split) for split in episode_lib.SPLITS}
 

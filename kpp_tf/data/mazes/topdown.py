@@ -1,6 +1,6 @@
 """The map beside a walk: walls, rooms, the path, and where the agent looks."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 
@@ -36,7 +36,13 @@ def draw_map(
     )
     canvas = cells.repeat(scale, 0).repeat(scale, 1)
 
-    def paint(x, y, reach, colour, shape):
+    def paint(
+        x: float,
+        y: float,
+        reach: float,
+        colour: tuple[int, int, int],
+        shape: Callable[[np.ndarray, np.ndarray], np.ndarray],
+    ) -> None:
         """Colours the samples within `reach` of (x, y) for which `shape` holds."""
         low = np.maximum(np.floor((np.array([y, x]) - reach) * scale).astype(int), 0)
         high = np.ceil((np.array([y, x]) + reach) * scale).astype(int)
@@ -50,7 +56,9 @@ def draw_map(
     for x, y, heading in poses[list(arrows)]:
         cos, sin = np.cos(heading), np.sin(heading)
 
-        def arrow(u, v, cos=cos, sin=sin):
+        def arrow(
+            u: np.ndarray, v: np.ndarray, cos: float = cos, sin: float = sin
+        ) -> np.ndarray:
             forward, side = u * cos + v * sin, v * cos - u * sin
             return (forward > -0.3) & (np.abs(side) < 0.5 * (0.45 - forward))
 
