@@ -125,7 +125,7 @@ def _say(config, table) -> None:
         f"{len(table):,} images of {IMAGES.value} as {width} x {height} pixels, "
         f"{shades or 'in colour'}."
     )
-    if table.levels == 2 and not config.data.invert and table.images.mean() > WHITE_FROM:
+    if table.levels == 2 and not config.data.invert and table.images.mean() > 128:
         print("Most of it is white: --invert takes dark ink on paper for light.")
 
 
