@@ -43,6 +43,8 @@ def default() -> ml_collections.ConfigDict:
     config.data.invert = False  # True for dark ink on white paper
     config.data.episode_length = 32  # T
     config.data.episodes_per_batch = 8  # B, the global batch
+    # In training a step draws T from these, () for T alone, and has T B images still.
+    config.data.episode_lengths = ()
     config.data.grouping = "uniform"  # uniform, class, alphabet, consecutive
     config.data.replacement = False  # whether an image may repeat in a class's episode
     config.data.binarize = "none"  # none, fixed, dynamic

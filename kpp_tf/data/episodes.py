@@ -7,6 +7,7 @@ step can be computed without the steps before it (to resume), and any episode wi
 its neighbours (to shard).
 """
 
+import functools
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -16,7 +17,7 @@ from ml_collections import ConfigDict
 
 from kpp_tf.data import augmentation, grouping
 from kpp_tf.data.image_table import ImageTable
-from kpp_tf.data.shuffling import AUGMENT, BINARIZE, MODEL, stream
+from kpp_tf.data.shuffling import AUGMENT, BINARIZE, LENGTH, MODEL, stream
 from kpp_tf.errors import UserError
 
 
@@ -55,10 +56,15 @@ def training_episodes(
         up in proportion to its images;
       "consecutive": T images in a row of one walk (one class), from any start.
 
+    With `episode_lengths` every step draws its T from them, each entry with the same
+    probability, and has as many images as `episodes_per_batch` episodes of
+    `episode_length`.
+
     Args:
       table: the split.
       data_config: `config.data`; uses `episode_length`, `episodes_per_batch` (of all
-        shards together), `grouping`, `replacement`, `augment` and `binarize`.
+        shards together), `episode_lengths`, `grouping`, `replacement`, `augment` and
+        `binarize`.
       seed: the run's seed.
       first_step: the step to begin with; a run resumed there sees the same batches.
       shard: which part of every batch to produce.
@@ -66,23 +72,44 @@ def training_episodes(
         batch that one shard alone would produce.
 
     Returns:
-      A dataset of `Episodes`; batch i is step `first_step + i`.
+      A dataset of `Episodes`; batch i is step `first_step + i`. With `episode_lengths`
+      B and T vary between the batches, and the dataset's shapes do not name them.
 
     Raises:
       UserError: if the config cannot be satisfied; the message says why.
     """
-    batch = int(data_config.episodes_per_batch)
-    rows = _rows(batch, shard, num_shards)
-    choose = grouping.training_rows(table, data_config, seed)
     augment = augmentation.parse(data_config.augment, table)
-    length = int(data_config.episode_length)
+    shapes = _shapes(data_config)
+    # Every step numbers its episodes as if it had the most, so that numbers are unique.
+    most = max(batch for batch, _ in shapes)
+
+    def cutter(
+        batch: int, length: int
+    ) -> Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
+        rows = _rows(batch, shard, num_shards)
+        choose = grouping.training_rows(table, data_config, seed, length)
+        row = shard * rows + tf.range(rows, dtype=tf.int64)
+
+        def cut(step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            numbers, firsts = step * most + row, (step * batch + row) * length
+            index = tf.map_fn(
+                lambda of_one: choose(*of_one),
+                (numbers, firsts),
+                fn_output_signature=tf.TensorSpec([length], tf.int64),
+            )
+            return numbers, index
+
+        return cut
+
+    cutters = [cutter(*shape) for shape in shapes]
 
     def cut(step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        numbers = step * batch + shard * rows + tf.range(rows, dtype=tf.int64)
-        index = tf.map_fn(
-            choose, numbers, fn_output_signature=tf.TensorSpec([length], tf.int64)
+        if len(cutters) == 1:
+            return cutters[0](step)
+        drawn = tf.random.stateless_uniform(
+            [], stream(seed, LENGTH, step), 0, len(cutters), tf.int32, alg="philox"
         )
-        return numbers, index
+        return tf.switch_case(drawn, [functools.partial(c, step) for c in cutters])
 
     steps = tf.data.Dataset.counter(start=tf.constant(int(first_step), tf.int64))
     return _assembled(steps.map(cut), table, data_config, seed, augment)
@@ -117,6 +144,19 @@ def evaluation_episodes(
         dataset = tf.data.Dataset.from_tensor_slices((np.arange(len(padded)), padded))
     dataset = dataset.batch(episodes_per_batch, drop_remainder=True)
     return _assembled(dataset, table, data_config, seed, augment=None)
+
+
+def _shapes(data_config: ConfigDict) -> list[tuple[int, int]]:
+    """(B, T) of the batches from which a training step draws its own."""
+    batch, length = int(data_config.episodes_per_batch), int(data_config.episode_length)
+    lengths = tuple(data_config.episode_lengths)
+    if any(type(n) is not int or n < 1 or batch * length % n for n in lengths):
+        raise UserError(
+            "config.data.episode_lengths are whole numbers that divide the number of "
+            f"images a step, episode_length x episodes_per_batch = {batch * length}. "
+            f"Received: {lengths}"
+        )
+    return [(batch * length // n, n) for n in lengths] or [(batch, length)]
 
 
 def _rows(batch: int, shard: int, num_shards: int) -> int:

@@ -14,17 +14,24 @@ from kpp_tf.errors import UserError
 
 
 def training_rows(
-    table: ImageTable, data_config: ConfigDict, seed: int
-) -> Callable[[tf.Tensor], tf.Tensor]:
+    table: ImageTable, data_config: ConfigDict, seed: int, length: int
+) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
     """Chooses the images of training episodes; see `episodes.training_episodes`.
 
+    Args:
+      table: the split.
+      data_config: `config.data`; uses `grouping` and `replacement`.
+      seed: of the run.
+      length: T.
+
     Returns:
-      A function from an episode's number, int64 [], to rows of the table, int64 [T].
+      A function from an episode's number and the training position of its first image,
+      both int64 [], to rows of the table, int64 [T].
 
     Raises:
       UserError: if the table has no such episodes; the message says why.
     """
-    length = _episode_length(data_config)
+    _check(data_config, length)
     grouping = data_config.grouping
     within = tf.range(length, dtype=tf.int64)
 
@@ -36,9 +43,7 @@ def training_rows(
                 "few for one episode. Lower config.data.episode_length, or add images. "
                 f"Received: episode_length={length}"
             )
-        return lambda episode: shuffling.epoch_order(
-            seed, episode * length + within, count
-        )
+        return lambda _, first: shuffling.epoch_order(seed, first + within, count)
 
     if grouping == "consecutive":
         walks = table.group_labels("class")
@@ -51,7 +56,7 @@ def training_rows(
             )
         starts = _on_cpu(starts)
 
-        def consecutive(episode: tf.Tensor) -> tf.Tensor:
+        def consecutive(episode: tf.Tensor, _: tf.Tensor) -> tf.Tensor:
             start = shuffling.epoch_order(seed, episode[None], starts.shape[0])
             return tf.gather(starts, start) + within
 
@@ -59,11 +64,11 @@ def training_rows(
 
     # The next image in the epoch's order gives the class, so that classes come up in
     # proportion to their images.
-    classes = _Classes.of(table, data_config, np.arange(len(table)))
+    classes = _Classes.of(table, data_config, length, np.arange(len(table)))
     members, kind = _on_cpu(classes.members), _on_cpu(classes.kind)
     firsts, sizes = _on_cpu(classes.firsts), _on_cpu(classes.sizes)
 
-    def of_one_class(episode: tf.Tensor) -> tf.Tensor:
+    def of_one_class(episode: tf.Tensor, _: tf.Tensor) -> tf.Tensor:
         anchor = shuffling.epoch_order(seed, episode[None], members.shape[0])[0]
         size = sizes[kind[anchor]]
         key = shuffling.stream(seed, shuffling.MEMBERS, episode)
@@ -95,7 +100,8 @@ def partition(table: ImageTable, data_config: ConfigDict, seed: int) -> np.ndarr
     Raises:
       UserError: if the table has no such episodes; the message says why.
     """
-    length = _episode_length(data_config)
+    length = int(data_config.episode_length)
+    _check(data_config, length)
     grouping = data_config.grouping
     order = shuffling.permutation(len(table), seed, 0)
     if grouping == "uniform":
@@ -110,7 +116,7 @@ def partition(table: ImageTable, data_config: ConfigDict, seed: int) -> np.ndarr
         labels = table.group_labels("class")
         groups = np.split(np.arange(len(table)), np.flatnonzero(np.diff(labels)) + 1)
     else:
-        classes = _Classes.of(table, data_config, order)
+        classes = _Classes.of(table, data_config, length, order)
         groups = np.split(classes.members, classes.firsts[1:])
     counts = [-(-len(group) // length) for group in groups]
     if data_config.replacement:
@@ -146,14 +152,14 @@ class _Classes(NamedTuple):
 
     @classmethod
     def of(
-        cls, table: ImageTable, data_config: ConfigDict, order: np.ndarray
+        cls, table: ImageTable, data_config: ConfigDict, length: int, order: np.ndarray
     ) -> "_Classes":
         """Sorts a table by class; within a class rows keep the order of `order`.
 
         Raises:
           UserError: if a class is too small for an episode without replacement.
         """
-        grouping, length = data_config.grouping, data_config.episode_length
+        grouping = data_config.grouping
         labels = table.group_labels(grouping)
         known, kind, sizes = np.unique(labels, return_inverse=True, return_counts=True)
         smallest = int(sizes.argmin())
@@ -176,8 +182,7 @@ class _Classes(NamedTuple):
         return cls(members, kind, sizes, np.cumsum(sizes) - sizes)
 
 
-def _episode_length(data_config: ConfigDict) -> int:
-    length = int(data_config.episode_length)
+def _check(data_config: ConfigDict, length: int) -> None:
     if length < 1:
         raise UserError(
             "An episode has at least one image. "
@@ -188,7 +193,6 @@ def _episode_length(data_config: ConfigDict) -> int:
             "config.data.replacement is for episodes of one class. "
             f"Received: config.data.grouping={data_config.grouping!r}"
         )
-    return length
 
 
 def _on_cpu(array: np.ndarray) -> tf.Tensor:

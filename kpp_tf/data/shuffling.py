@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 # Uses of randomness; no two share a stream.
-MODEL, ORDER, MEMBERS, BINARIZE, AUGMENT = range(5)
+MODEL, ORDER, MEMBERS, BINARIZE, AUGMENT, LENGTH = range(6)
 
 
 def stream(seed: int, use: int, number: tf.Tensor) -> tf.Tensor:

@@ -7,7 +7,7 @@ RED = np.array([214, 39, 40])
 
 def test_same_seed_same_bytes():
     first = episode.make_episode(11, 64)
-    textures._texture.cache_clear()
+    textures.texture.cache_clear()
     textures.sky_panorama.cache_clear()
     second = episode.make_episode(11, 64)
     other = episode.make_episode(12, 64)
