@@ -8,8 +8,9 @@ Nothing is downloaded; labmaze is needed (pip install 'kpp-tf[mazes]').
   # A small one, of small frames.
   python tools/make_mazes.py --size=32 --episodes=20,2,4 --data_dir=data
 
-  # Only look: frames of four walks, and their maps.
-  python tools/make_mazes.py --preview=mazes.png
+  # Look at it.
+  python tools/show_data.py --config=configs/mazes.py --out=mazes.png \
+      --data_dir=$HOME/tensorflow_datasets
 """
 
 from absl import flags
@@ -27,28 +28,15 @@ _SIZE = flags.DEFINE_enum("size", "64", ["64", "32"], "Pixels a side of a frame.
 _SEED = flags.DEFINE_integer(
     "seed", 0, "Another seed makes other mazes.", lower_bound=0
 )
-_PREVIEW = flags.DEFINE_string(
-    "preview",
-    None,
-    "Write no data set but a PNG picture: the first walks of the training split, each "
-    "with its map and the places that its frames were seen from.",
-)
 
 
 def main() -> None:
-    """Writes the picture or the data set."""
+    """Writes the data set."""
     cli.start_tensorflow()
     from kpp_tf.data.mazes import episode as episode_lib
     from kpp_tf.data.mazes import layout
 
     layout.import_labmaze()
-    if _PREVIEW.value:
-        from kpp_tf import plots
-
-        picture = episode_lib.preview(_SEED.value, int(_SIZE.value))
-        plots.save_png(_PREVIEW.value, picture)
-        print(f"Wrote {_PREVIEW.value}: walks of the training split.")
-        return
     try:
         counts = [int(count) for count in _EPISODES.value]
         episodes = dict(zip(episode_lib.SPLITS, counts, strict=True))

@@ -13,7 +13,6 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 from tensorflow_datasets.core.utils import version as tfds_version
 
-from kpp_tf.data import image_cache
 from kpp_tf.errors import UserError, reason
 
 Example = dict[str, tf.Tensor]
@@ -155,7 +154,7 @@ def batches(
             f"{folder / 'features.json'} has no feature {sorted(missing)}; "
             f"it has {sorted(builder.info.features)}."
         )
-    _split_size(builder, split)
+    split_size(builder, split)
     dataset = builder.as_dataset(
         split=split,
         shuffle_files=False,
@@ -180,50 +179,12 @@ def batches(
         ) from error
 
 
-def read_on_disk(
-    folder: pathlib.Path,
-    split: str,
-    key: str,
-    shape: tuple[int, ...],
-    *,
-    name: str,
-    batch_size: int = 128,
-) -> np.memmap:
-    """Decodes one feature of a split once, and keeps it on disk beside the data.
-
-    Args:
-      folder: what `find` returned.
-      split: in TFDS's language.
-      key: the feature.
-      shape: of an example.
-      name: of the file, for people.
-      batch_size: see `batches`.
-
-    Returns:
-      uint8 [N, *shape], memory-mapped.
+def split_size(builder: tfds.core.DatasetBuilder, split: str) -> int:
+    """The number of examples of a split in TFDS's language.
 
     Raises:
-      UserError: see `batches` and `image_cache.memory_mapped`.
+      UserError: if there is no such split, or no example in it.
     """
-    return image_cache.memory_mapped(
-        folder,
-        f"{name}_{split}",
-        metadata(folder),
-        (_split_size(open_folder(folder), split), *shape),
-        lambda: (
-            batch[key]
-            for batch in batches(folder, split, (key,), batch_size=batch_size)
-        ),
-    )
-
-
-def metadata(folder: pathlib.Path) -> str:
-    """The text that changes when a prepared data set does."""
-    about = (folder / about for about in ("dataset_info.json", "metadata.json"))
-    return "".join(path.read_text() for path in about if path.exists())
-
-
-def _split_size(builder: tfds.core.DatasetBuilder, split: str) -> int:
     splits = builder.info.splits
     try:
         size = splits[split].num_examples
@@ -235,6 +196,12 @@ def _split_size(builder: tfds.core.DatasetBuilder, split: str) -> int:
     if not size:
         raise UserError(f"The split {split!r} of {builder.data_dir} is empty.")
     return size
+
+
+def metadata(folder: pathlib.Path) -> str:
+    """The text that changes when a prepared data set does."""
+    about = (folder / about for about in ("dataset_info.json", "metadata.json"))
+    return "".join(path.read_text() for path in about if path.exists())
 
 
 def _damaged_file(builder: tfds.core.DatasetBuilder) -> str:

@@ -1,4 +1,3 @@
-import json
 import shutil
 import socket
 
@@ -151,23 +150,3 @@ def test_an_unknown_split_or_feature_names_those_there_are(folder):
         tfds_files.read(folder, "train", ("image", "alphabet"))
     with pytest.raises(UserError, match="is empty"):
         tfds_files.read(folder, "train[20:]", ("image",))
-
-
-def test_a_feature_is_kept_on_disk_until_the_data_change(folder):
-    def read():
-        return tfds_files.read_on_disk(
-            folder, "train[5:]", "image", (28, 28, 1), name="mnist"
-        )
-
-    np.testing.assert_array_equal(read(), IMAGES[5:20])
-    contents = _shard(folder, "train").read_bytes()
-    _shard(folder, "train").write_bytes(b"damaged")
-    assert isinstance(read(), np.memmap)
-    np.testing.assert_array_equal(read(), IMAGES[5:20])
-    info = json.loads((folder / "dataset_info.json").read_text())
-    info["description"] = "other data"
-    (folder / "dataset_info.json").write_text(json.dumps(info))
-    with pytest.raises(UserError, match="cannot be read"):
-        read()
-    _shard(folder, "train").write_bytes(contents)
-    np.testing.assert_array_equal(read(), IMAGES[5:20])

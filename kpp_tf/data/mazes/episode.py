@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from kpp_tf.data.mazes import layout as layout_lib
-from kpp_tf.data.mazes import raycaster, textures, topdown, walk
+from kpp_tf.data.mazes import raycaster, textures, walk
 
 FRAMES = 300
 SPLITS = ("train", "validation", "test")
@@ -13,7 +13,6 @@ SPLITS = ("train", "validation", "test")
 # that a seed's remainder, and with it its split, survives the wrap.
 _SEEDS = 2**31 - 2
 _STRIDE = 1_000_003 * len(SPLITS)
-_ROWS, _COLUMNS = 4, 8  # of a preview
 
 
 class Episode(NamedTuple):
@@ -23,13 +22,10 @@ class Episode(NamedTuple):
       frames: uint8 [FRAMES, size, size, 3].
       poses: float32 [FRAMES, 3], x and y in cells, heading in radians clockwise from
         east on the map.
-      map: uint8 [height, width, 3], the maze from above, the path, and an arrow at
-        its start.
     """
 
     frames: np.ndarray
     poses: np.ndarray
-    map: np.ndarray
 
 
 def maze_seed(seed: int, split: str, index: int) -> int:
@@ -71,32 +67,4 @@ def make_episode(seed: int, size: int, frames: int = FRAMES) -> Episode:
     return Episode(
         frames=raycaster.render(layout, atlas, poses, size),
         poses=poses,
-        map=topdown.draw_map(layout, poses),
     )
-
-
-def preview(seed: int, size: int) -> np.ndarray:
-    """A picture of walks, one a row: frames in order of time, then the map.
-
-    Args:
-      seed: Of the data set.
-      size: Pixels a side of a frame; shown at twice that and more.
-
-    Returns:
-      uint8 [height, width, 3].
-    """
-    side = layout_lib.CELLS * topdown.PIXELS_PER_CELL
-    zoom = side // size
-    shown = np.linspace(0, FRAMES - 1, _COLUMNS).astype(int)
-    rows = []
-    for index in range(_ROWS):
-        seed_of_walk = maze_seed(seed, "train", index)
-        episode = make_episode(seed_of_walk, size)
-        frames = episode.frames[shown].repeat(zoom, 1).repeat(zoom, 2)
-        margin = side + 4 - frames.shape[1]
-        frames = np.pad(frames, ((0, 0), (0, margin), (0, 4), (0, 0)))
-        maze = layout_lib.random_layout(seed_of_walk)
-        map_ = topdown.draw_map(maze, episode.poses, shown)
-        map_ = np.pad(map_, ((0, 4), (0, 0), (0, 0)))
-        rows.append(np.concatenate([*frames, map_], 1))
-    return np.concatenate(rows)

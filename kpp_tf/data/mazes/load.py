@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from kpp_tf.data import tfds_files
+from kpp_tf.data import image_cache, tfds_files
 from kpp_tf.data.image_table import ImageTable
 from kpp_tf.data.mazes import episode as episode_lib
 from kpp_tf.errors import UserError
@@ -39,8 +39,15 @@ def load(split: str, data_dir: str | None, size: int = 64) -> ImageTable:
         ),
     )
     shape = (episode_lib.FRAMES, size, size, 3)
-    walks = tfds_files.read_on_disk(
-        folder, split, "frames", shape, name=f"mazes_{size}", batch_size=4
+    walks = image_cache.memory_mapped(
+        folder,
+        f"mazes_{size}_{split}",
+        tfds_files.metadata(folder),
+        (tfds_files.split_size(tfds_files.open_folder(folder), split), *shape),
+        lambda: (
+            batch["frames"]
+            for batch in tfds_files.batches(folder, split, ("frames",), batch_size=4)
+        ),
     )
     return ImageTable(
         images=walks.reshape(-1, *shape[1:]),

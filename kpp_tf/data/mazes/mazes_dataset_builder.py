@@ -8,7 +8,6 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from kpp_tf.data.mazes import episode as episode_lib
-from kpp_tf.data.mazes import layout, topdown
 from kpp_tf.errors import UserError
 
 # 120,000 frames to train on; some three minutes to draw, 0.8 GB on disk at 64x64.
@@ -64,13 +63,11 @@ class Builder(tfds.core.GeneratorBasedBuilder):
 
     def _info(self) -> tfds.core.DatasetInfo:
         size, frames = self.builder_config.size, episode_lib.FRAMES
-        pixels = layout.CELLS * topdown.PIXELS_PER_CELL
         return self.dataset_info_from_configs(
             features=tfds.features.FeaturesDict(
                 {
                     "frames": tfds.features.Video(shape=(frames, size, size, 3)),
                     "poses": tfds.features.Tensor(shape=(frames, 3), dtype=np.float32),
-                    "map": tfds.features.Image(shape=(pixels, pixels, 3)),
                 }
             ),
             metadata=tfds.core.MetadataDict(seed=self.seed),
