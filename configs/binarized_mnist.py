@@ -4,10 +4,9 @@ r"""Kanerva++ on binarized MNIST (Larochelle): 3,168 memory floats for 32 images
         --workdir=runs/mnist --data_dir=DIR \
         --config.train.precision=mixed_bfloat16
 
-The shipped weights came in three runs on two cores of an AMD EPYC (Zen 5), other work
-beside: this command, recalled frames that explored within their block, 1.3 hours;
-4,000 steps more, in which recalled images count for more, 0.3 hours; and 2,000 more as
-the config explores now, 0.2 hours:
+Time: 1.3 hours on two cores of an AMD EPYC (Zen 5). The shipped weights had two runs
+more from there, 4,000 steps at 2e-3 (0.3 hours) and 2,000 at 1.5e-3 (0.2 hours), in
+which stored images have twice the weight:
 
     python tools/train.py --config=configs/binarized_mnist.py \
         --init_from=runs/mnist --config.train.steps=4000 \
@@ -15,16 +14,19 @@ the config explores now, 0.2 hours:
         --config.train.stored_weight=2.0 --workdir=runs/mnist_2 --data_dir=DIR \
         --config.train.precision=mixed_bfloat16
 
-and the same from runs/mnist_2 with 2,000 steps at 1.5e-3.
+Until the last run, stored frames explored within their block only.
 
-Compare with bounds on the same fixed binarization only.
+Result: 17.75 nats stored, 87.83 unseen on test images. Compare with bounds on the same
+fixed binarization only.
 """
+
+import ml_collections
 
 from kpp_tf.config import default, use_dense_and_convolutions
 
 
-def get_config():
-    """Returns the config."""
+def get_config() -> ml_collections.ConfigDict:
+    """The config."""
     config = default()
     config.data.name = "binarized_mnist"
     config.data.augment = ("nudge",)

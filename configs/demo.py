@@ -1,16 +1,18 @@
 """`make demo`: dense networks on glyphs, for about a minute on two slow cores.
 
-    python tools/train.py --config=configs/demo.py --workdir=runs/demo/training
+python tools/train.py --config=configs/demo.py --workdir=runs/demo/training
 
-It shows how training goes, not what it reaches: a run of use has a hundred times the
-steps (configs/glyphs.py, configs/binarized_mnist.py).
+It shows how training works. Useful weights take a hundred times the steps
+(configs/binarized_mnist.py).
 """
+
+import ml_collections
 
 from kpp_tf.config import default, use_dense_networks
 
 
-def get_config():
-    """Returns the config."""
+def get_config() -> ml_collections.ConfigDict:
+    """The config."""
     config = default()
     config.data.name = "glyphs"
     use_dense_networks(config.model)

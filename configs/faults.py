@@ -1,7 +1,7 @@
 """A small model for `make faults`: a step takes milliseconds.
 
-What it learns is of no interest; what matters is that a run which is killed again and
-again ends with the weights of one that is not.
+The test is that a run which is killed again and again ends with the same weights as a
+run that is not.
 """
 
 import ml_collections

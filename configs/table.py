@@ -3,10 +3,11 @@ r"""One system of the results table on one data set: `configs/table.py:SYSTEM,DA
     python tools/train.py --config=configs/table.py:dkm,omniglot28 \
         --workdir=runs/dkm/omniglot28 --data_dir=DIR
 
-Data, networks, likelihood and schedule are those of `configs/DATA.py`, so that the
-systems of a column differ in their memory alone: about 100 floats per image each. The
-baselines that have a memory are trained to store all of an episode, as published.
-BUILD.md has the loop over all of them.
+Data, networks, likelihood and schedule come from `configs/DATA.py`, so that the systems
+of a column differ in their memory alone: about 100 floats per image each. The baselines
+that have a memory are trained to store all images of an episode, as published.
+
+BUILD.md has the loop over all systems; RESULTS.md has their hours and figures.
 """
 
 import ml_collections
@@ -24,7 +25,7 @@ SYSTEMS = {
     "dnc": "differentiable_neural_computer",
     "vae": "vae",
 }
-MAPS = ("dkm", "dkm_tsm", "km", "vae")  # whose codes may be maps
+MAPS = ("dkm", "dkm_tsm", "km", "vae")  # systems whose codes may be maps
 DATA = (
     "binarized_mnist",
     "omniglot28",
@@ -40,10 +41,10 @@ def get_config(row: str = "kpp,binarized_mnist") -> ml_collections.ConfigDict:
     """The config of a system on a data set.
 
     Args:
-      row: "SYSTEM,DATA", of SYSTEMS and DATA.
+      row: "SYSTEM,DATA", names of SYSTEMS and DATA.
 
     Raises:
-      UserError: for another one.
+      UserError: if it is not such a pair.
     """
     system, _, data = row.partition(",")
     if system not in SYSTEMS or data not in DATA:
@@ -60,7 +61,7 @@ def get_config(row: str = "kpp,binarized_mnist") -> ml_collections.ConfigDict:
     model.encoder.shift = "bidirectional" if system == "dkm_tsm" else "none"
     side = config.model.block_size
     if system in MAPS and side > 1:
-        # Where K++'s latents are maps, so are these.
+        # Codes are maps where K++'s latents are.
         with model.encoder.unlocked(), model.decoder.unlocked():
             model.encoder.embedding_side = model.decoder.code_side = side
         if system == "vae":
@@ -69,7 +70,7 @@ def get_config(row: str = "kpp,binarized_mnist") -> ml_collections.ConfigDict:
             # 16 numbers a cell, where K++ keeps 15.75 an image and cell.
             model.code_size = 16 * side**2
         if system in ("dkm", "dkm_tsm"):
-            # A colour image is worth more than what exact weights cost.
+            # Exact weights cost less than a colour image gains from them.
             model.noise_scale = 0.01
             model.weight_scale = 0.004
     config.model = model
@@ -79,7 +80,7 @@ def get_config(row: str = "kpp,binarized_mnist") -> ml_collections.ConfigDict:
         config.train.all_written = 1.0
         config.train.steps = 3_000
         if side > 1:
-            # What K++ has is for its latents, and mazes start from trained weights.
+            # K++'s values suit its latents, and its mazes start from trained weights.
             config.train.kl_warmup_steps = 500
             config.train.learning_rate = 2e-3
     return config

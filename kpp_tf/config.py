@@ -37,22 +37,25 @@ def default() -> ml_collections.ConfigDict:
     config.seed = 0
 
     config.data = ml_collections.ConfigDict()
-    # One of kpp_tf.data.DATA_SETS, tfds:NAME, or a folder, .npy or .npz of yours.
+    # One of kpp_tf.data.DATA_SETS, tfds:NAME, or your own folder, .npy or .npz.
     config.data.name = "glyphs"
     config.data.image_shape = (28, 28, 1)  # own images are cropped and resized to it
-    config.data.invert = False  # True for black ink on white paper
+    config.data.invert = False  # True for dark ink on white paper
     config.data.episode_length = 32  # T
     config.data.episodes_per_batch = 8  # B, the global batch
+    # In training a step draws T from these, () for T alone, and has T B images still.
+    config.data.episode_lengths = ()
     config.data.grouping = "uniform"  # uniform, class, alphabet, consecutive
-    config.data.replacement = False  # whether a class's images may come up twice
+    config.data.replacement = False  # whether an image may repeat in a class's episode
     config.data.binarize = "none"  # none, fixed, dynamic
-    config.data.augment = ()  # of kpp_tf.data.augmentation: in training
-    config.data.split_by = "image"  # image, class, alphabet: see data/collection.py
-    config.data.split_seed = 0  # of the images held out of own data without splits
-    config.data.damaged = "skip"  # skip, stop: own files that cannot be read
+    config.data.augment = ()  # in training: nudge, shift, flip, class_flip
+    # Own data and tfds:NAME without splits of their own hold images out.
+    config.data.split_by = "image"  # image, class, alphabet: what is held out whole
+    config.data.split_seed = 0
+    config.data.damaged = "skip"  # skip, stop: at own files that cannot be read
     config.data.train_split = "train"
     config.data.test_split = "test"
-    config.data.validation_split = ""  # chooses the best checkpoint; "": none is
+    config.data.validation_split = ""  # chooses the best checkpoint; "": no choice
 
     config.model = kanerva_plus_plus()
 

@@ -1,11 +1,19 @@
-"""Pictures: grids of images, the memory's occupancy. Written whole or not."""
+"""Pictures: grids of images, curves, the memory's occupancy; written atomically."""
+
+from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
 
 from kpp_tf import files
+
+if TYPE_CHECKING:  # matplotlib is slow to import
+    from matplotlib.figure import Figure
+
+_GREY = 128  # between images
 
 
 def image_grid(images: np.ndarray, pad: int = 2, zoom: int = 1) -> np.ndarray:
@@ -32,16 +40,16 @@ def image_grid(images: np.ndarray, pad: int = 2, zoom: int = 1) -> np.ndarray:
     shades = np.broadcast_to(shades, (*images.shape[:-1], 3))
     shades = shades.repeat(zoom, axis=2).repeat(zoom, axis=3)
     before, after, none = (pad, 0), (0, pad), (0, 0)
-    tiles = np.pad(shades, [none, none, before, before, none], constant_values=128)
+    tiles = np.pad(shades, [none, none, before, before, none], constant_values=_GREY)
     # Rows one below the other, then columns side by side.
     grid = np.concatenate(np.concatenate(tiles, axis=1), axis=1)
-    return np.pad(grid, [after, after, none], constant_values=128)
+    return np.pad(grid, [after, after, none], constant_values=_GREY)
 
 
 def save_png(path: str | Path, pixels: np.ndarray) -> Path:
     """Writes uint8 [h, w, 3] as PNG, to a temporary name first; returns the path.
 
-    A grey picture is stored with one channel, of 32 shades: a third of the size.
+    A grey picture is stored with one channel of 32 shades, in a third of the bytes.
     """
     image = Image.fromarray(pixels)
     if np.all(pixels == pixels[..., :1]):
@@ -51,7 +59,7 @@ def save_png(path: str | Path, pixels: np.ndarray) -> Path:
     return Path(path)
 
 
-def save_figure(path: str | Path, figure) -> Path:
+def save_figure(path: str | Path, figure: Figure) -> Path:
     """Writes a matplotlib figure as PNG, to a temporary name first, and closes it."""
     from matplotlib import pyplot
 
@@ -61,8 +69,17 @@ def save_figure(path: str | Path, figure) -> Path:
     return Path(path)
 
 
-def new_figure(rows: int = 1, columns: int = 1, width: float = 5.0, height: float = 4):
-    """A matplotlib figure and its axes, drawn without a screen."""
+def new_figure(
+    rows: int = 1, columns: int = 1, width: float = 5.0, height: float = 4
+) -> tuple[Figure, np.ndarray]:
+    """A matplotlib figure and its axes [rows, columns], drawn without a screen.
+
+    Args:
+      rows: of axes.
+      columns: of axes.
+      width: of one, in inches.
+      height: of one, in inches.
+    """
     import matplotlib
 
     matplotlib.use("Agg")
@@ -73,17 +90,17 @@ def new_figure(rows: int = 1, columns: int = 1, width: float = 5.0, height: floa
     )
 
 
-def occupancy(weights: np.ndarray, places: np.ndarray, title: str = ""):
-    """The heap picture: which frame owns which cells, and the keys on them.
+def occupancy(weights: np.ndarray, places: np.ndarray, title: str = "") -> Figure:
+    """The memory's cells by the frame that wrote them, and the frames' keys.
 
     Args:
       weights: [T, S, S], the weight with which each frame wrote each cell.
-      places: [T, K, 2], keys' places (x, y) in [0, 1]^2 of the memory.
+      places: [T, K, 2], (x, y) of the keys in [0, 1]^2 of the memory.
       title: of the figure.
 
     Returns:
       A figure: each cell in the colour of the frame with most weight, paler where
-      the cell is shared, white where nobody wrote.
+      frames share it, white where no frame wrote.
     """
     from matplotlib import colormaps
 

@@ -136,6 +136,7 @@ def train(
     """
     config = config.copy_and_resolve_references()
     config.data.episode_length = min(config.data.episode_length, len(table))
+    config.data.episode_lengths = ()
     config.data.update({"train_split": ALL, "test_split": ALL, "validation_split": ""})
     trainer = Trainer(config, table)
     if start is not None:

@@ -8,8 +8,9 @@ Nothing is downloaded; labmaze is needed (pip install 'kpp-tf[mazes]').
   # A small one, of small frames.
   python tools/make_mazes.py --size=32 --episodes=20,2,4 --data_dir=data
 
-  # Only look: frames of four walks, and their maps.
-  python tools/make_mazes.py --preview=mazes.png
+  # Look at it.
+  python tools/show_data.py --config=configs/mazes.py --out=mazes.png \
+      --data_dir=$HOME/tensorflow_datasets
 """
 
 from absl import flags
@@ -25,31 +26,17 @@ _EPISODES = flags.DEFINE_list(
 )
 _SIZE = flags.DEFINE_enum("size", "64", ["64", "32"], "Pixels a side of a frame.")
 _SEED = flags.DEFINE_integer(
-    "seed", 0, "Of the data set: other mazes for another seed.", lower_bound=0
-)
-_PREVIEW = flags.DEFINE_string(
-    "preview",
-    None,
-    "Write a PNG picture of the first walks of the training split, each with its map "
-    "and the places that its frames were seen from, and no data set.",
+    "seed", 0, "Another seed makes other mazes.", lower_bound=0
 )
 
 
 def main() -> None:
-    """Writes the picture or the data set."""
+    """Writes the data set."""
     cli.start_tensorflow()
     from kpp_tf.data.mazes import episode as episode_lib
     from kpp_tf.data.mazes import layout
 
     layout.import_labmaze()
-    if _PREVIEW.value:
-        from kpp_tf import plots
-        from kpp_tf.data.mazes import preview
-
-        picture = preview.preview(_SEED.value, int(_SIZE.value))
-        plots.save_png(_PREVIEW.value, picture)
-        print(f"Wrote {_PREVIEW.value}: walks of the training split.")
-        return
     try:
         counts = [int(count) for count in _EPISODES.value]
         episodes = dict(zip(episode_lib.SPLITS, counts, strict=True))
@@ -58,16 +45,16 @@ def main() -> None:
             "--episodes takes three whole numbers, such as 400,40,80. "
             f"Received: {','.join(_EPISODES.value)}"
         ) from error
-    from kpp_tf.data import prepared
+    from kpp_tf.data import tfds_files
     from kpp_tf.data.mazes.mazes_dataset_builder import Builder
 
     builder = Builder(
-        data_dir=prepared.data_root(_DATA_DIR.value),
+        data_dir=tfds_files.data_root(_DATA_DIR.value),
         config=f"{_SIZE.value}x{_SIZE.value}",
         episodes=episodes,
         seed=_SEED.value,
     )
-    prepared.prepare(builder)
+    tfds_files.prepare(builder)
     frames = episode_lib.FRAMES * sum(counts)
     print(
         f"Wrote {builder.data_dir}: {sum(counts)} walks, {frames:,} frames, "

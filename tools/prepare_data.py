@@ -2,29 +2,28 @@ r"""Prepares a data set once, so that every later run reads it without a network
 
   python tools/prepare_data.py --name=mnist --data_dir=$HOME/tensorflow_datasets
 
-  # Burda's Omniglot from a chardata.mat that was fetched by hand.
+  # Burda's Omniglot from a chardata.mat that was downloaded by hand.
   python tools/prepare_data.py --name=burda_omniglot --manual_dir=downloads
 
-This is `tfds build` for the data sets that are used here. TFDS's own command needs
-apache-beam and mlcroissant to start (`pip install apache-beam mlcroissant`).
-Mazes are drawn instead: see make_mazes.py. Glyphs need no preparation.
+  # Any other data set of TFDS, for --config.data.name=tfds:celeb_a.
+  python tools/prepare_data.py --name=celeb_a
+
+This is `tfds build` without apache-beam and mlcroissant, which TFDS's own command needs
+to start. make_mazes.py makes the mazes; glyphs need no preparation.
 """
 
 from absl import flags
 
 from kpp_tf import cli
+from kpp_tf.errors import UserError
 
-_NAMES = (
-    "binarized_mnist",
-    "mnist",
-    "fashion_mnist",
-    "omniglot",
-    "burda_omniglot",
-    "cifar10",
-    "celeb_a",
-    "downsampled_imagenet/32x32",
+_NAME = flags.DEFINE_string(
+    "name",
+    None,
+    "binarized_mnist, mnist, fashion_mnist, cifar10, omniglot, burda_omniglot, or "
+    "another data set of TFDS: NAME or NAME/CONFIG.",
+    required=True,
 )
-_NAME = flags.DEFINE_enum("name", None, _NAMES, "The data set.", required=True)
 _DATA_DIR = cli.define_data_dir()
 _MANUAL_DIR = flags.DEFINE_string(
     "manual_dir",
@@ -39,15 +38,21 @@ def main() -> None:
     cli.start_tensorflow()
     import tensorflow_datasets as tfds
 
-    from kpp_tf.data import prepared
+    from kpp_tf.data import tfds_files
     from kpp_tf.data.burda_omniglot import burda_omniglot_dataset_builder
 
-    root = prepared.data_root(_DATA_DIR.value)
+    root = tfds_files.data_root(_DATA_DIR.value)
     if _NAME.value == "burda_omniglot":
         builder = burda_omniglot_dataset_builder.Builder(data_dir=root)
     else:
-        builder = tfds.builder(_NAME.value, data_dir=root)
-    prepared.prepare(builder, _MANUAL_DIR.value)
+        try:
+            builder = tfds.builder(_NAME.value, data_dir=root)
+        except (tfds.core.registered.DatasetNotFoundError, ValueError) as error:
+            raise UserError(
+                "TFDS has no such data set (https://www.tensorflow.org/datasets lists "
+                f"all). Received: --name={_NAME.value}"
+            ) from error
+    tfds_files.prepare(builder, _MANUAL_DIR.value)
     sizes = ", ".join(
         f"{split.num_examples:,} {name}"
         for name, split in sorted(builder.info.splits.items())  # in no order of its own

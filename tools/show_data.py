@@ -8,7 +8,7 @@ r"""Shows what a config feeds the model: a picture of episodes, and numbers.
 
 Each row of the picture is an episode; "train" shows training episodes, with their
 augmentations, any other split evaluation episodes. Mean and standard deviation are
-those of all pixels of the split, in [0, 1].
+over all pixels of the split, in [0, 1].
 """
 
 import itertools
@@ -32,7 +32,6 @@ def main() -> None:
     """Loads a split, makes episodes and reports."""
     cli.start_tensorflow()
     from kpp_tf import data
-    from kpp_tf.data.description import describe
 
     config = _CONFIG.value
     split = _SPLIT.value
@@ -47,7 +46,7 @@ def main() -> None:
             seed=config.eval.seed,
         )
     report = {
-        **describe(table),
+        **table.describe(),
         "episode_length": config.data.episode_length,
         "grouping": config.data.grouping,
     }

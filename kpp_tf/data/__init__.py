@@ -1,19 +1,20 @@
 """Images to episodes.
 
-`load_images` reads a split of a data set into an `ImageTable`, `load_scored` one that
-suits the model's likelihood; `training_episodes` and `evaluation_episodes` turn it into
-a `tf.data.Dataset` of `Episodes`.
+`load_images` reads a split of a data set into an `ImageTable`; `load_scored` also
+checks that the model's likelihood suits it. `training_episodes` and
+`evaluation_episodes` turn a table into a `tf.data.Dataset` of `Episodes`.
 """
 
 from kpp_tf.data.collection import SPLITS
 from kpp_tf.data.episodes import Episodes, evaluation_episodes, training_episodes
 from kpp_tf.data.grouping import partition
-from kpp_tf.data.sources import DATA_SETS, load_images, load_scored
-from kpp_tf.data.table import ImageTable
+from kpp_tf.data.image_table import WHITE_FROM, ImageTable
+from kpp_tf.data.registry import DATA_SETS, load_images, load_scored
 
 __all__ = [
     "DATA_SETS",
     "SPLITS",
+    "WHITE_FROM",
     "Episodes",
     "ImageTable",
     "evaluation_episodes",

@@ -8,7 +8,7 @@ import numpy as np
 from absl import logging
 from ml_collections import ConfigDict
 
-from kpp_tf.data.table import ImageTable
+from kpp_tf.data.image_table import ImageTable, is_black_and_white
 from kpp_tf.errors import UserError
 
 SPLITS = ("train", "validation", "test")
@@ -40,10 +40,61 @@ def split_of(name: str) -> str:
     return _SPELLINGS.get(name.lower(), "")
 
 
+class Chosen(NamedTuple):
+    """The images of one split, by their rows in a collection.
+
+    Attributes:
+      rows: int64 [N], ascending.
+      labels: of the chosen images, by the kind of label: "class", "alphabet".
+      names: of the labels 0, 1, ..., by their kind.
+      image_names: N texts.
+      name, split: of the data.
+    """
+
+    rows: np.ndarray
+    labels: dict[str, np.ndarray]
+    names: dict[str, list[str]]
+    image_names: list[str]
+    name: str
+    split: str
+
+    def table(self, images: np.ndarray, levels: int) -> ImageTable:
+        """The table of the chosen images, uint8 [N, H, W, C]."""
+        groups = dict(self.labels)
+        return ImageTable(
+            images=images,
+            labels=groups.pop("class", None),
+            levels=levels,
+            name=self.name,
+            split=self.split,
+            groups=groups,
+            names=self.names,
+            image_names=self.image_names,
+        )
+
+
 def select(
     collection: Collection, data_config: ConfigDict, split: str, name: str
 ) -> ImageTable:
-    """One split of a collection.
+    """One split of a collection, see `choose`.
+
+    Returns:
+      The table; two levels if all pixels of all splits are 0 or 255.
+    """
+    images, keys, classes, splits = collection
+    chosen = choose(keys, classes, splits, data_config, split, name)
+    return chosen.table(images[chosen.rows], 2 if is_black_and_white(images) else 256)
+
+
+def choose(
+    keys: Sequence[str],
+    classes: Sequence[str],
+    splits: Sequence[str],
+    data_config: ConfigDict,
+    split: str,
+    name: str,
+) -> Chosen:
+    """Which images of a collection make a split.
 
     What the data calls "test" or "validation" is that. Where it has no such split, a
     tenth of its other images is: those whose SHA-256, with `split_seed` before the key,
@@ -51,29 +102,31 @@ def select(
     out whole classes, or what they belong to ("alphabet"), in place of images.
 
     Args:
-      collection: all splits.
+      keys: of the collection's images; see `Collection`.
+      classes: likewise.
+      splits: likewise.
       data_config: `config.data`; uses `split_by` and `split_seed`.
-      split: see `sources.load_images`.
+      split: see `registry.load_images`.
       name: of the data, for messages.
 
     Returns:
-      The table, labelled where there are classes, with the group "alphabet" where all
-      classes belong to something; two levels if all pixels of all splits are 0 or 255.
+      The rows, labelled where there are classes, also by "alphabet" where all classes
+      belong to something.
 
     Raises:
       UserError: if `split_by` names no labels, or the split comes out empty.
     """
-    groups = _groups(collection.classes)
-    units = {"image": collection.keys, **groups}.get(data_config.split_by)
+    groups = _groups(classes)
+    units = {"image": keys, **groups}.get(data_config.split_by)
     if units is None:
         raise UserError(
             f"The images of {name!r} can be split by {['image', *groups]}. "
             f"Received: config.data.split_by={data_config.split_by!r}"
         )
-    splits = _all_splits(collection.splits, units, int(data_config.split_seed))
-    counts = {part: int((splits == part).sum()) for part in SPLITS}
-    logging.info("%s: %d images: %s", name, len(splits), counts)
-    rows = np.flatnonzero(np.isin(splits, split.split("+")))
+    found = _all_splits(splits, units, int(data_config.split_seed))
+    counts = {part: int((found == part).sum()) for part in SPLITS}
+    logging.info("%s: %d images: %s", name, len(found), counts)
+    rows = np.flatnonzero(np.isin(found, split.split("+")))
     if not len(rows):
         raise UserError(
             f"Too few images in {name!r}: the {split!r} split is empty. Add images, "
@@ -85,17 +138,8 @@ def select(
     for kind, of in groups.items():
         unique, inverse = np.unique(of, return_inverse=True)
         labels[kind], names[kind] = inverse[rows].astype(np.int64), unique.tolist()
-    black_or_white = np.isin(collection.images, (0, 255)).all()
-    return ImageTable(
-        images=collection.images[rows],
-        labels=labels.pop("class", None),
-        levels=2 if black_or_white else 256,
-        name=name,
-        split=split,
-        groups=labels,
-        names=names,
-        image_names=[collection.keys[int(row)] for row in rows],
-    )
+    image_names = [keys[int(row)] for row in rows]
+    return Chosen(rows, labels, names, image_names, name, split)
 
 
 def _groups(classes: Sequence[str]) -> dict[str, list[str]]:

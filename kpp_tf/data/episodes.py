@@ -1,12 +1,14 @@
 """Episodes of T images, each a stateless function of (seed, step).
 
-Nothing is shuffled through a buffer. Training position p, counted from the start of
-the run, is image `shuffle(p mod N)` of epoch `p div N`, where `shuffle` is a
-bijection of 0..N-1 keyed by (seed, epoch). So every epoch sees every image once,
-any step can be computed without those before it (to resume), and any row without
+Images are not shuffled through a buffer. Training position p, counted from the start
+of the run, shows image `shuffle(p mod N)` in epoch `p div N`, where `shuffle` is a
+bijection of 0..N-1 keyed by (seed, epoch). So every epoch sees every image once, any
+step can be computed without the steps before it (to resume), and any episode without
 its neighbours (to shard).
 """
 
+import functools
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -14,8 +16,8 @@ import tensorflow as tf
 from ml_collections import ConfigDict
 
 from kpp_tf.data import augmentation, grouping
-from kpp_tf.data.streams import AUGMENT, BINARIZE, MODEL, stream
-from kpp_tf.data.table import ImageTable
+from kpp_tf.data.image_table import ImageTable
+from kpp_tf.data.shuffling import AUGMENT, BINARIZE, LENGTH, MODEL, stream
 from kpp_tf.errors import UserError
 
 
@@ -26,8 +28,8 @@ class Episodes(NamedTuple):
       images: float32 [B, T, H, W, C] in [0, 1]; zero where padded.
       mask: float32 [B, T]: 1 for an image, 0 for padding.
       index: int64 [B, T]: the image's row in the table; -1 for padding.
-      seeds: int32 [B, 2]: a stateless seed an episode, a function of the pipeline's
-        seed and the episode's number (step * B + row) only.
+      seeds: int32 [B, 2]: a stateless seed for each episode, a function of the
+        pipeline's seed and the episode's number (step * B + row) only.
     """
 
     images: tf.Tensor
@@ -50,14 +52,19 @@ def training_episodes(
     `data_config.grouping` says what an episode is:
       "uniform": any T images of the split;
       "class" (or a group of the table, such as "alphabet"): T images of one class,
-        drawn without replacement, or with it if `replacement` says so; a class comes
-        up as often as its share of the images;
-      "consecutive": T images in a row of one walk (of one class), from any start.
+        drawn without replacement, or with it if `replacement` is set; a class comes
+        up in proportion to its images;
+      "consecutive": T images in a row of one walk (one class), from any start.
+
+    With `episode_lengths` every step draws its T from them, each entry with the same
+    probability, and has as many images as `episodes_per_batch` episodes of
+    `episode_length`.
 
     Args:
       table: the split.
       data_config: `config.data`; uses `episode_length`, `episodes_per_batch` (of all
-        shards together), `grouping`, `replacement`, `augment` and `binarize`.
+        shards together), `episode_lengths`, `grouping`, `replacement`, `augment` and
+        `binarize`.
       seed: the run's seed.
       first_step: the step to begin with; a run resumed there sees the same batches.
       shard: which part of every batch to produce.
@@ -65,26 +72,47 @@ def training_episodes(
         batch that one shard alone would produce.
 
     Returns:
-      A dataset of `Episodes`; batch i is step `first_step + i`.
+      A dataset of `Episodes`; batch i is step `first_step + i`. With `episode_lengths`
+      B and T vary between the batches, and the dataset's shapes do not name them.
 
     Raises:
       UserError: if the config cannot be satisfied; the message says why.
     """
-    batch = int(data_config.episodes_per_batch)
-    rows = _rows(batch, shard, num_shards)
-    choose = grouping.training_rows(table, data_config, seed)
     augment = augmentation.parse(data_config.augment, table)
+    shapes = _shapes(data_config)
+    # Every step numbers its episodes as if it had the most, so that numbers are unique.
+    most = max(batch for batch, _ in shapes)
 
-    def episode_number(position):
-        return (position // rows) * batch + shard * rows + position % rows
+    def cutter(
+        batch: int, length: int
+    ) -> Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
+        rows = _rows(batch, shard, num_shards)
+        choose = grouping.training_rows(table, data_config, seed, length)
+        row = shard * rows + tf.range(rows, dtype=tf.int64)
 
-    def make(position):
-        episode = episode_number(position)
-        return episode, choose(episode)
+        def cut(step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            numbers, firsts = step * most + row, (step * batch + row) * length
+            index = tf.map_fn(
+                lambda of_one: choose(*of_one),
+                (numbers, firsts),
+                fn_output_signature=tf.TensorSpec([length], tf.int64),
+            )
+            return numbers, index
 
-    start = int(first_step) * rows
-    dataset = tf.data.Dataset.counter(start=tf.constant(start, tf.int64)).map(make)
-    return _finish(dataset, table, data_config, seed, rows, augment)
+        return cut
+
+    cutters = [cutter(*shape) for shape in shapes]
+
+    def cut(step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        if len(cutters) == 1:
+            return cutters[0](step)
+        drawn = tf.random.stateless_uniform(
+            [], stream(seed, LENGTH, step), 0, len(cutters), tf.int32, alg="philox"
+        )
+        return tf.switch_case(drawn, [functools.partial(c, step) for c in cutters])
+
+    steps = tf.data.Dataset.counter(start=tf.constant(int(first_step), tf.int64))
+    return _assembled(steps.map(cut), table, data_config, seed, augment)
 
 
 def evaluation_episodes(
@@ -93,8 +121,8 @@ def evaluation_episodes(
     """One pass over a split, every image exactly once (but see `replacement`).
 
     `grouping.partition` cuts the split into episodes of T images, each of one class
-    where `data_config.grouping` asks for that. Episodes that come out short and the
-    last batch are padded; `mask` says where. Images are never augmented.
+    where `data_config.grouping` asks for that. Short episodes and the last batch are
+    padded; `mask` says where. Images are never augmented.
 
     Args:
       table: the split.
@@ -114,7 +142,21 @@ def evaluation_episodes(
     padded = np.pad(members, [[0, missing], [0, 0]], constant_values=-1)
     with tf.device("CPU:0"):
         dataset = tf.data.Dataset.from_tensor_slices((np.arange(len(padded)), padded))
-    return _finish(dataset, table, data_config, seed, episodes_per_batch, augment=None)
+    dataset = dataset.batch(episodes_per_batch, drop_remainder=True)
+    return _assembled(dataset, table, data_config, seed, augment=None)
+
+
+def _shapes(data_config: ConfigDict) -> list[tuple[int, int]]:
+    """(B, T) of the batches from which a training step draws its own."""
+    batch, length = int(data_config.episodes_per_batch), int(data_config.episode_length)
+    lengths = tuple(data_config.episode_lengths)
+    if any(type(n) is not int or n < 1 or batch * length % n for n in lengths):
+        raise UserError(
+            "config.data.episode_lengths are whole numbers that divide the number of "
+            f"images a step, episode_length x episodes_per_batch = {batch * length}. "
+            f"Received: {lengths}"
+        )
+    return [(batch * length // n, n) for n in lengths] or [(batch, length)]
 
 
 def _rows(batch: int, shard: int, num_shards: int) -> int:
@@ -127,63 +169,70 @@ def _rows(batch: int, shard: int, num_shards: int) -> int:
         )
     if batch % num_shards:
         raise UserError(
-            f"A batch of {batch} episodes cannot be shared equally by {num_shards} "
+            f"A batch of {batch} episodes cannot be divided equally among {num_shards} "
             "shards. Make episodes_per_batch a multiple of the number of shards. "
             f"Received: episodes_per_batch={batch}, num_shards={num_shards}"
         )
     return batch // num_shards
 
 
-def _finish(dataset, table, data_config, seed, rows, augment) -> tf.data.Dataset:
-    """(episode number, index [T]) -> batches of `Episodes`."""
+def _assembled(
+    dataset: tf.data.Dataset,
+    table: ImageTable,
+    data_config: ConfigDict,
+    seed: int,
+    augment: augmentation.Augmentation | None,
+) -> tf.data.Dataset:
+    """Batches of (episode numbers [B], rows [B, T]) -> batches of `Episodes`."""
     gather = _gatherer(table)
     binarize = data_config.binarize == "dynamic"
 
-    def load(episode, index):
-        images = gather(tf.maximum(index, 0))
+    def changed(of_one: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
+        images, number = of_one
         if augment is not None:
-            images = augment(images, stream(seed, AUGMENT, episode))
+            images = augment(images, stream(seed, AUGMENT, number))
         if binarize:
-            images = _sample_bits(images, stream(seed, BINARIZE, episode))
-        real = tf.cast(index >= 0, images.dtype)
-        images *= real[:, None, None, None]
-        seeds = tf.random.stateless_uniform(
-            [2], stream(seed, MODEL, episode), None, None, tf.int32, alg="philox"
-        )
-        return images, index, seeds
+            images = _sample_bits(images, stream(seed, BINARIZE, number))
+        return images
 
-    def to_unit_interval(images, index, seeds):
-        return Episodes(
-            images=tf.cast(images, tf.float32) / 255.0,
-            mask=tf.cast(index >= 0, tf.float32),
-            index=index,
-            seeds=seeds,
+    def model_seed(number: tf.Tensor) -> tf.Tensor:
+        key = stream(seed, MODEL, number)
+        return tf.random.stateless_uniform([2], key, None, None, tf.int32, alg="philox")
+
+    def load(numbers: tf.Tensor, index: tf.Tensor) -> Episodes:
+        images = gather(tf.maximum(index, 0))
+        if augment is not None or binarize:
+            one = tf.TensorSpec(images.shape[1:], tf.uint8)
+            images = tf.map_fn(changed, (images, numbers), fn_output_signature=one)
+        real = tf.cast(index >= 0, tf.float32)
+        seeds = tf.map_fn(
+            model_seed, numbers, fn_output_signature=tf.TensorSpec([2], tf.int32)
         )
+        images = tf.cast(images, tf.float32) / 255.0 * real[..., None, None, None]
+        return Episodes(images, real, index, seeds)
 
     options = tf.data.Options()
     options.deterministic = True
-    # Sharding is exact and done above; none is to be added under a strategy.
+    # Sharding is exact and done above; a strategy must not add its own.
     options.experimental_distribute.auto_shard_policy = (
         tf.data.experimental.AutoShardPolicy.OFF
     )
     dataset = dataset.map(load, num_parallel_calls=tf.data.AUTOTUNE)
-    dataset = dataset.batch(rows, drop_remainder=True)
-    dataset = dataset.map(to_unit_interval, num_parallel_calls=tf.data.AUTOTUNE)
     return dataset.with_options(options).prefetch(tf.data.AUTOTUNE)
 
 
-def _gatherer(table: ImageTable):
-    """The function from rows int64 [T] to images uint8 [T, H, W, C]."""
+def _gatherer(table: ImageTable) -> Callable[[tf.Tensor], tf.Tensor]:
+    """A function from rows int64 [B, T] to images uint8 [B, T, H, W, C]."""
     if not isinstance(table.images, np.memmap):
         with tf.device("CPU:0"):
             images = tf.constant(table.images)
         return lambda index: tf.gather(images, index)
 
-    def from_disk(index):
+    def from_disk(index: tf.Tensor) -> tf.Tensor:
         images = tf.numpy_function(
             lambda rows: table.images[rows], [index], tf.uint8, stateful=False
         )
-        return tf.ensure_shape(images, (index.shape[0], *table.image_shape))
+        return tf.ensure_shape(images, (*index.shape, *table.image_shape))
 
     return from_disk
 

@@ -13,7 +13,7 @@ and whether a pen touches a pixel is decided in integers.
 
 import numpy as np
 
-from kpp_tf.data.table import ImageTable
+from kpp_tf.data.image_table import ImageTable
 from kpp_tf.errors import UserError
 
 SIZE = 28
@@ -25,7 +25,7 @@ _STROKES = 3
 _CONTROLS = 6
 _POINTS = 64  # Points of a stroke's curve; neighbours are less than a pixel apart.
 _FIXED = 256  # Fixed-point units a pixel.
-_REACH = 2  # The pen reaches at most so many pixels from the pixel it is in.
+_REACH = 2  # The pen inks pixels at most this far from the pixel it is in.
 
 
 def load(split: str) -> ImageTable:

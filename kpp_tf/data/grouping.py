@@ -8,23 +8,30 @@ import tensorflow as tf
 from absl import logging
 from ml_collections import ConfigDict
 
-from kpp_tf.data import streams
-from kpp_tf.data.table import ImageTable
+from kpp_tf.data import shuffling
+from kpp_tf.data.image_table import ImageTable
 from kpp_tf.errors import UserError
 
 
 def training_rows(
-    table: ImageTable, data_config: ConfigDict, seed: int
-) -> Callable[[tf.Tensor], tf.Tensor]:
-    """What `episodes.training_episodes` makes episodes of.
+    table: ImageTable, data_config: ConfigDict, seed: int, length: int
+) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
+    """Chooses the images of training episodes; see `episodes.training_episodes`.
+
+    Args:
+      table: the split.
+      data_config: `config.data`; uses `grouping` and `replacement`.
+      seed: of the run.
+      length: T.
 
     Returns:
-      The function from an episode's number, int64 [], to rows of the table, int64 [T].
+      A function from an episode's number and the training position of its first image,
+      both int64 [], to rows of the table, int64 [T].
 
     Raises:
       UserError: if the table has no such episodes; the message says why.
     """
-    length = _episode_length(data_config)
+    _check(data_config, length)
     grouping = data_config.grouping
     within = tf.range(length, dtype=tf.int64)
 
@@ -36,9 +43,7 @@ def training_rows(
                 "few for one episode. Lower config.data.episode_length, or add images. "
                 f"Received: episode_length={length}"
             )
-        return lambda episode: streams.epoch_order(
-            seed, episode * length + within, count
-        )
+        return lambda _, first: shuffling.epoch_order(seed, first + within, count)
 
     if grouping == "consecutive":
         walks = table.group_labels("class")
@@ -51,29 +56,29 @@ def training_rows(
             )
         starts = _on_cpu(starts)
 
-        def consecutive(episode):
-            start = streams.epoch_order(seed, episode[None], starts.shape[0])
+        def consecutive(episode: tf.Tensor, _: tf.Tensor) -> tf.Tensor:
+            start = shuffling.epoch_order(seed, episode[None], starts.shape[0])
             return tf.gather(starts, start) + within
 
         return consecutive
 
-    # The class is that of the next image in the epoch's order, so that classes come
-    # up in proportion to their images.
-    classes = _Classes.of(table, data_config, np.arange(len(table)))
+    # The next image in the epoch's order gives the class, so that classes come up in
+    # proportion to their images.
+    classes = _Classes.of(table, data_config, length, np.arange(len(table)))
     members, kind = _on_cpu(classes.members), _on_cpu(classes.kind)
     firsts, sizes = _on_cpu(classes.firsts), _on_cpu(classes.sizes)
 
-    def of_one_class(episode):
-        anchor = streams.epoch_order(seed, episode[None], members.shape[0])[0]
+    def of_one_class(episode: tf.Tensor, _: tf.Tensor) -> tf.Tensor:
+        anchor = shuffling.epoch_order(seed, episode[None], members.shape[0])[0]
         size = sizes[kind[anchor]]
-        key = streams.stream(seed, streams.MEMBERS, episode)
+        key = shuffling.stream(seed, shuffling.MEMBERS, episode)
         if data_config.replacement:
             place = tf.random.stateless_uniform(
                 [length], key, 0, size, tf.int64, alg="philox"
             )
         else:
             key = tf.concat([key, [0]], axis=0)[None]
-            place = streams.shuffled(within, size, tf.repeat(key, length, axis=0))
+            place = shuffling.shuffled(within, size, tf.repeat(key, length, axis=0))
         return tf.gather(members, firsts[kind[anchor]] + place)
 
     return of_one_class
@@ -89,28 +94,29 @@ def partition(table: ImageTable, data_config: ConfigDict, seed: int) -> np.ndarr
         they are grouped), or the draws.
 
     Returns:
-      int64 [E, T]: rows of the table, -1 for padding; each row exactly once or, with
-      replacement, as many episodes of each class, drawn from it.
+      int64 [E, T]: rows of the table, -1 for padding. Without replacement each row
+      appears once; with it each class has the same number of episodes as without.
 
     Raises:
       UserError: if the table has no such episodes; the message says why.
     """
-    length = _episode_length(data_config)
+    length = int(data_config.episode_length)
+    _check(data_config, length)
     grouping = data_config.grouping
-    order = streams.permutation(len(table), seed, 0)
+    order = shuffling.permutation(len(table), seed, 0)
     if grouping == "uniform":
         groups = [order]
         if len(order) < length:
             logging.warning(
                 "The %r split of %r has %d images, fewer than the %d of an episode: "
-                "what is measured is a memory of %d",
+                "the memory that is measured holds %d",
                 *(table.split, table.name, len(order), length, len(order)),
             )
     elif grouping == "consecutive":
         labels = table.group_labels("class")
         groups = np.split(np.arange(len(table)), np.flatnonzero(np.diff(labels)) + 1)
     else:
-        classes = _Classes.of(table, data_config, order)
+        classes = _Classes.of(table, data_config, length, order)
         groups = np.split(classes.members, classes.firsts[1:])
     counts = [-(-len(group) // length) for group in groups]
     if data_config.replacement:
@@ -126,7 +132,7 @@ def partition(table: ImageTable, data_config: ConfigDict, seed: int) -> np.ndarr
             episodes[end - count : end].reshape(-1)[: len(group)] = group
     if grouping != "uniform":
         # So that a part of the pass is a fair sample of classes.
-        episodes = episodes[streams.permutation(len(episodes), seed, 1)]
+        episodes = episodes[shuffling.permutation(len(episodes), seed, 1)]
     return episodes
 
 
@@ -135,8 +141,8 @@ class _Classes(NamedTuple):
 
     Attributes:
       members: int64 [N], its rows, class by class.
-      kind: int64 [N], the number of each row's class among them.
-      sizes, firsts: int64 [classes], in `members`.
+      kind: int64 [N], the number of each row's class.
+      sizes, firsts: int64 [classes], number and first place of a class in `members`.
     """
 
     members: np.ndarray
@@ -145,13 +151,15 @@ class _Classes(NamedTuple):
     firsts: np.ndarray
 
     @classmethod
-    def of(cls, table: ImageTable, data_config: ConfigDict, order: np.ndarray):
-        """Members of a class come in the given order of all rows.
+    def of(
+        cls, table: ImageTable, data_config: ConfigDict, length: int, order: np.ndarray
+    ) -> "_Classes":
+        """Sorts a table by class; within a class rows keep the order of `order`.
 
         Raises:
           UserError: if a class is too small for an episode without replacement.
         """
-        grouping, length = data_config.grouping, data_config.episode_length
+        grouping = data_config.grouping
         labels = table.group_labels(grouping)
         known, kind, sizes = np.unique(labels, return_inverse=True, return_counts=True)
         smallest = int(sizes.argmin())
@@ -166,7 +174,7 @@ class _Classes(NamedTuple):
             )
         if len(known) == 1:
             logging.warning(
-                "All images of %r are of one %s: episodes are as with "
+                "All images of %r have the same %s: episodes are as with "
                 "config.data.grouping='uniform'",
                 *(table.name, grouping),
             )
@@ -174,8 +182,7 @@ class _Classes(NamedTuple):
         return cls(members, kind, sizes, np.cumsum(sizes) - sizes)
 
 
-def _episode_length(data_config: ConfigDict) -> int:
-    length = int(data_config.episode_length)
+def _check(data_config: ConfigDict, length: int) -> None:
     if length < 1:
         raise UserError(
             "An episode has at least one image. "
@@ -186,7 +193,6 @@ def _episode_length(data_config: ConfigDict) -> int:
             "config.data.replacement is for episodes of one class. "
             f"Received: config.data.grouping={data_config.grouping!r}"
         )
-    return length
 
 
 def _on_cpu(array: np.ndarray) -> tf.Tensor:

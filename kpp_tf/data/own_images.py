@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 from ml_collections import ConfigDict
 
-from kpp_tf.data import array_file, image_folder, prepared
+from kpp_tf.data import array_file, image_folder, tfds_files
 from kpp_tf.data.collection import Collection, select, split_of
-from kpp_tf.data.table import ImageTable
+from kpp_tf.data.image_table import ImageTable
 from kpp_tf.errors import UserError
 
 
@@ -21,7 +21,7 @@ def load(data_config: ConfigDict, split: str, data_dir: str | None) -> ImageTabl
     Args:
       data_config: `config.data`; uses `name`, `image_shape`, `damaged`, and for the
         split `split_by` and `split_seed`, see `collection.select`.
-      split: see `sources.load_images`.
+      split: see `registry.load_images`.
       data_dir: where `name` is looked for too, if it is relative.
 
     Raises:
@@ -50,7 +50,7 @@ def load(data_config: ConfigDict, split: str, data_dir: str | None) -> ImageTabl
 def places(name: str, data_dir: str | None) -> list[Path]:
     """Where a name is looked for: from the current folder, then among the data."""
     here = Path(name).expanduser()
-    return list(dict.fromkeys([here.absolute(), prepared.data_root(data_dir) / here]))
+    return list(dict.fromkeys([here.absolute(), tfds_files.data_root(data_dir) / here]))
 
 
 def _find(name: str, data_dir: str | None) -> Path:

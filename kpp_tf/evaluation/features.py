@@ -70,6 +70,7 @@ def label_data(data_config: ml_collections.ConfigDict) -> ml_collections.ConfigD
         data.name, data.binarize = "mnist", "dynamic"
     # Images, not episodes: one batch is one "episode".
     data.episode_length, data.episodes_per_batch = BATCH, 1
+    data.episode_lengths = ()
     data.grouping, data.augment = "uniform", ()
     return data
 

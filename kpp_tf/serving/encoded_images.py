@@ -4,12 +4,11 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from kpp_tf.data import fitting
+from kpp_tf.data import WHITE_FROM, fitting
 
 # A small file may unfold into gigabytes.
 MAX_SIDE = 4096
 _PNG, _JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
-_THRESHOLD = 128  # of black and white, as own images are binarized
 
 
 def decoded(encoded: tf.Tensor, image_shape: Sequence[int], levels: int) -> tf.Tensor:
@@ -32,7 +31,7 @@ def decoded(encoded: tf.Tensor, image_shape: Sequence[int], levels: int) -> tf.T
     )
     images = tf.reshape(images, tf.concat([tf.shape(encoded), shape], axis=0))
     if levels == 2:
-        return tf.cast(images >= _THRESHOLD, tf.float32)
+        return tf.cast(images >= WHITE_FROM, tf.float32)
     return tf.cast(images, tf.float32) / 255.0
 
 

@@ -9,8 +9,8 @@ import tensorflow_datasets as tfds
 from tensorflow_datasets.scripts.cli import build, cli_utils
 
 from kpp_tf import data
+from kpp_tf.data import omniglot
 from kpp_tf.data.burda_omniglot import burda_omniglot_dataset_builder as builder_lib
-from kpp_tf.data.burda_omniglot import load
 from kpp_tf.errors import UserError
 from tests.data.tiny_data import blank_chardata, data_config
 
@@ -23,11 +23,6 @@ def _small(monkeypatch):
     """Lets the few images of these tests pass for the whole file."""
     for split, size in SIZES.items():
         monkeypatch.setitem(builder_lib.IMAGES, split, size)
-    monkeypatch.setattr(
-        load,
-        "_SPLITS",
-        {"train": "train[:-2]", "validation": "train[-2:]", "test": "test"},
-    )
 
 
 def _contents():
@@ -35,7 +30,7 @@ def _contents():
     rng = np.random.default_rng(0)
     contents, images = {}, {}
     for split, size in SIZES.items():
-        keys = builder_lib._KEYS[split]
+        keys = builder_lib.KEYS[split]
         images[split] = rng.integers(0, 256, (size, 28, 28))
         # MATLAB flattens column by column: "F" order.
         columns = [image.reshape(-1, order="F") / 255 for image in images[split]]
@@ -64,7 +59,7 @@ def test_prepared_images_and_labels_are_those_of_the_file(tmp_path):
     _prepare(tmp_path, tmp_path / "manual")
     seen = 0
     for split, parts in (("train", ("train", "validation")), ("test", ("test",))):
-        _, alphabets, characters = builder_lib._KEYS[split]
+        _, alphabets, characters = builder_lib.KEYS[split]
         expected = {
             image.tobytes(): (alphabet, character)
             for image, alphabet, character in zip(
@@ -75,7 +70,7 @@ def test_prepared_images_and_labels_are_those_of_the_file(tmp_path):
             )
         }
         for part in parts:
-            table = data.load_images(data_config("burda_omniglot"), part, str(tmp_path))
+            table = omniglot.load_burda(part, str(tmp_path), held_out=2)
             for row in range(len(table)):
                 alphabet, character = expected.pop(table.images[row].tobytes())
                 assert table.groups["alphabet"][row] == alphabet

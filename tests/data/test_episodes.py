@@ -3,6 +3,7 @@ import pytest
 
 from kpp_tf import data
 from kpp_tf.data import ImageTable
+from kpp_tf.errors import UserError
 from tests.data.tiny_data import evaluate, indices, toy_config, toy_table, train
 
 
@@ -140,7 +141,7 @@ def test_augmented_binary_images_stay_binary():
     rng = np.random.default_rng(0)
     images = 255 * (rng.random((40, 8, 8, 1)) < 0.3).astype(np.uint8)
     table = toy_table(images=images, levels=2)
-    config = toy_config(augment=("shift", "flip", "noise"))
+    config = toy_config(augment=("shift", "flip"))
     (batch,) = train(table, config, 1)
     assert set(np.unique(batch.images)) == {0.0, 1.0}
     assert (batch.images != images[batch.index] / 255).any()
@@ -153,3 +154,67 @@ def test_images_on_disk_give_the_same_episodes(tmp_path):
     on_disk = toy_table(images=mapped, labels=table.labels)
     config = toy_config(grouping="class", augment=("shift",))
     _assert_equal(train(table, config, 4), train(on_disk, config, 4))
+
+
+MIXED = {
+    "episode_length": 8,
+    "episodes_per_batch": 6,
+    "episode_lengths": (4, 8, 16, 16),
+}
+
+
+def test_steps_of_mixed_lengths_have_equally_many_images_and_the_law_of_the_list():
+    batches = train(toy_table(), toy_config(**MIXED), 300)
+    lengths = np.array([batch.index.shape[1] for batch in batches])
+    for batch, length in zip(batches, lengths, strict=True):
+        assert batch.images.shape == (48 // length, length, 2, 3, 1)
+        np.testing.assert_array_equal(batch.mask, np.ones((48 // length, length)))
+    # 16 stands twice in the list. Chi-squared with two degrees of freedom.
+    counts = np.array([(lengths == length).sum() for length in (4, 8, 16)])
+    expected = 300 * np.array([0.25, 0.25, 0.5])
+    assert ((counts - expected) ** 2 / expected).sum() < 2 + 5 * np.sqrt(4)
+    # No sign that one step's length depends on the last one's.
+    assert abs(np.corrcoef(lengths[:-1], lengths[1:])[0, 1]) < 4 / np.sqrt(299)
+    seeds = np.concatenate([batch.seeds for batch in batches])
+    assert len(np.unique(seeds, axis=0)) == len(seeds)
+
+
+def test_mixed_lengths_show_every_image_once_an_epoch():
+    batches = train(toy_table(), toy_config(**MIXED), 25)
+    shown = np.concatenate([batch.index.reshape(-1) for batch in batches])
+    epochs = shown.reshape(-1, 50)
+    np.testing.assert_array_equal(np.sort(epochs), np.tile(np.arange(50), (24, 1)))
+    # As with one length: what is cut into episodes is the same order of images.
+    plain = train(toy_table(), toy_config(episode_length=8), 25)
+    np.testing.assert_array_equal(shown, indices(plain).reshape(-1))
+
+
+@pytest.mark.parametrize("grouping", ["uniform", "class", "consecutive"])
+def test_mixed_lengths_are_resumed_and_sharded(grouping):
+    labels = np.arange(50) // 25
+    table = toy_table(labels=labels)
+    config = toy_config(grouping=grouping, augment=("shift",), **MIXED)
+    through = train(table, config, 9, seed=3)
+    _assert_equal(train(table, config, 4, seed=3, first_step=5), through[5:])
+    shards = [train(table, config, 9, seed=3, shard=k, num_shards=3) for k in range(3)]
+    for whole, *parts in zip(through, *shards, strict=True):
+        for field, of_shards in zip(whole, zip(*parts, strict=True), strict=True):
+            np.testing.assert_array_equal(np.concatenate(of_shards), field)
+    for batch in through:
+        if grouping != "uniform":
+            assert (labels[batch.index] == labels[batch.index[:, :1]]).all()
+        if grouping == "consecutive":
+            np.testing.assert_array_equal(np.diff(batch.index), 1)
+
+
+def test_evaluation_has_the_one_length():
+    config = toy_config(**MIXED)
+    batches = evaluate(toy_table(), config, 3)
+    assert {batch.images.shape[:2] for batch in batches} == {(3, 8)}
+
+
+@pytest.mark.parametrize("lengths", [(5,), (8, 0), (-8,), (96,), (8.0,)])
+def test_lengths_that_do_not_divide_a_step_are_refused(lengths):
+    config = toy_config(**{**MIXED, "episode_lengths": lengths})
+    with pytest.raises(UserError, match="48. Received"):
+        train(toy_table(), config, 1)

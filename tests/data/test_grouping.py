@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from kpp_tf import data
-from kpp_tf.data import streams
+from kpp_tf.data import shuffling
 from kpp_tf.errors import UserError
 from tests.data.tiny_data import evaluate, indices, toy_config, toy_table, train
 
@@ -17,7 +17,7 @@ def test_the_order_of_epochs_has_no_structure(count):
     epochs, positions = 60, np.arange(200)
     order = np.stack(
         [
-            streams.epoch_order(5, tf.constant(epoch * count + positions), count)
+            shuffling.epoch_order(5, tf.constant(epoch * count + positions), count)
             for epoch in range(epochs)
         ]
     )
@@ -127,7 +127,7 @@ def test_a_class_that_is_too_small_is_named(names):
 def test_one_class_says_so(caplog):
     table = toy_table(labels=np.zeros(50, np.int64))
     data.training_episodes(table, toy_config(grouping="class"), seed=1)
-    assert "All images of 'toy' are of one class" in caplog.text
+    assert "All images of 'toy' have the same class" in caplog.text
 
 
 def test_a_split_shorter_than_an_episode_is_evaluated_with_a_word(caplog):
@@ -139,7 +139,7 @@ def test_a_split_shorter_than_an_episode_is_evaluated_with_a_word(caplog):
 @pytest.mark.parametrize(
     ("changes", "shards", "message"),
     [
-        ({}, {"num_shards": 4}, "6 episodes cannot be shared equally by 4"),
+        ({}, {"num_shards": 4}, "6 episodes cannot be divided equally among 4"),
         ({}, {"shard": 2, "num_shards": 2}, "Received: .* shard=2, num_shards=2"),
         ({"episodes_per_batch": 0}, {}, "Received: episodes_per_batch=0"),
         ({"episode_length": 0}, {}, "Received: config.data.episode_length=0"),

@@ -97,11 +97,3 @@ def test_the_command_writes_the_same_data_set_and_overwrites_nothing(written, tm
     assert again.returncode != 0
     assert str(_folder(tmp_path)) in again.stderr
     assert "not overwritten" in again.stderr
-
-
-@pytest.mark.slow
-def test_preview_is_a_picture(tmp_path):
-    path = tmp_path / "mazes.png"
-    done("make_mazes", f"--preview={path}")
-    assert path.read_bytes().startswith(b"\x89PNG") and path.stat().st_size > 50_000
-    assert [p.name for p in tmp_path.iterdir()] == ["mazes.png"]

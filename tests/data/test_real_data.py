@@ -6,7 +6,7 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from kpp_tf import data
-from kpp_tf.data import omniglot28
+from kpp_tf.data import omniglot
 from tests.data.tiny_data import data_config
 
 pytestmark = pytest.mark.real_data
@@ -77,7 +77,7 @@ def test_omniglot_images_are_area_averages_of_the_ink(tfds_dir):
     for example in examples:
         ink = 1 - tf.cast(example["image"], tf.float32)[..., :1] / 255
         share = tf.image.resize(ink, (28, 28), "area")[..., 0].numpy()
-        ours = omniglot28._shrink(example)["image"].numpy()[..., 0]
-        clear = np.abs(share - omniglot28.THRESHOLD) > 1e-3
-        expected = np.where(share >= omniglot28.THRESHOLD, 255, 0)
+        ours = omniglot.shrink(example)["image"].numpy()[..., 0]
+        clear = np.abs(share - omniglot.THRESHOLD) > 1e-3
+        expected = np.where(share >= omniglot.THRESHOLD, 255, 0)
         np.testing.assert_array_equal(ours[clear], expected[clear])

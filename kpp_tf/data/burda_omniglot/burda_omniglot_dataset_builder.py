@@ -14,14 +14,14 @@ from kpp_tf.errors import UserError
 
 URL = "https://github.com/yburda/iwae/raw/master/datasets/OMNIGLOT/chardata.mat"
 FILE_NAME = "chardata.mat"
-# As TFSnippet's loader of the same file has it; no SHA-256 has been published.
+# From TFSnippet's loader of the same file; no SHA-256 has been published.
 MD5 = "21ecaf34373511aa7691cf2e0802aa3d"
 ALPHABETS = 50
 IMAGES = {"train": 24_345, "test": 8_070}
 
 _SIZE = 28
-# What the file calls images, alphabets (one-hot) and characters (from 1) of a split.
-_KEYS = {
+# The file's arrays of a split: images, one-hot alphabets, and characters from 1 up.
+KEYS = {
     "train": ("data", "target", "targetchar"),
     "test": ("testdata", "testtarget", "testtargetchar"),
 }
@@ -87,8 +87,8 @@ def _read_mat(path: epath.Path) -> dict[str, np.ndarray]:
     contents = epath.Path(path).read_bytes()
     if hashlib.md5(contents, usedforsecurity=False).hexdigest() != MD5:
         logging.warning(
-            "%s is not the file others have used (MD5 %s); its arrays are checked "
-            "for shapes and ranges only.",
+            "%s is not the file that others have used (MD5 %s); only shapes and ranges "
+            "of its arrays are checked.",
             path,
             MD5,
         )
@@ -115,30 +115,30 @@ def parse(
     Raises:
       UserError: if the file holds anything else, naming it.
     """
-    missing = [key for key in _KEYS[split] if key not in contents]
+    missing = [key for key in KEYS[split] if key not in contents]
     if missing:
         raise UserError(
             f"{source} lacks the arrays {missing}; it has "
             f"{sorted(key for key in contents if not key.startswith('__'))}. "
             f"Expected the file at {URL}"
         )
-    pixels, alphabets, characters = (contents[key] for key in _KEYS[split])
+    pixels, alphabets, characters = (contents[key] for key in KEYS[split])
     count = IMAGES[split]
     expected = ((_SIZE * _SIZE, count), (ALPHABETS, count), (1, count))
     found = (pixels.shape, alphabets.shape, characters.shape)
     if found != expected:
         raise UserError(
-            f"In {source} the arrays {_KEYS[split]} have shapes {found}; "
+            f"In {source} the arrays {KEYS[split]} have shapes {found}; "
             f"expected {expected}."
         )
     if not (np.all(pixels >= 0) and np.all(pixels <= 1)):
         raise UserError(
-            f"In {source} the pixels {_KEYS[split][0]!r} are not all in [0, 1]: "
+            f"In {source} the pixels {KEYS[split][0]!r} are not all in [0, 1]: "
             f"from {pixels.min()} to {pixels.max()}."
         )
     if not (np.all(alphabets.sum(0) == 1) and characters.min() >= 1):
         raise UserError(
-            f"In {source} the labels {_KEYS[split][1:]} are not one-hot alphabets "
+            f"In {source} the labels {KEYS[split][1:]} are not one-hot alphabets "
             "and characters from 1 up."
         )
     # MATLAB stores an image column by column.

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from kpp_tf.data.mazes import layout as layout_lib
-from kpp_tf.data.mazes import raycaster, textures, topdown, walk
+from kpp_tf.data.mazes import raycaster, textures, walk
 
 FRAMES = 300
 SPLITS = ("train", "validation", "test")
@@ -22,13 +22,10 @@ class Episode(NamedTuple):
       frames: uint8 [FRAMES, size, size, 3].
       poses: float32 [FRAMES, 3], x and y in cells, heading in radians clockwise from
         east on the map.
-      map: uint8 [height, width, 3], the maze from above, the path, and an arrow at
-        its start.
     """
 
     frames: np.ndarray
     poses: np.ndarray
-    map: np.ndarray
 
 
 def maze_seed(seed: int, split: str, index: int) -> int:
@@ -70,5 +67,4 @@ def make_episode(seed: int, size: int, frames: int = FRAMES) -> Episode:
     return Episode(
         frames=raycaster.render(layout, atlas, poses, size),
         poses=poses,
-        map=topdown.draw_map(layout, poses),
     )

@@ -8,7 +8,6 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from kpp_tf.data.mazes import episode as episode_lib
-from kpp_tf.data.mazes import layout, topdown
 from kpp_tf.errors import UserError
 
 # 120,000 frames to train on; some three minutes to draw, 0.8 GB on disk at 64x64.
@@ -31,10 +30,10 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     """Draws walks through mazes; nothing is downloaded.
 
     Args:
-      episodes: How many episodes each of the splits "train", "validation" and "test"
-        gets, all at least 1.
+      episodes: Number of episodes in the splits "train", "validation" and "test", each
+        at least 1.
       seed: Of the data set. Episode i of a split is the same whatever the counts.
-      **kwargs: Those of `tfds.core.DatasetBuilder`; `config` is "64x64" or "32x32".
+      **kwargs: As for `tfds.core.DatasetBuilder`; `config` is "64x64" or "32x32".
     """
 
     VERSION = tfds.core.Version("1.0.0")
@@ -50,7 +49,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         episodes: Mapping[str, int] | None = None,
         seed: int = DEFAULT_SEED,
         **kwargs: Any,
-    ):
+    ) -> None:
         episodes = dict(DEFAULT_EPISODES if episodes is None else episodes)
         if set(episodes) != set(episode_lib.SPLITS) or min(episodes.values()) < 1:
             raise UserError(
@@ -64,20 +63,20 @@ class Builder(tfds.core.GeneratorBasedBuilder):
 
     def _info(self) -> tfds.core.DatasetInfo:
         size, frames = self.builder_config.size, episode_lib.FRAMES
-        pixels = layout.CELLS * topdown.PIXELS_PER_CELL
         return self.dataset_info_from_configs(
             features=tfds.features.FeaturesDict(
                 {
                     "frames": tfds.features.Video(shape=(frames, size, size, 3)),
                     "poses": tfds.features.Tensor(shape=(frames, 3), dtype=np.float32),
-                    "map": tfds.features.Image(shape=(pixels, pixels, 3)),
                 }
             ),
             metadata=tfds.core.MetadataDict(seed=self.seed),
             disable_shuffling=True,
         )
 
-    def _split_generators(self, dl_manager: tfds.download.DownloadManager):
+    def _split_generators(
+        self, dl_manager: tfds.download.DownloadManager
+    ) -> dict[str, Iterator[tuple[int, dict[str, Any]]]]:
         del dl_manager  # Nothing to download.
         return {split: self._generate_examples(split) for split in episode_lib.SPLITS}
 

@@ -4,8 +4,8 @@ One ray a column finds the wall (Amanatides and Woo, 1987, "A Fast Voxel Travers
 Algorithm for Ray Tracing"); with the camera level, a wall is a vertical run of pixels,
 so height on the wall follows from a pixel's slope and the wall's depth:
 `height = eye - slope * depth`. Below 0 the pixel sees the floor at depth `eye / slope`,
-above the wall it sees the sky. Depth is measured along the viewing direction and not
-along the ray, so straight walls stay straight.
+above the wall it sees the sky. Depth is measured along the viewing direction, not
+along the ray, so that straight walls stay straight.
 
 Frames are drawn at twice their size and averaged 2 x 2; textures are mip-mapped.
 Lengths are in cells. Headings are radians clockwise from east on the map.
@@ -15,6 +15,7 @@ import math
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from kpp_tf.data.mazes import textures
 from kpp_tf.data.mazes.layout import Layout
@@ -45,7 +46,9 @@ class Hits(NamedTuple):
     crossed_x: np.ndarray
 
 
-def cast_rays(free: np.ndarray, x, y, dx, dy) -> Hits:
+def cast_rays(
+    free: np.ndarray, x: ArrayLike, y: ArrayLike, dx: ArrayLike, dy: ArrayLike
+) -> Hits:
     """Walks rays from cell to cell until each enters a wall.
 
     Args:
@@ -94,7 +97,7 @@ def cast_rays(free: np.ndarray, x, y, dx, dy) -> Hits:
 class _Screen:
     """What depends on the frame's size only: slopes, floor depths, sky elevations."""
 
-    def __init__(self, size: int):
+    def __init__(self, size: int) -> None:
         samples = SUPERSAMPLING * size
         focal = samples / 2 / math.tan(FIELD_OF_VIEW / 2)
         slope = ((np.arange(samples) + 0.5 - samples / 2) / focal).astype(np.float32)
@@ -129,7 +132,9 @@ def _average(samples: np.ndarray) -> np.ndarray:
     return ((total[..., :3] + 2) >> 2).astype(np.uint8)
 
 
-def _draw(layout: Layout, atlas: textures.Atlas, poses: np.ndarray, screen: _Screen):
+def _draw(
+    layout: Layout, atlas: textures.Atlas, poses: np.ndarray, screen: _Screen
+) -> np.ndarray:
     """Draws a few frames; see `render`."""
     x, y, heading = (poses[:, i, None].astype(np.float64) for i in range(3))
     # Directions with depth 1 along the view: forward + right * slope, [F, samples].
@@ -151,7 +156,7 @@ def _draw(layout: Layout, atlas: textures.Atlas, poses: np.ndarray, screen: _Scr
     side_f = side.astype(np.float32)[:, None]
     shift = (textures.LEVELS - 1 - level).astype(np.int32)[:, None]
 
-    def wall(slope):
+    def wall(slope: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Texel of the wall in rows of this slope, and the height there, 0 to 1."""
         height = (EYE_HEIGHT - slope * depth) * np.float32(1 / WALL_HEIGHT)
         v = ((1 - height) * side_f).astype(np.int32)

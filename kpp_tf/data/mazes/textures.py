@@ -83,7 +83,8 @@ def _read_png(path: str) -> np.ndarray:
 
 
 @functools.cache
-def _texture(path: str) -> np.ndarray:
+def texture(path: str) -> np.ndarray:
+    """A texture of labmaze in [0, 255], averaged to float32 [SIDE, SIDE, 3]."""
     image = _read_png(path)
     block = image.shape[0] // SIDE
     return image.reshape(SIDE, block, SIDE, block, 3).mean((1, 3))
@@ -143,8 +144,8 @@ def random_atlas(styles: int, rng: np.random.Generator) -> Atlas:
     sky = sky_panorama(assets.SKY_STYLES[rng.integers(len(assets.SKY_STYLES))])
     textures = []
     for path in wall_paths:
-        textures += [_texture(path), SIDE_SHADE * _texture(path)]
-    textures += [_texture(path) for path in floor_paths]
+        textures += [texture(path), SIDE_SHADE * texture(path)]
+    textures += [texture(path) for path in floor_paths]
     starts = np.arange(3 * styles, dtype=np.int32) * TEXTURE_TEXELS
     return Atlas(
         texels=np.concatenate([mip_levels(t) for t in textures] + [sky.ravel()]),

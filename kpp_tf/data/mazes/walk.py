@@ -11,6 +11,7 @@ import collections
 import itertools
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 RADIUS = 0.5
 # Cells a frame: a walk of 300 frames covers about 24 cells.
@@ -56,8 +57,10 @@ def shortest_path(
     return path
 
 
-def _random_cells(free: np.ndarray, length: float, rng: np.random.Generator):
-    """Cells of a tour by shortest paths, at least `length` steps long."""
+def _random_cells(
+    free: np.ndarray, length: float, rng: np.random.Generator
+) -> list[tuple[int, int]]:
+    """A tour of shortest paths to random cells, longer than `length` steps."""
     cells = [(int(r), int(c)) for r, c in np.argwhere(free)]
     if len(cells) < 2:
         raise ValueError(
@@ -70,18 +73,18 @@ def _random_cells(free: np.ndarray, length: float, rng: np.random.Generator):
     return tour
 
 
-def _trace(tour: list[tuple[int, int]]):
-    """Samples the path: positions, headings and length so far.
+def _trace(tour: list[tuple[int, int]]) -> tuple[np.ndarray, ...]:
+    """Samples the path: x, y, heading, and the path's length so far.
 
-    Turning on the spot counts as `RADIUS` a radian, as on an arc, so that an agent of
-    constant speed turns at one rate.
+    A turn on the spot counts as `RADIUS` a radian, as on an arc, so that an agent of
+    constant speed always turns at the same rate.
     """
     centres = np.array(tour, np.float64)[:, ::-1] + 0.5
     t = np.arange(SAMPLES) / SAMPLES
     pieces = []
     start = 0.0
 
-    def add(px, py, angle, total):
+    def add(px: ArrayLike, py: ArrayLike, angle: ArrayLike, total: float) -> None:
         nonlocal start
         pieces.append(np.broadcast_arrays(px, py, angle, start + t * total))
         start = pieces[-1][-1][-1] + total / SAMPLES

@@ -7,9 +7,12 @@ import re
 from collections.abc import Callable, Iterable
 
 import numpy as np
+from absl import logging
 
 from kpp_tf import files
 from kpp_tf.errors import UserError
+
+FOLDER = "kpp_tf_cache"
 
 
 def memory_mapped(
@@ -17,37 +20,37 @@ def memory_mapped(
     name: str,
     version: str,
     shape: tuple[int, ...],
-    fill: Callable[[np.ndarray], None],
+    portions: Callable[[], Iterable[np.ndarray]],
 ) -> np.memmap:
-    """The array `fill` writes, from its file if it was written before.
+    """Images from their file, which is written first if it does not exist.
 
     Args:
-      folder: of the data; the file goes into `kpp_tf_cache` in it, unless the
-        environment's KPP_CACHE_DIR names a folder for all caches.
-      name: of the split, for people: "celeb_a_64_train".
-      version: whatever the contents depend on; a change makes another file.
-      shape: of the array.
-      fill: writes the images into a uint8 array of that shape.
+      folder: of the data. The file goes into its subfolder `FOLDER`, or into the one
+        folder for all caches that the environment's KPP_CACHE_DIR names.
+      name: of the split, for people: "mazes_64_train".
+      version: whatever the contents depend on; another version is another file.
+      shape: of all images together, (N, ...).
+      portions: yields the images in order, uint8 [n, ...]. Only one portion at a time
+        is in memory.
 
     Returns:
       uint8 [*shape], read-only.
 
     Raises:
-      UserError: if the folder cannot be written; says what to set.
+      UserError: if the folder cannot be written, or the file is damaged; the message
+        says what to do.
     """
-    chosen = os.environ.get("KPP_CACHE_DIR") or folder / "kpp_tf_cache"
+    chosen = os.environ.get("KPP_CACHE_DIR") or folder / FOLDER
     key = hashlib.sha256(f"{version} {shape}".encode()).hexdigest()[:16]
     file_name = f"{re.sub('[^A-Za-z0-9_]+', '-', name)}-{key}.npy"
     path = pathlib.Path(chosen).expanduser() / file_name
     if not path.exists():
+        logging.info("Decoding %d images of %s, once, into %s", shape[0], name, path)
         try:
-            with files.replacing(path) as temporary:
-                array = np.lib.format.open_memmap(temporary, "w+", np.uint8, shape)
-                fill(array)
-                array.flush()
+            _write(path, shape, portions())
         except OSError as error:
             raise UserError(
-                f"The decoded images of {name} cannot be kept in {path.parent}. "
+                f"The decoded images of {name} cannot be written to {path.parent}. "
                 "Set the environment's KPP_CACHE_DIR to a folder that can be written, "
                 f"with {np.prod(shape, dtype=np.int64) / 2**30:.1f} GiB to spare. "
                 f"Received: {error}"
@@ -64,7 +67,11 @@ def memory_mapped(
     return array
 
 
-def version_of(paths: Iterable[pathlib.Path]) -> str:
-    """What tells these files from others, and from what they were before a change."""
-    stats = [(path.name, path.stat()) for path in paths]
-    return str([(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats])
+def _write(
+    path: pathlib.Path, shape: tuple[int, ...], portions: Iterable[np.ndarray]
+) -> None:
+    header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+    with files.replacing(path) as temporary, temporary.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, header)
+        for portion in portions:
+            np.asarray(portion, np.uint8).tofile(file)

@@ -1,11 +1,10 @@
-import json
 import shutil
 import socket
 
 import numpy as np
 import pytest
 
-from kpp_tf.data import prepared
+from kpp_tf.data import tfds_files
 from kpp_tf.errors import UserError
 from tests.data.tiny_data import prepare_labelled, random_images
 
@@ -39,42 +38,45 @@ def _shard(folder, split):
 
 
 def test_reads_a_split_in_order(folder, tmp_path):
-    assert prepared.find("mnist", str(tmp_path)) == folder
-    arrays = prepared.read(folder, "train[5:]+test", ("image", "label"))
+    assert tfds_files.find("mnist", str(tmp_path)) == folder
+    arrays = tfds_files.read(folder, "train[5:]+test", ("image", "label"))
     np.testing.assert_array_equal(arrays["image"], IMAGES[5:])
     np.testing.assert_array_equal(arrays["label"], np.arange(5, 30) % 10)
 
 
-def test_transforms_and_fills_the_given_arrays(folder):
-    target = np.zeros((20, 28, 28, 1), np.uint8)
-    arrays = prepared.read(
-        folder,
-        "train",
-        ("image",),
-        transform=lambda example: {"image": 255 - example["image"]},
-        into=lambda count: {"image": target[:count]},
-        batch_size=7,
+def test_batches_are_transformed_and_hold_the_wanted_rows(folder):
+    rows = np.arange(20) % 3 == 1
+    found = list(
+        tfds_files.batches(
+            folder,
+            "train",
+            ("image",),
+            transform=lambda example: {"image": 255 - example["image"]},
+            rows=rows,
+            batch_size=4,
+        )
     )
-    assert np.shares_memory(arrays["image"], target)
-    np.testing.assert_array_equal(target, 255 - IMAGES[:20])
+    assert [len(batch["image"]) for batch in found] == [4, 3]
+    together = np.concatenate([batch["image"] for batch in found])
+    np.testing.assert_array_equal(together, 255 - IMAGES[:20][rows])
 
 
 def test_the_newest_whole_version_is_found(folder, tmp_path):
     shutil.copytree(folder, folder.with_name("1.10.0"))
     shutil.copytree(folder, folder.with_name("1.2.0"))
-    assert prepared.find("mnist", str(tmp_path)).name == "1.10.0"
+    assert tfds_files.find("mnist", str(tmp_path)).name == "1.10.0"
 
 
 def test_the_environment_names_the_default_folder(folder, tmp_path, monkeypatch):
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
-    assert prepared.find("mnist", None) == folder
+    assert tfds_files.find("mnist", None) == folder
     monkeypatch.delenv("TFDS_DATA_DIR")
-    assert prepared.data_root(None).name == "tensorflow_datasets"
+    assert tfds_files.data_root(None).name == "tensorflow_datasets"
 
 
 def test_a_missing_data_set_says_what_to_run_and_where_it_looked(tmp_path):
     with pytest.raises(UserError) as error:
-        prepared.find("cifar10", str(tmp_path))
+        tfds_files.find("cifar10", str(tmp_path))
     message = str(error.value)
     assert f"--name=cifar10 --data_dir={tmp_path}" in message
     assert str(tmp_path / "cifar10") in message
@@ -85,26 +87,26 @@ def test_an_unfinished_preparation_is_not_taken_for_a_whole_one(folder, tmp_path
     # TFDS works in such a folder and renames it at the end.
     folder.rename(folder.with_name("incomplete.A1B2C3_1.0.0"))
     with pytest.raises(UserError, match="not prepared"):
-        prepared.find("mnist", str(tmp_path))
+        tfds_files.find("mnist", str(tmp_path))
 
 
 @pytest.mark.parametrize("name", ["dataset_info.json", "features.json"])
 def test_missing_metadata_is_named(folder, tmp_path, name):
     (folder / name).unlink()
     with pytest.raises(UserError, match=f"{name} is missing"):
-        prepared.find("mnist", str(tmp_path))
+        tfds_files.find("mnist", str(tmp_path))
 
 
 def test_damaged_metadata_is_named(folder):
     (folder / "dataset_info.json").write_text('{"name": "mnist", "spl')
     with pytest.raises(UserError, match=f"metadata in {folder} cannot be read"):
-        prepared.read(folder, "train", ("image",))
+        tfds_files.read(folder, "train", ("image",))
 
 
 def test_a_missing_shard_is_named(folder):
     _shard(folder, "test").unlink()
     with pytest.raises(UserError, match=f"{_shard(folder, 'test')} is missing"):
-        prepared.read(folder, "train", ("image",))
+        tfds_files.read(folder, "train", ("image",))
 
 
 def _altered(content):
@@ -130,7 +132,7 @@ def test_a_damaged_file_is_named(folder, damage, message):
     shard = _shard(folder, "train")
     shard.write_bytes(damage(shard.read_bytes()))
     with pytest.raises(UserError, match=f"{shard} {message}"):
-        prepared.read(folder, "train+test", ("image",))
+        tfds_files.read(folder, "train+test", ("image",))
 
 
 def test_images_of_another_size_are_refused_naming_the_file(folder, tmp_path):
@@ -138,33 +140,13 @@ def test_images_of_another_size_are_refused_naming_the_file(folder, tmp_path):
     small = prepare_labelled(tmp_path / "small", "mnist", train=images)
     shutil.copy(_shard(small, "train"), _shard(folder, "train"))
     with pytest.raises(UserError, match=f"{_shard(folder, 'train')} cannot be read"):
-        prepared.read(folder, "train", ("image",))
+        tfds_files.read(folder, "train", ("image",))
 
 
 def test_an_unknown_split_or_feature_names_those_there_are(folder):
     with pytest.raises(UserError, match=r"'dev'; it has \{'train': 20, 'test': 10\}"):
-        prepared.read(folder, "dev", ("image",))
+        tfds_files.read(folder, "dev", ("image",))
     with pytest.raises(UserError, match=r"no feature \['alphabet'\]; it has"):
-        prepared.read(folder, "train", ("image", "alphabet"))
+        tfds_files.read(folder, "train", ("image", "alphabet"))
     with pytest.raises(UserError, match="is empty"):
-        prepared.read(folder, "train[20:]", ("image",))
-
-
-def test_a_feature_is_kept_on_disk_until_the_data_change(folder):
-    def read():
-        return prepared.read_on_disk(
-            folder, "train[5:]", "image", (28, 28, 1), name="mnist"
-        )
-
-    np.testing.assert_array_equal(read(), IMAGES[5:20])
-    contents = _shard(folder, "train").read_bytes()
-    _shard(folder, "train").write_bytes(b"damaged")
-    assert isinstance(read(), np.memmap)
-    np.testing.assert_array_equal(read(), IMAGES[5:20])
-    info = json.loads((folder / "dataset_info.json").read_text())
-    info["description"] = "other data"
-    (folder / "dataset_info.json").write_text(json.dumps(info))
-    with pytest.raises(UserError, match="cannot be read"):
-        read()
-    _shard(folder, "train").write_bytes(contents)
-    np.testing.assert_array_equal(read(), IMAGES[5:20])
+        tfds_files.read(folder, "train[20:]", ("image",))

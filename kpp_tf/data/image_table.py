@@ -1,11 +1,18 @@
-"""A split's images in one array: what every source of images returns."""
+"""A split's images in one array: what every data set is loaded into."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from kpp_tf.errors import UserError
+
+# Grey images are made black and white by it: from here up a pixel is white.
+WHITE_FROM = 128
+
+_PORTION = 2**20  # bytes of images that are looked at together
 
 
 @dataclasses.dataclass(frozen=True)
@@ -14,7 +21,7 @@ class ImageTable:
 
     Attributes:
       images: uint8 [N, H, W, C] in [0, 255]; an ordinary array, or a memory-mapped
-        one where the split is too large to hold. Binary images are {0, 255}.
+        one where the split may be larger than the memory. Binary images are {0, 255}.
       labels: int64 [N], the class of each image (for mazes the number of its
         walk), or None where the data has none.
       levels: how many values a pixel of an *episode* can take: 2 or 256. It is 2
@@ -22,8 +29,9 @@ class ImageTable:
       name: the data set, for example "omniglot28".
       split: the split, for example "test" or "train+validation".
       groups: further labels by name, each int64 [N]; Omniglot has "alphabet".
-      names: what people call label i of "class" or of a group, where the data says.
-      image_names: of each image, such as its file; empty where they have none.
+      names: the names of the labels 0, 1, ... of "class" or of a group, where the data
+        has names.
+      image_names: a name for each image, such as its file; may be empty.
     """
 
     images: np.ndarray
@@ -35,7 +43,7 @@ class ImageTable:
     names: Mapping[str, Sequence[str]] = dataclasses.field(default_factory=dict)
     image_names: Sequence[str] = ()
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         where = f"the {self.split!r} split of {self.name!r}"
         if self.images.ndim != 4 or self.images.dtype != np.uint8:
             raise UserError(
@@ -83,6 +91,41 @@ class ImageTable:
         return {**self.groups, **of_class}
 
     def label_name(self, grouping: str, label: int) -> str:
-        """What people call a label of `grouping`: its name, else its number."""
+        """The name of a label of `grouping`, or its number where it has no name."""
         names = self.names.get(grouping)
         return repr(names[label]) if names else str(label)
+
+    def describe(self) -> dict[str, Any]:
+        """Name, size and shape; mean and deviation of the pixels in [0, 1]; classes."""
+        counts = np.zeros(256, np.int64)
+        for portion in portions(self.images):
+            counts += np.bincount(portion.reshape(-1), minlength=256)
+        values = np.arange(256) / 255
+        mean = float(counts @ values / counts.sum())
+        return {
+            "name": self.name,
+            "split": self.split,
+            "images": len(self),
+            "image_shape": list(self.image_shape),
+            "levels": self.levels,
+            "mean": mean,
+            "standard_deviation": math.sqrt(
+                counts @ (values - mean) ** 2 / counts.sum()
+            ),
+            "classes": None if self.labels is None else len(np.unique(self.labels)),
+            "groups": {name: len(np.unique(of)) for name, of in self.groups.items()},
+        }
+
+
+def portions(images: np.ndarray) -> Iterator[np.ndarray]:
+    """Some images at a time, in memory, of images that may lie on disk."""
+    count = max(1, _PORTION // max(1, images[0].size))
+    for start in range(0, len(images), count):
+        yield np.asarray(images[start : start + count])
+
+
+def is_black_and_white(images: np.ndarray) -> bool:
+    """Whether all pixels are 0 or 255."""
+    return all(
+        bool(((portion == 0) | (portion == 255)).all()) for portion in portions(images)
+    )

@@ -1,10 +1,14 @@
-"""Random numbers and orders that are functions of (seed, use, number) alone."""
+"""Seeds and orders of images that are functions of (seed, use, number) alone.
+
+They are of int64 positions in a data set, and of tf.data; the noise of models is made
+in `kpp_tf.noise`.
+"""
 
 import numpy as np
 import tensorflow as tf
 
-# What a random number is for; kept apart so that no two uses share a stream.
-MODEL, ORDER, MEMBERS, BINARIZE, AUGMENT = range(5)
+# Uses of randomness; no two share a stream.
+MODEL, ORDER, MEMBERS, BINARIZE, AUGMENT, LENGTH = range(6)
 
 
 def stream(seed: int, use: int, number: tf.Tensor) -> tf.Tensor:
@@ -13,8 +17,8 @@ def stream(seed: int, use: int, number: tf.Tensor) -> tf.Tensor:
     return tf.random.experimental.stateless_fold_in(key, number, alg="philox")
 
 
-def shuffled(position: tf.Tensor, count, seed: tf.Tensor) -> tf.Tensor:
-    """Where `position` of 0..count-1 goes under the bijection keyed by `seed`.
+def shuffled(position: tf.Tensor, count: int | tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    """Where the bijection of 0..count-1 that `seed` chooses takes `position`.
 
     Args:
       position: int64 [...].
@@ -32,7 +36,7 @@ def shuffled(position: tf.Tensor, count, seed: tf.Tensor) -> tf.Tensor:
 
 
 def epoch_order(seed: int, position: tf.Tensor, count: int) -> tf.Tensor:
-    """Image of each training position; a fresh permutation every `count` of them."""
+    """The image at each training position; each epoch of `count` has its own order."""
     epoch = position // count
     same = tf.ones_like(epoch)
     key = tf.stack([same * (seed % 2**31), same * ORDER, epoch], axis=-1)

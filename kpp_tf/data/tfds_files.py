@@ -6,14 +6,16 @@
 
 import os
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
+from tensorflow_datasets.core.utils import version as tfds_version
 
-from kpp_tf.data import cache
 from kpp_tf.errors import UserError, reason
+
+Example = dict[str, tf.Tensor]
 
 
 def data_root(data_dir: str | None) -> pathlib.Path:
@@ -29,26 +31,20 @@ def find(name: str, data_dir: str | None, *, how_to_get: str = "") -> pathlib.Pa
     """Finds the newest prepared version of a data set.
 
     Args:
-      name: the data set, with its TFDS config where it has one:
-        "mnist" or "downsampled_imagenet/32x32".
+      name: the data set, with its TFDS config where it has one: "mnist" or
+        "mazes/64x64".
       data_dir: see `data_root`.
-      how_to_get: the sentence that tells how to get the data; by default the
-        command that prepares it.
+      how_to_get: a sentence that says how to get the data; by default the command
+        that prepares it.
 
     Returns:
       The folder of the version, which holds `dataset_info.json`.
 
     Raises:
-      UserError: if no whole prepared version is there.
+      UserError: if no complete prepared version exists.
     """
     root = data_root(data_dir)
-    folder = root / name
-    versions = []
-    if folder.is_dir():
-        for path in folder.iterdir():
-            if path.is_dir() and tfds.core.Version.is_valid(path.name):
-                versions.append(path)
-    versions.sort(key=lambda path: tfds.core.Version(path.name))
+    versions = tfds_version.list_all_versions(root / name)
     if not versions:
         how_to_get = how_to_get or (
             "On a machine with a network run: "
@@ -56,25 +52,26 @@ def find(name: str, data_dir: str | None, *, how_to_get: str = "") -> pathlib.Pa
         )
         raise UserError(
             f"The data set {name!r} is not prepared in {root} (looked for "
-            f"{folder}{os.sep}<version>{os.sep}dataset_info.json). {how_to_get} "
+            f"{root / name / '<version>' / 'dataset_info.json'}). {how_to_get} "
             "Data elsewhere: pass --data_dir or set TFDS_DATA_DIR. "
             "Nothing was downloaded."
         )
+    newest = root / name / str(versions[-1])
     for needed in ("dataset_info.json", "features.json"):
-        if not (versions[-1] / needed).is_file():
+        if not (newest / needed).is_file():
             raise UserError(
-                f"{versions[-1] / needed} is missing, so the preparation of {name!r} "
+                f"{newest / needed} is missing, so the preparation of {name!r} "
                 "was not finished. Remove that folder and prepare the data again."
             )
-    return versions[-1]
+    return newest
 
 
 def open_folder(folder: pathlib.Path) -> tfds.core.DatasetBuilder:
     """A read-only builder over a prepared folder whose files are all there.
 
     Raises:
-      UserError: if the metadata cannot be read, naming the folder; if a shard that they
-        list is missing, naming it.
+      UserError: if the metadata cannot be read, or a shard that they list is missing;
+        names the folder or the shard.
     """
     try:
         builder = tfds.builder_from_directory(folder)
@@ -87,7 +84,7 @@ def open_folder(folder: pathlib.Path) -> tfds.core.DatasetBuilder:
         for shard in info.filepaths:
             if not os.path.isfile(shard):
                 raise UserError(
-                    f"{shard} is missing, so {builder.info.full_name} is not whole. "
+                    f"{shard} is missing, so {builder.info.full_name} is incomplete. "
                     "Remove the folder and prepare the data again."
                 )
     return builder
@@ -115,126 +112,96 @@ def prepare(builder: tfds.core.DatasetBuilder, manual_dir: str | None = None) ->
     )
 
 
-def _split_size(
-    builder: tfds.core.DatasetBuilder, folder: pathlib.Path, split: str
-) -> int:
-    try:
-        size = builder.info.splits[split].num_examples
-    except (KeyError, ValueError, AssertionError) as error:
-        sizes = {name: info.num_examples for name, info in builder.info.splits.items()}
-        raise UserError(f"{folder} has no split {split!r}; it has {sizes}.") from error
-    if not size:
-        raise UserError(f"The split {split!r} of {folder} is empty.")
-    return size
-
-
 def read(
     folder: pathlib.Path,
     split: str,
     keys: tuple[str, ...],
-    transform: Callable[[dict[str, tf.Tensor]], dict[str, tf.Tensor]] | None = None,
-    into: Callable[[int], dict[str, np.ndarray]] | None = None,
-    batch_size: int = 512,
+    transform: Callable[[Example], Example] | None = None,
 ) -> dict[str, np.ndarray]:
-    """Decodes a split into arrays, in the order of the files.
+    """Decodes a split into arrays in memory; see `batches`."""
+    found = list(batches(folder, split, keys, transform))
+    return {key: np.concatenate([batch[key] for batch in found]) for key in found[0]}
+
+
+def batches(
+    folder: pathlib.Path,
+    split: str,
+    keys: tuple[str, ...],
+    transform: Callable[[Example], Example] | None = None,
+    rows: np.ndarray | None = None,
+    batch_size: int = 128,
+) -> Iterator[dict[str, np.ndarray]]:
+    """Decodes a split batch by batch, in the order of the files.
 
     Args:
       folder: what `find` returned.
       split: in TFDS's language, for example "train[:-10000]".
-      keys: the features to keep.
+      keys: the features to decode.
       transform: applied to every example (a dictionary with `keys`), in parallel.
-      into: given the number of examples, returns the arrays to write into. Default:
-        arrays in memory.
-      batch_size: examples decoded at a time; few where an example is large.
+      rows: bool [N], which examples are wanted; None: all.
+      batch_size: examples at a time; few where an example is large.
 
-    Returns:
-      A dictionary of arrays [N, ...].
+    Yields:
+      Dictionaries of arrays [n, ...].
 
     Raises:
       UserError: if the split or a feature does not exist, or a file is damaged;
         the message names it.
     """
     builder = open_folder(folder)
-    missing = [key for key in keys if key not in builder.info.features]
-    if missing:
+    if missing := set(keys) - set(builder.info.features):
         raise UserError(
-            f"{folder / 'features.json'} has no feature {missing}; "
+            f"{folder / 'features.json'} has no feature {sorted(missing)}; "
             f"it has {sorted(builder.info.features)}."
         )
-    size = _split_size(builder, folder, split)
-
-    def select(example):
-        example = {key: example[key] for key in keys}
-        return transform(example) if transform else example
-
+    split_size(builder, split)
     dataset = builder.as_dataset(
         split=split,
         shuffle_files=False,
+        decoders=tfds.decode.PartialDecoding(dict.fromkeys(keys, True)),
         read_config=tfds.ReadConfig(
             interleave_cycle_length=1, try_autocache=False, skip_prefetch=True
         ),
     )
-    dataset = dataset.map(select, num_parallel_calls=tf.data.AUTOTUNE)
-    dataset = dataset.batch(batch_size).prefetch(2)
-    arrays = into(size) if into else {}
-    done = 0
+    if rows is not None:
+        wanted = tf.constant(rows)
+        dataset = dataset.enumerate().filter(lambda row, _: wanted[row])
+        dataset = dataset.map(lambda _, example: example)
+    if transform is not None:
+        dataset = dataset.map(transform, num_parallel_calls=tf.data.AUTOTUNE)
     try:
         # TFDS checks that there are exactly as many examples as there should be.
-        for batch in dataset.as_numpy_iterator():
-            end = done + len(next(iter(batch.values())))
-            for key, value in batch.items():
-                if key not in arrays:
-                    arrays[key] = np.empty((size, *value.shape[1:]), value.dtype)
-                arrays[key][done:end] = value
-            done = end
+        yield from dataset.batch(batch_size).prefetch(2).as_numpy_iterator()
     except tf.errors.OpError as error:
         raise UserError(
             f"{_damaged_file(builder)} cannot be read: {reason(error)} "
             "Remove the folder it is in and prepare the data again."
         ) from error
-    return arrays
 
 
-def read_on_disk(
-    folder: pathlib.Path,
-    split: str,
-    key: str,
-    shape: tuple[int, ...],
-    *,
-    name: str,
-    transform: Callable[[dict[str, tf.Tensor]], dict[str, tf.Tensor]] | None = None,
-    batch_size: int = 512,
-) -> np.memmap:
-    """Decodes one feature of a split once, and keeps it on disk beside the data.
-
-    Args:
-      folder: what `find` returned.
-      split: in TFDS's language.
-      key: the feature.
-      shape: of an example, after `transform`.
-      name: of the file, for people.
-      transform: see `read`.
-      batch_size: see `read`.
-
-    Returns:
-      uint8 [N, *shape], memory-mapped.
+def split_size(builder: tfds.core.DatasetBuilder, split: str) -> int:
+    """The number of examples of a split in TFDS's language.
 
     Raises:
-      UserError: see `read` and `cache.memory_mapped`.
+      UserError: if there is no such split, or no example in it.
     """
-    size = _split_size(open_folder(folder), folder, split)
+    splits = builder.info.splits
+    try:
+        size = splits[split].num_examples
+    except (KeyError, ValueError, AssertionError) as error:
+        sizes = {name: info.num_examples for name, info in splits.items()}
+        raise UserError(
+            f"{builder.data_dir} has no split {split!r}; it has {sizes}."
+        ) from error
+    if not size:
+        raise UserError(f"The split {split!r} of {builder.data_dir} is empty.")
+    return size
+
+
+def metadata(folder: pathlib.Path) -> str:
+    """The text that changes when a prepared data set does."""
     about = (folder / about for about in ("dataset_info.json", "metadata.json"))
-
-    def fill(array):
-        read(folder, split, (key,), transform, lambda _: {key: array}, batch_size)
-
-    return cache.memory_mapped(
-        folder,
-        f"{name}_{split}",
-        "".join(path.read_text() for path in about if path.exists()),
-        (size, *shape),
-        fill,
-    )
+    return "".join(path.read_text() for path in about if path.exists())
 
 
 def _damaged_file(builder: tfds.core.DatasetBuilder) -> str:
