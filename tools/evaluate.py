@@ -100,8 +100,8 @@ def _measure(model, config, strategy, checkpoint=None) -> None:
     from kpp_tf.models import capacity
     from kpp_tf.report import few_shot
     from kpp_tf.report.results import write
-    from kpp_tf.training import strategies
-    from kpp_tf.training.replicated_model import ReplicatedModel
+    from kpp_tf.training.devices import strategies
+    from kpp_tf.training.devices.replicated_model import ReplicatedModel
 
     quantities = QUANTITIES.value or measure.QUANTITIES
     unknown = sorted(set(quantities) - set(measure.QUANTITIES))

@@ -33,7 +33,7 @@ def main(command: list[str]) -> int:
     """Starts the workers and waits for them; returns the exit code."""
     if not command:
         raise UserError("a command comes after --. Received: nothing")
-    from kpp_tf.training import local_workers
+    from kpp_tf.training.devices import local_workers
 
     log_dir = Path(LOGS.value)
     workers = local_workers.start(command, NUM_WORKERS.value, log_dir)

@@ -85,8 +85,9 @@ def main() -> int:
 
 def _train() -> int:
     from kpp_tf.data import load_scored
-    from kpp_tf.training import precision, strategies, workdirs
+    from kpp_tf.training import workdirs
     from kpp_tf.training.controller import Controller, Options
+    from kpp_tf.training.devices import precision, strategies
     from kpp_tf.training.trainer import Trainer
 
     config = CONFIG.value

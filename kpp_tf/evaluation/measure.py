@@ -8,10 +8,10 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from kpp_tf.data import Episodes, ImageTable
-from kpp_tf.evaluation import bounds, quantization, rate
+from kpp_tf.evaluation import bounds, quantization, rate_curve
 from kpp_tf.evaluation.attractor import attractor
 from kpp_tf.evaluation.features import FeatureSpace
-from kpp_tf.evaluation.few_shot import few_shot
+from kpp_tf.evaluation.few_shot_protocol import few_shot
 from kpp_tf.evaluation.nudge import nudge
 from kpp_tf.evaluation.predictive import predictive
 from kpp_tf.evaluation.samples import samples
@@ -111,10 +111,10 @@ def measure(
 
     def rates():
         slots = results["capacity"] or material.length
-        rows = rate.model_rows(model, material.episodes, material.length)
+        rows = rate_curve.model_rows(model, material.episodes, material.length)
         train, split = material.train, material.split
         assert train is not None and split is not None, "rate takes both tables"
-        return rows + rate.plain_rows(train, split, slots)
+        return rows + rate_curve.plain_rows(train, split, slots)
 
     functions: dict[str, Callable] = {
         "stored": lambda: bounds.stored(scored, material.episodes),

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from kpp_tf import noise
 from kpp_tf.data import Episodes
-from kpp_tf.evaluation import keys, pixels
+from kpp_tf.evaluation import key_moves, pixels
 from kpp_tf.evaluation.averages import Totals
 from kpp_tf.evaluation.features import FeatureSpace
 from kpp_tf.evaluation.frechet import frechet_distance
@@ -46,7 +46,7 @@ def nudge(
       their means where images are binary, and None where there are no two pairs.
       `classifier_accuracy`, on real images.
     """
-    if not keys.has_keys(model):
+    if not key_moves.has_keys(model):
         return None
     write, read = tf.function(model.write), tf.function(model.generate_from_keys)
     totals = {name: Totals() for name in DISTANCES}
@@ -55,10 +55,10 @@ def nudge(
     for batch in dataset:
         images, counted = batch.images.numpy(), batch.mask.numpy()
         memory = write(batch.images, batch.mask)
-        recall = keys.recall_keys(model, memory, batch.images)
+        recall = key_moves.recall_keys(model, memory, batch.images)
         classes = _classes(space, images)
         for name, distance in DISTANCES.items():
-            moved = keys.moved(model, recall, distance, batch.seeds)
+            moved = key_moves.moved(model, recall, distance, batch.seeds)
             found = pixels.likeliest(model, read(memory, moved))
             totals[name].add(
                 {
@@ -113,13 +113,13 @@ def _sharing(classes, counted):
 
 def _half_way(model, read, memory, recall, batch):
     """Images half-way between neighbours, and averages of their pixels: [N, ...]."""
-    places = keys.positions(model, recall).numpy()
+    places = key_moves.positions(model, recall).numpy()
     # The same number of pairs of each episode, so that one graph reads them.
     length = places.shape[1]
     pairs = np.zeros((len(places), 2 * length, 2), int)
     known = np.zeros(pairs.shape[:2], bool)
     for row, real in enumerate(batch.mask.numpy()):
-        found = keys.neighbours(places[row, :, 0], real)[: 2 * length]
+        found = key_moves.neighbours(places[row, :, 0], real)[: 2 * length]
         pairs[row, : len(found)], known[row, : len(found)] = found, True
     first, second = (
         tf.gather(batch.images, pairs[..., side], batch_dims=1) for side in (0, 1)
@@ -128,7 +128,7 @@ def _half_way(model, read, memory, recall, batch):
         places[:, :, None], pairs[..., None, None], axis=1
     ).mean(axis=2)
     at_first = tf.gather(recall, pairs[..., 0], batch_dims=1)
-    found = read(memory, keys.at_positions(model, at_first, tf.constant(middle)))
+    found = read(memory, key_moves.at_positions(model, at_first, tf.constant(middle)))
     average = (first + second) / 2
     seeds = noise.fold_in(batch.seeds, 1)
     drawn = pixels.drawn(model, found, batch.seeds), pixels.drawn(model, average, seeds)

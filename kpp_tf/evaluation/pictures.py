@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from kpp_tf import noise, plots
 from kpp_tf.data import Episodes
-from kpp_tf.evaluation import corruptions, keys
+from kpp_tf.evaluation import corruptions, key_moves
 from kpp_tf.evaluation.scale_sweep import widths
 from kpp_tf.models import KanervaPlusPlus, MemoryModel
 
@@ -82,7 +82,7 @@ def gist(model: KanervaPlusPlus, batch: Episodes) -> np.ndarray:
     """Pairs of rows: written images, and draws from a window over all of the memory."""
     memory = model.write(batch.images, batch.mask)
     places = model.draw_keys(batch.images.shape[1], batch.seeds)
-    wide = keys.with_width(model, places, float(widths(model)[-1]))
+    wide = key_moves.with_width(model, places, float(widths(model)[-1]))
     return _rows(batch.images, model.generate_from_keys(memory, wide, batch.seeds))
 
 
@@ -92,11 +92,11 @@ def zoom(model: KanervaPlusPlus, batch: Episodes) -> np.ndarray:
     A row for each episode's first image; the latents' noise is the same along a row.
     """
     memory = model.write(batch.images, batch.mask)
-    key = keys.recall_keys(model, memory, batch.images)[:, :1]
+    key = key_moves.recall_keys(model, memory, batch.images)[:, :1]
     columns = [batch.images[:, 0]]
     finest, *_, all_of_it = widths(model)
     for width in np.geomspace(finest, all_of_it, COLUMNS - 1):
-        wide = keys.with_width(model, key, float(width))
+        wide = key_moves.with_width(model, key, float(width))
         columns.append(model.generate_from_keys(memory, wide, batch.seeds)[:, 0])
     return _grid(np.stack(columns, axis=1))
 
@@ -107,12 +107,12 @@ def walk(model: KanervaPlusPlus, batch: Episodes) -> np.ndarray:
     Where nothing is written, the mean of the prior without a memory is seen.
     """
     memory = model.write(batch.images[:1], batch.mask[:1])
-    side = min(2 * keys.blocks_a_side(model) - 1, COLUMNS)
+    side = min(2 * key_moves.blocks_a_side(model) - 1, COLUMNS)
     x, y = np.meshgrid(*[0.5 + np.arange(side, dtype=np.float32) / 2] * 2)
     places = np.stack([x, y], axis=-1).reshape(1, -1, 1, 2)
     places = tf.constant(np.repeat(places, model.blocks_per_frame, axis=2))
     blank = tf.zeros([*places.shape[:-1], 3])
-    key = keys.at_positions(model, keys.with_width(model, blank, 0.0), places)
+    key = key_moves.at_positions(model, key_moves.with_width(model, blank, 0.0), places)
     images = model.generate_from_keys(memory, key).numpy()
     return _grid(images.reshape(side, side, *model.image_shape))
 
@@ -123,12 +123,12 @@ def nudges(model: KanervaPlusPlus, batch: Episodes) -> np.ndarray:
     A row for each episode's first image; each move is made in four directions.
     """
     memory = model.write(batch.images, batch.mask)
-    key = keys.recall_keys(model, memory, batch.images)[:, :1]
+    key = key_moves.recall_keys(model, memory, batch.images)[:, :1]
     moves = [key]
     for distance in (0.25, 0.5, 1.0):
         for direction in range(4):
             seeds = noise.fold_in(batch.seeds, direction)
-            moves.append(keys.moved(model, key, distance, seeds))
+            moves.append(key_moves.moved(model, key, distance, seeds))
     images = model.generate_from_keys(memory, tf.concat(moves, axis=1))
     return _grid(np.concatenate([batch.images[:, :1], images], axis=1))
 
@@ -151,9 +151,9 @@ def few_shot(model: KanervaPlusPlus, batch: Episodes) -> np.ndarray:
         # Any image stands for what was seen where nothing was.
         about = tf.range(DRAWS) % max(min(seen, columns), 1)
         places = tf.gather(images, about, axis=1)
-        key = keys.recall_keys(model, memory, places)
-        wide = keys.with_width(model, key, float(widths(model)[-1]))
-        medium = keys.with_width(model, key, MEDIUM)
+        key = key_moves.recall_keys(model, memory, places)
+        wide = key_moves.with_width(model, key, float(widths(model)[-1]))
+        medium = key_moves.with_width(model, key, MEDIUM)
         drawn = tf.concat([wide, medium], axis=1)
         shown = images[:, :columns] * held[:, :columns, None, None, None]
         drawn = model.generate_from_keys(memory, drawn, seeds)
@@ -185,7 +185,7 @@ def write_all(model: MemoryModel, batch: Episodes, folder: str | Path) -> list[P
     pictures["iterative_inference"] = iterative_inference(model, few)
     for name, grid in denoising(model, few).items():
         pictures[f"denoising_{name}"] = grid
-    if keys.has_keys(model):
+    if key_moves.has_keys(model):
         for of_keys in (gist, zoom, walk, nudges, few_shot, memory_map):
             pictures[of_keys.__name__] = of_keys(model, few)
     files = []

@@ -12,14 +12,14 @@ import tensorflow as tf
 
 from kpp_tf import noise
 from kpp_tf.data import Episodes
-from kpp_tf.evaluation import keys, pixels
+from kpp_tf.evaluation import key_moves, pixels
 from kpp_tf.evaluation.frechet import frechet_distance
 from kpp_tf.models import MemoryModel
 
 
 def medium_width(model: MemoryModel) -> float:
     """In blocks: half-way, in the logarithm, between the finest window and all."""
-    return float(np.sqrt(model.reader.finest * 2 * keys.blocks_a_side(model)))
+    return float(np.sqrt(model.reader.finest * 2 * key_moves.blocks_a_side(model)))
 
 
 def samples(
@@ -69,8 +69,8 @@ def samples(
         images, seeds = batch.images.numpy(), batch.seeds
         memory, count = write(batch.images), images.shape[1]
         means = {"prior": generate(memory, count, seeds)}
-        if keys.has_keys(model):
-            wide = keys.with_width(
+        if key_moves.has_keys(model):
+            wide = key_moves.with_width(
                 model, model.draw_keys(count, seeds), medium_width(model)
             )
             means["medium_scale"] = model.generate_from_keys(memory, wide, seeds)
@@ -87,7 +87,7 @@ def samples(
             "novelty": float(np.mean([near for _, near, _ in found])),
             "diversity": float(np.mean([apart for _, _, apart in found])),
         }
-    if keys.has_keys(model):
+    if key_moves.has_keys(model):
         results["medium_scale"]["width"] = medium_width(model)
     results["images"] = len(spaces["written"])
     return results

@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from kpp_tf.data import Episodes
-from kpp_tf.evaluation import keys, pixels
+from kpp_tf.evaluation import key_moves, pixels
 from kpp_tf.evaluation.averages import Totals
 from kpp_tf.models import MemoryModel
 
@@ -16,7 +16,7 @@ WIDTHS = 7
 def widths(model: MemoryModel) -> np.ndarray:
     """Widths of windows in blocks, even in the logarithm: the finest to all, 2G."""
     return np.geomspace(
-        float(model.reader.finest), 2 * keys.blocks_a_side(model), WIDTHS
+        float(model.reader.finest), 2 * key_moves.blocks_a_side(model), WIDTHS
     )
 
 
@@ -37,7 +37,7 @@ def scale_sweep(model: MemoryModel, dataset: Iterable[Episodes]) -> list[dict] |
       written image; `diversity`, the mean distance of two pictures of a memory.
       Distances are mean absolute differences of a pixel.
     """
-    if not keys.has_keys(model):
+    if not key_moves.has_keys(model):
         return None
     write, read = tf.function(model.write), tf.function(model.generate_from_keys)
     score = tf.function(model.elbo_at)
@@ -45,9 +45,9 @@ def scale_sweep(model: MemoryModel, dataset: Iterable[Episodes]) -> list[dict] |
     for batch in dataset:
         images, counted = batch.images.numpy(), batch.mask.numpy()
         memory = write(batch.images, batch.mask)
-        recall = keys.recall_keys(model, memory, batch.images)
+        recall = key_moves.recall_keys(model, memory, batch.images)
         for row in rows:
-            wide = keys.with_width(model, recall, row["width"])
+            wide = key_moves.with_width(model, recall, row["width"])
             found = pixels.likeliest(model, read(memory, wide, batch.seeds))
             numbers = {
                 "bound": score(

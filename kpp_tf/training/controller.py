@@ -13,8 +13,9 @@ from kpp_tf import files
 from kpp_tf.data import ImageTable, evaluation_episodes, partition
 from kpp_tf.errors import UserError
 from kpp_tf.models import capacity
-from kpp_tf.training import strategies, workdirs
+from kpp_tf.training import workdirs
 from kpp_tf.training.checkpoints import Checkpointer
+from kpp_tf.training.devices import strategies
 from kpp_tf.training.progress import Clock, Progress
 from kpp_tf.training.run_log import COLUMNS, MetricsFile, RunLog
 from kpp_tf.training.stopping import Stopped, StopSignals

@@ -8,7 +8,7 @@ from ml_collections import ConfigDict
 
 from kpp_tf.models import Elbo, MemoryModel
 from kpp_tf.models.elbo import TrainingTerms
-from kpp_tf.training.objective import kl_weight, objective
+from kpp_tf.training.loss import kl_weight, objective
 from kpp_tf.training.weight_average import WeightAverage
 from kpp_tf.training.written import draw_written
 

@@ -11,10 +11,11 @@ from kpp_tf.data import ImageTable, evaluation_episodes, training_episodes
 from kpp_tf.errors import UserError
 from kpp_tf.evaluation import bounds
 from kpp_tf.models import MemoryModel, build_model
-from kpp_tf.training import checkpoints, precision, strategies
+from kpp_tf.training import checkpoints
 from kpp_tf.training.architecture import check_same_architecture
+from kpp_tf.training.devices import precision, strategies
+from kpp_tf.training.devices.replicated_model import ReplicatedModel
 from kpp_tf.training.optimizers import make_optimizer
-from kpp_tf.training.replicated_model import ReplicatedModel
 from kpp_tf.training.train_step import METRICS, make_train_step
 from kpp_tf.training.weight_average import WeightAverage
 

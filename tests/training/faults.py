@@ -26,7 +26,8 @@ from pathlib import Path
 from absl import flags, logging
 
 from kpp_tf import cli
-from kpp_tf.training import checkpoints, local_workers
+from kpp_tf.training import checkpoints
+from kpp_tf.training.devices import local_workers
 from tests.training import tiny
 
 KILLS = flags.DEFINE_integer("kills", 20, "SIGKILLs in one run.", lower_bound=0)

@@ -4,7 +4,7 @@ import tensorflow as tf
 
 from kpp_tf.models import Elbo
 from kpp_tf.models.elbo import TrainingTerms
-from kpp_tf.training.objective import kl_weight, objective
+from kpp_tf.training.loss import kl_weight, objective
 
 
 def test_kl_weight_rises_to_one():

@@ -6,12 +6,12 @@ import socket
 import pytest
 
 from kpp_tf.errors import UserError
-from kpp_tf.training import cluster, strategies
+from kpp_tf.training.devices import cluster, strategies
 from tests.programs import python
 
 # In a process of its own: a strategy is made before TensorFlow does anything else.
 MAKE = """
-from kpp_tf.training import strategies
+from kpp_tf.training.devices import strategies
 try:
     strategies.make_strategy("multi_worker")
 except ValueError as error:

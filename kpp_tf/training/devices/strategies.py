@@ -6,7 +6,7 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from kpp_tf.errors import UserError
-from kpp_tf.training import cluster
+from kpp_tf.training.devices import cluster
 
 NAMES = ("one", "mirrored", "multi_worker", "tpu")
 
