@@ -1,4 +1,4 @@
-"""Bounds of -ln p(x given M): of written images, of others, of another's memory."""
+"""Bounds of -ln p(x given M): stored and unseen images, another or an empty memory."""
 
 import math
 from collections.abc import Callable, Iterable, Iterator
@@ -16,6 +16,8 @@ TERMS = Elbo._fields
 IMAGES_AT_ONCE = 512
 
 Score = Callable[..., Elbo]
+# What is scored in turn of a batch: which images count, and what `Score` is given.
+Pass = Iterator[tuple[tf.Tensor, dict[str, Any]]]
 
 
 def stored(
@@ -45,7 +47,7 @@ def stored(
     """
     write = tf.function(model.write, reduce_retracing=True)
 
-    def passes(batch):
+    def passes(batch: Episodes) -> Pass:
         if transform is None:
             yield batch.mask, {}
         else:
@@ -64,16 +66,70 @@ def unseen(model: Scorer, dataset: Iterable[Episodes], samples: int = 0) -> dict
 
     Arguments, returns and errors: see `stored`.
     """
+    return _bound(model, dataset, _by_halves, samples)
 
-    def passes(batch):
-        place = tf.cumsum(batch.mask, axis=1)
-        half = tf.floor(tf.reduce_sum(batch.mask, axis=1, keepdims=True) / 2)
-        first = batch.mask * tf.cast(place <= half, tf.float32)
-        second = batch.mask - first
-        yield second, {"written": first}
-        yield first, {"written": second}
 
-    return _bound(model, dataset, passes, samples)
+def empty(model: Scorer, dataset: Iterable[Episodes]) -> dict:
+    """The bound over all images under a memory in which nothing is written.
+
+    The control of `unseen`: the difference is what the held images bring.
+
+    Arguments and errors: see `stored`.
+
+    Returns:
+      As `stored`; and `unseen_minus_empty`: `value`, `standard_error` and `unit` of the
+      difference to `unseen`, image by image (the error is of the paired difference).
+    """
+    score = tf.function(model.elbo, reduce_retracing=True)
+    totals = Totals()
+    for batch in dataset:
+        numbers = image_bounds(score, batch, written=_first(batch, 0))
+        known = tf.zeros_like(batch.mask)
+        for counted, given in _by_halves(batch):
+            found = image_bounds(score, batch, **given)["bound"]
+            known = tf.where(counted > 0, found, known)
+        totals.add({**numbers, "difference": known - numbers["bound"]}, batch.mask)
+    return {
+        **_summary(totals, model),
+        "unseen_minus_empty": figure(totals, "difference", model),
+    }
+
+
+def held_curve(model: Scorer, dataset: Iterable[Episodes]) -> list[dict]:
+    """The bound over images that were not written, by how many others were.
+
+    The first n images of each episode are written and the rest scored, for n = 0, the
+    powers of 4 below T - 1, and T - 1: 0, 1, 4, 16 and 31 of 32.
+
+    Arguments and errors: see `stored`.
+
+    Returns:
+      For each n: `held`, which is n; `value`, `standard_error`, `unit` and `images`, as
+      of `stored`; and `minus_empty`, the same of the difference to the bound of the
+      same images under an empty memory. An n that leaves nothing to score is left out.
+    """
+    score = tf.function(model.elbo, reduce_retracing=True)
+    by_count: dict[int, Totals] = {}
+    for batch in dataset:
+        nothing = image_bounds(score, batch, written=_first(batch, 0))["bound"]
+        for count in _counts(batch.images.shape[1]):
+            held = _first(batch, count)
+            found = nothing
+            if count:
+                found = image_bounds(score, batch, written=held)["bound"]
+            numbers = {"bound": found, "difference": found - nothing}
+            # Short episodes are held whole: they leave nothing to score.
+            by_count.setdefault(count, Totals()).add(numbers, batch.mask - held)
+    return [
+        {
+            "held": count,
+            **figure(totals, "bound", model),
+            "images": totals.images,
+            "minus_empty": figure(totals, "difference", model),
+        }
+        for count, totals in by_count.items()
+        if totals.images
+    ]
 
 
 def swapped(model: Scorer, dataset: Iterable[Episodes]) -> dict:
@@ -85,7 +141,7 @@ def swapped(model: Scorer, dataset: Iterable[Episodes]) -> dict:
     """
     write = tf.function(model.write, reduce_retracing=True)
 
-    def passes(batch):
+    def passes(batch: Episodes) -> Pass:
         real = tf.where(tf.reduce_any(batch.mask > 0, axis=1))[:, 0]
         if len(real) < 2:
             return
@@ -163,7 +219,7 @@ def image_bounds(
     return {"bound": math.log(samples) - log_sum}
 
 
-def _repeated(structure, many):
+def _repeated(structure: Any, many: int) -> Any:
     """Every tensor `many` times, one copy of the batch after the other."""
     return tf.nest.map_structure(
         lambda part: tf.concat([part] * many, axis=0), structure
@@ -173,10 +229,10 @@ def _repeated(structure, many):
 def _bound(
     model: Scorer,
     dataset: Iterable[Episodes],
-    passes: Callable[[Episodes], Iterator[tuple[tf.Tensor, dict[str, Any]]]],
+    passes: Callable[[Episodes], Pass],
     samples: int,
 ) -> dict:
-    """Scores every batch in passes: each says which images count and what is given."""
+    """Scores every batch in passes."""
     score = tf.function(model.elbo, reduce_retracing=True)
     totals = Totals()
     for batch in dataset:
@@ -191,8 +247,32 @@ def _bound(
                 for name in scored[0][0]
             }
             totals.add(numbers, tf.concat([counted for _, counted in scored], axis=1))
+    return _summary(totals, model, terms=not samples)
+
+
+def _summary(totals: Totals, model: Scorer, terms: bool = True) -> dict:
     results = {**figure(totals, "bound", model), "images": totals.images}
-    if not samples:
-        means = totals.means()
-        results["terms"] = {name: means[name] for name in TERMS}
+    if terms:
+        results["terms"] = {name: totals.mean(name)[0] for name in TERMS}
     return results
+
+
+def _first(batch: Episodes, count: tf.Tensor | int) -> tf.Tensor:
+    """The first `count` real frames of each episode: float32 [B, T] of 0 and 1."""
+    place = tf.cumsum(batch.mask, axis=1)
+    return batch.mask * tf.cast(place <= tf.cast(count, tf.float32), tf.float32)
+
+
+def _by_halves(batch: Episodes) -> Pass:
+    """Scores each half of an episode under a memory of the other half."""
+    half = tf.floor(tf.reduce_sum(batch.mask, axis=1, keepdims=True) / 2)
+    first = _first(batch, half)
+    second = batch.mask - first
+    yield second, {"written": first}
+    yield first, {"written": second}
+
+
+def _counts(length: int) -> list[int]:
+    """How many of `length` frames `held_curve` writes: 0, powers of 4, all but one."""
+    powers = [4**k for k in range(length.bit_length()) if 4**k < length - 1]
+    return sorted({0, *powers, length - 1})
