@@ -222,7 +222,7 @@ class StrategyFlags:
         self.strategy = flags.DEFINE_enum(
             "strategy",
             "one",
-            ["one", "mirrored", "multi_worker", "tpu"],
+            validation.STRATEGIES,
             "One device; all GPUs of this machine (or --num_cpus); the workers of "
             "TF_CONFIG; a TPU.",
         )

@@ -35,8 +35,8 @@ def stored(
       dataset: batches of `Episodes`, e.g. `evaluation_episodes`.
       samples: N of the importance-weighted bound -E[ln 1/N sum_n w_n] (Burda et al.,
         ICLR 2016), which takes the place of the bound; 0 takes the bound.
-      transform: what happens to a memory between writing and reading, such as being
-        stored with fewer bits.
+      transform: changes a memory between writing and reading, such as storing it with
+        fewer bits.
 
     Returns:
       `value`, `standard_error` (over episodes) and `unit`, lower is better; `images`,
@@ -160,12 +160,12 @@ def swapped(model: Scorer, dataset: Iterable[Episodes]) -> dict:
 
 
 def evaluate(model: Scorer, dataset: Iterable[Episodes]) -> dict[str, float]:
-    """What a training run reports of a split: `stored`, flat.
+    """`stored` in a flat form, as a training run reports it.
 
     Returns:
       `bound` and its terms `log_likelihood`, `kl_latents`, `kl_keys`, `kl_memory` in
-      nats/image; `bound_standard_error`, unless there is but one episode;
-      `bits_per_dim`, of the bound; `images`, their number.
+      nats/image; `bound_standard_error`, with two episodes or more; `bits_per_dim`, of
+      the bound; `images`, their number.
     """
     score = tf.function(model.elbo, reduce_retracing=True)
     totals = Totals()
@@ -187,7 +187,7 @@ def image_bounds(
     """The bound of every image of a batch, in nats.
 
     Args:
-      score: `model.elbo`, or what is called as it is, as a graph.
+      score: `model.elbo`, or a function with its arguments, as a graph.
       batch: B episodes.
       samples: see `stored`.
       **given: of `score`: `written`, `memory`.
@@ -200,7 +200,7 @@ def image_bounds(
         elbo = score(images, seeds, mask, **given)
         return {"bound": elbo.bound, **elbo._asdict()}
     rows, length = images.shape[:2]
-    # As many samples at once as fit. Each has its own seed: no result depends on it.
+    # Each sample has its own seed: results do not depend on how many fit at once.
     at_once = max(1, min(samples, IMAGES_AT_ONCE // (rows * length)))
     log_sum = tf.fill([rows, length], -math.inf)
     for first in range(0, samples, at_once):
@@ -236,7 +236,7 @@ def _bound(
     score = tf.function(model.elbo, reduce_retracing=True)
     totals = Totals()
     for batch in dataset:
-        # All passes over an episode make one row: they are not independent.
+        # All passes over an episode are one row: they are not independent.
         scored = [
             (image_bounds(score, batch, samples, **given), counted)
             for counted, given in passes(batch)

@@ -1,4 +1,4 @@
-"""What the scale of a key does: from the finest window to all of the memory."""
+"""The effect of a key's scale, from the finest window to the whole memory."""
 
 from collections.abc import Iterable
 
@@ -14,14 +14,14 @@ WIDTHS = 7
 
 
 def widths(model: MemoryModel) -> np.ndarray:
-    """Widths of windows in blocks, even in the logarithm: the finest to all, 2G."""
+    """Widths of windows in blocks, evenly spaced in the logarithm: finest to 2G."""
     return np.geomspace(
         float(model.reader.finest), 2 * key_moves.blocks_a_side(model), WIDTHS
     )
 
 
 def scale_sweep(model: MemoryModel, dataset: Iterable[Episodes]) -> list[dict] | None:
-    """Reads the places of the written images through wider and wider windows.
+    """Reads the places of written images through windows of growing width.
 
     Images are drawn from p(Z|M-hat), a picture at each place.
 
@@ -32,10 +32,10 @@ def scale_sweep(model: MemoryModel, dataset: Iterable[Episodes]) -> list[dict] |
     Returns:
       None for a model without keys. Else for each of `WIDTHS` windows, the finest
       first: `width` in blocks; `bound`, in nats/image, of -ln p(x given M and the key)
-      for the written image at whose place the key reads, the cost of the key left out;
-      `distance` of the picture to that image; `novelty`, its distance to the nearest
-      written image; `diversity`, the mean distance of two pictures of a memory.
-      Distances are mean absolute differences of a pixel.
+      for the written image at the key's place, without the KL of the key; `distance` of
+      the picture to that image; `novelty`, its distance to the nearest written image;
+      `diversity`, the mean distance of two pictures from one memory. Distances are mean
+      absolute differences of a pixel.
     """
     if not key_moves.has_keys(model):
         return None

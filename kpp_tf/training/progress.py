@@ -1,4 +1,4 @@
-"""What a person sees of a run in the terminal."""
+"""The progress of a run on the terminal, and its speed."""
 
 import contextlib
 import math
@@ -16,7 +16,7 @@ class Progress:
 
     Args:
       total: steps of the run.
-      step: steps made before.
+      step: steps already made.
       visible: whether to show anything (one of many workers does).
     """
 
@@ -40,7 +40,7 @@ class Progress:
             self._bar.start()
         return self
 
-    def __exit__(self, *_) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._bar is not None:
             self._bar.stop()
 
@@ -51,10 +51,10 @@ class Progress:
 
     def write(self, step: int, metrics: Mapping[str, float]) -> None:
         """Shows metrics: nats per image, and images a second."""
-        # NaN is the mean of no image.
+        # NaN is the mean over no image.
         shown = [name for name in SHOWN if not math.isnan(metrics[name])]
         terms = "  ".join(f"{name} {metrics[name]:.2f}" for name in shown)
-        speed = metrics["images_per_second"]  # 0 until steps were made that count
+        speed = metrics["images_per_second"]  # 0 until a step is timed
         text = f"{speed:,.0f} images/s  {terms}" if speed else terms
         if self._bar is not None:
             self._bar.update(self._task, completed=step, description=text)
@@ -71,13 +71,13 @@ class Progress:
         else:
             print(line, file=sys.stderr, flush=True)
 
-    def _seconds_left(self, step):
+    def _seconds_left(self, step: int) -> float:
         began, first = self._started
         return (time.monotonic() - began) / max(step - first, 1) * (self.total - step)
 
 
 class Clock:
-    """Times training: not the first call, which compiles, nor what is paused for.
+    """Times training, without the first call, which compiles, and without pauses.
 
     Args:
       images_per_step: images of a step.
@@ -90,7 +90,7 @@ class Clock:
         self._began: float | None = None
 
     def start_after_first_call(self, step: int) -> None:
-        """Starts, once."""
+        """Starts at the first call."""
         if self._began is None:
             self.restart(step)
 
@@ -99,7 +99,7 @@ class Clock:
         self._first, self._began = step, time.monotonic()
 
     def images_per_second(self, step: int) -> float:
-        """Since the start; 0 if no step was made since."""
+        """Images a second since the start; 0 if no step was made."""
         images = (step - self._first) * self.images_per_step
         if self._began is None or not images:
             return 0.0
@@ -107,7 +107,7 @@ class Clock:
 
     @contextlib.contextmanager
     def paused(self) -> Iterator[None]:
-        """What happens in this block is not timed."""
+        """Leaves the block out of the time."""
         at = time.monotonic()
         yield
         if self._began is not None:

@@ -1,4 +1,4 @@
-"""What a run tells of its steps: to the terminal, metrics.csv and TensorBoard."""
+"""The metrics of a run: on the terminal, in metrics.csv and in TensorBoard."""
 
 import csv
 from collections.abc import Mapping, Sequence
@@ -27,8 +27,8 @@ class RunLog:
     """Averages the metrics of steps, and writes them everywhere.
 
     Args:
-      progress: the terminal.
-      pixels: numbers of an image, H W C.
+      progress: shows them on the terminal.
+      pixels: numbers in an image, H W C.
 
     Attributes:
       metrics: the table on disk, or None in processes that write no files.
@@ -61,15 +61,14 @@ def averages(rows: np.ndarray) -> dict[str, float]:
       rows: float32 [steps, len(METRICS)].
 
     Returns:
-      The means, the whole `bound`, and in place of PARTS the bound of images that the
-      memory held, `stored`, and of those that it did not, `unseen`; NaN if there were
-      none.
+      The means; the whole `bound`; and in place of PARTS `stored`, the bound of images
+      that the memory held, and `unseen`, of the others (NaN without any).
     """
     means = dict(zip(METRICS, rows.mean(axis=0, dtype=np.float64), strict=True))
     stored, unseen, held = (means.pop(name) for name in PARTS)
     kl = means["kl_latents"] + means["kl_keys"] + means["kl_memory"]
     means["bound"] = kl - means["log_likelihood"]
-    # Over all images of all steps: no mean of means, whose numbers of images differ.
+    # Over all images of all steps: their numbers differ from step to step.
     means["stored"] = stored / held if held > 0 else np.nan
     means["unseen"] = unseen / (1 - held) if held < 1 else np.nan
     return means
@@ -81,7 +80,7 @@ class MetricsFile:
     Args:
       folder: of the run.
       names: columns after `step`.
-      step: the run goes on here; later rows, of steps that are made again, go away.
+      step: from which the run goes on; later rows are removed.
     """
 
     def __init__(self, folder: Path, names: Sequence[str], step: int):
@@ -93,7 +92,7 @@ class MetricsFile:
                 # A crash of the machine may leave NUL, which csv refuses.
                 lines = (line.replace("\0", "") for line in stream)
                 for row in csv.DictReader(lines):
-                    # A row that a kill cut short has None in its last columns.
+                    # The last columns of a row cut short by a kill are None.
                     made = row.get("step") or ""
                     if None not in row.values() and made.isdecimal():
                         if int(made) <= step:

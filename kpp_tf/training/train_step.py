@@ -8,14 +8,14 @@ from ml_collections import ConfigDict
 
 from kpp_tf.models import Elbo, MemoryModel
 from kpp_tf.models.elbo import TrainingTerms
-from kpp_tf.training.loss import kl_weight, objective
+from kpp_tf.training.loss import training_loss
+from kpp_tf.training.schedules import kl_weight
 from kpp_tf.training.weight_average import WeightAverage
 from kpp_tf.training.written import draw_written
 
-# What a step returns. In nats per image, over the global batch: what is minimised and
-# its part beside the bound. In nats per score: the bound's terms, and the parts of the
-# bound that are of images which the memory held (a share `held` of them) and of the
-# others. Then what the optimiser did.
+# What a step returns, over the global batch. In nats per image: the loss, and its part
+# beside the bound. In nats per score: the bound's terms; the parts of the bound from
+# images that the memory held (a share `held`) and from the others. Last, the optimiser.
 PER_SCORE = (*Elbo._fields, "stored_part", "unseen_part", "held")
 METRICS = (
     "loss",
@@ -38,14 +38,14 @@ def make_train_step(
 ) -> Step:
     """The step of one replica.
 
-    Gradients and metrics are those of one device with the global batch: sums over
+    Gradients and metrics equal those of one device with the global batch: sums over
     images, added over replicas, divided by the number of images that count.
 
     Args:
       model: the model, weights created.
       optimizer: of `make_optimizer`.
-      train_config: `config.train`; uses `kl_warmup_steps`, `free_bits`, `clip_norm`,
-        `all_written`, `stored_weight`, `samples`, `jit_compile`.
+      train_config: `config.train`; uses `kl_warmup_steps`, `clip_norm`, `all_written`,
+        `stored_weight`, `samples`, `jit_compile`.
       average: of the weights, or None.
       num_replicas: replicas that run this step together.
 
@@ -60,18 +60,17 @@ def make_train_step(
     schedule = getattr(optimizer, "inner_optimizer", optimizer)._learning_rate
     scaled = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
 
-    def gradients_of(images, mask, seeds, beta):
-        # A constant here, the true number of images after the sum over replicas.
+    def gradients_of(
+        images: tf.Tensor, mask: tf.Tensor, seeds: tf.Tensor, beta: tf.Tensor
+    ) -> tuple[list[tf.Tensor], tf.Tensor]:
+        # A constant; the true number of images is known after the sum over replicas.
         nominal = images.shape[0] * images.shape[1] * num_replicas
         with tf.GradientTape() as tape:
             written = draw_written(seeds, mask, train_config.all_written)
             terms = model.training_terms(
                 images, seeds, mask, written, train_config.samples
             )
-            loss = objective(
-                terms, beta, train_config.free_bits, train_config.stored_weight
-            )
-            loss /= nominal
+            loss = training_loss(terms, beta, train_config.stored_weight) / nominal
             target = optimizer.scale_loss(loss) if scaled else loss
         gradients = tape.gradient(
             target,
@@ -83,7 +82,9 @@ def make_train_step(
         counts = [tf.reduce_sum(mask) / nominal, tf.reduce_sum(terms.real) / nominal]
         return gradients, tf.stack(sums + counts)
 
-    def step(images, mask, seeds, step):
+    def step(
+        images: tf.Tensor, mask: tf.Tensor, seeds: tf.Tensor, step: tf.Tensor
+    ) -> tf.Tensor:
         beta = kl_weight(step, train_config.kl_warmup_steps)
         gradients, sums = gradients_of(images, mask, seeds, beta)
         if num_replicas > 1:

@@ -34,7 +34,7 @@ def test_stored_images_are_scored_under_their_own_memory():
     assert kl - terms["log_likelihood"] == pytest.approx(results["value"], rel=1e-5)
 
 
-def test_images_of_256_levels_are_told_in_bits_per_dim():
+def test_images_of_256_levels_are_in_bits_per_dim():
     class Grey(KnownModel):
         likelihood_name = "logistic_mixture:5"
 
@@ -225,7 +225,7 @@ def test_the_memory_is_read_as_it_was_transformed():
     assert results["value"] == pytest.approx(expected, rel=1e-5)
 
 
-def test_a_training_run_is_told_the_stored_bound_in_both_units():
+def test_a_training_run_gets_the_stored_bound_in_both_units():
     flat, stored = (f(KnownModel(), BATCHES) for f in (bounds.evaluate, bounds.stored))
     assert flat["bound"] == stored["value"]
     assert flat["bound_standard_error"] == stored["standard_error"]

@@ -13,8 +13,10 @@ import pytest
 import tensorflow as tf
 
 from kpp_tf.training import checkpoints, workdirs
+from kpp_tf.training.architecture import ArchitectureError, weight_names
 from kpp_tf.training.checkpoint_watch import watch
-from kpp_tf.training.controller import Controller, Diverged, Options, Unwritten
+from kpp_tf.training.controller import Controller, Options
+from kpp_tf.training.failures import Diverged, Unwritten
 from kpp_tf.training.stopping import Stopped
 from kpp_tf.training.trainer import Trainer
 from tests.training import tiny
@@ -164,7 +166,7 @@ def test_files_and_averages_of_a_run(trainer, whole):
     arrays = _arrays(workdir)
     key = "{}/encoder.Sstem.Skernel/.ATTRIBUTES/VARIABLE_VALUE"
     for model, part in ((averaged, "average"), (plain, "model")):
-        kernel = checkpoints.weight_names(model)["encoder/stem/kernel"]
+        kernel = weight_names(model)["encoder/stem/kernel"]
         np.testing.assert_array_equal(kernel.numpy(), arrays[key.format(part)])
     assert not np.array_equal(averaged.weights[0].numpy(), plain.weights[0].numpy())
     assert best.count_params() == plain.count_params()
@@ -197,7 +199,7 @@ def test_checkpoint_of_another_architecture_is_refused(whole):
     config.model.memory_depth = 5
     other = Trainer(config, tiny.table()).model
     path = checkpoints.newest_checkpoint(whole[0])
-    with pytest.raises(checkpoints.ArchitectureError) as error:
+    with pytest.raises(ArchitectureError) as error:
         checkpoints.load_weights(path, other)
     assert "writer/content/kernel: (8, 4) in the checkpoint, (8, 5)" in str(error.value)
 
@@ -209,7 +211,7 @@ def _poisoned(trainer, at):
     def wrapped(count, stop):
         if trainer.step in steps:
             steps.clear()
-            weight = checkpoints.weight_names(trainer.model)["decoder/head/bias"]
+            weight = weight_names(trainer.model)["decoder/head/bias"]
             weight.assign(tf.fill(weight.shape, np.nan))
         return train(count, stop)
 
@@ -256,7 +258,7 @@ def test_a_full_disk_ends_the_run_with_what_is_whole(trainer, whole, tmp_path):
         controller.run()
     text = str(error.value)
     assert "The checkpoint of step 12 could not be written: File too large." in text
-    assert f"Whole in {tmp_path} is all up to step 6;" in text
+    assert f"{tmp_path} holds the run up to step 6;" in text
     files = (tmp_path / "checkpoints").iterdir()
     left = {path.name.partition(".")[0] for path in files}
     assert left == {"checkpoint", "ckpt-6"}

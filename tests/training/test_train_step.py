@@ -92,7 +92,7 @@ def test_step_is_one_xla_function(trainer, monkeypatch):
     layer_checks.without_noise(monkeypatch)
     images, mask, _, seeds = _batch(trainer)
     step = tf.constant(3, tf.int64)
-    config = tiny.config(clip_norm=0.0, all_written=1.0, jit_compile=True)
+    config = tiny.config(clip_norm=0.0, jit_compile=True)
     compiled = Trainer(config, tiny.table())
     for weight, same in zip(compiled.model.weights, trainer.model.weights, strict=True):
         weight.assign(same.numpy())
@@ -110,7 +110,7 @@ def test_step_is_one_xla_function(trainer, monkeypatch):
 @pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
 def test_mixed_precision_trains_float32_weights(precision, trainer):
     with layer_checks.precision(precision):
-        config = tiny.config(precision=precision, all_written=1.0)
+        config = tiny.config(precision=precision)
         mixed = Trainer(config, tiny.table())
     episodes = _batch(mixed)
     for weight, same in zip(mixed.model.weights, trainer.model.weights, strict=True):
