@@ -70,6 +70,7 @@ def default() -> ml_collections.ConfigDict:
     config.train.all_written = 0.5
     config.train.stored_weight = 1.0  # of scores of written frames; of others it is 1
     config.train.samples = 1  # of the importance-weighted bound; 1: the bound
+    config.train.accumulate = 1  # parts that a batch is scored in, to save memory
     config.train.ema_decay = 0.999  # 0: no average
     config.train.precision = "float32"  # float32, mixed_bfloat16, mixed_float16
     config.train.jit_compile = False

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import keras
 import ml_collections
-import numpy as np
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -24,7 +23,7 @@ def weights_hash(model: keras.Model) -> str:
     """The first 12 hexadecimal digits of the SHA-256 of a model's weights."""
     digest = hashlib.sha256()
     for weight in model.weights:
-        digest.update(np.asarray(weight).tobytes())
+        digest.update(weight.numpy().tobytes())
     return digest.hexdigest()[:12]
 
 

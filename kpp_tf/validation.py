@@ -57,6 +57,7 @@ RULES: Mapping[str, Rule] = {
     "train.clip_norm": _from(0),
     "train.kl_warmup_steps": _from(0),
     "train.samples": _from(1),
+    "train.accumulate": _from(1),
     "train.ema_decay": (lambda value: 0 <= value < 1, "from 0 to below 1"),
     "train.precision": _one_of(PRECISIONS),
     "train.steps_per_loop": _from(1),

@@ -61,11 +61,6 @@ class Totals:
         """Every mean by name."""
         return {name: self.mean(name)[0] for name in self._sums}
 
-    def summary(self, name: str) -> dict[str, float | None]:
-        """`value` and `standard_error` of a number."""
-        value, error = self.mean(name)
-        return {"value": value, "standard_error": error}
-
 
 def unit(model: Scorer) -> tuple[str, float]:
     """The unit of a model's bounds, and its size in nats/image.

@@ -3,7 +3,7 @@
 import contextlib
 import dataclasses
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +24,7 @@ from kpp_tf.training.failures import (
     reason,
 )
 from kpp_tf.training.progress import Clock, Progress
-from kpp_tf.training.run_log import COLUMNS, MetricsFile, RunLog
+from kpp_tf.training.run_log import COLUMNS, Logger, MetricsFile, averages
 from kpp_tf.training.stopping import Stopped, StopSignals
 from kpp_tf.training.summaries import Summaries
 from kpp_tf.training.trainer import Trainer
@@ -42,11 +42,14 @@ class Options:
         over the batches since; 0 stops instead.
       profile_at: profiles the first loop from this step on, for TensorBoard; 0: none.
       summaries: whether to write TensorBoard files.
+      loggers: functions of (step, numbers by name) for other trackers, called every
+        `config.train.log_every` steps and after each validation.
     """
 
     rollbacks: int = 0
     profile_at: int = 0
     summaries: bool = True
+    loggers: Sequence[Logger] = ()
 
 
 class Controller:
@@ -153,10 +156,10 @@ class Controller:
                 pending = []
                 clock.restart(step)
             with clock.paused():
-                if self.log.summaries and train.summary_every:
+                if self.summaries and train.summary_every:
                     if self._due(train.summary_every):
                         with self._writing(f"The pictures of step {step}"):
-                            self.log.summaries.pictures(step)
+                            self.summaries.pictures(step)
                 if stop or self._due(train.checkpoint_every):
                     self._save(validate=not stop)
             if stop:
@@ -192,23 +195,31 @@ class Controller:
         return result
 
     def _open_log(self) -> None:
-        self.log = RunLog(self.progress, int(np.prod(self.config.data.image_shape)))
+        self.summaries: Summaries | None = None
+        # The first two need every column, so they take no validation.
+        self.of_steps: list[Logger] = [self.progress.write]
+        self.loggers: list[Logger] = []
         if not self.chief:
             return
         step = self.trainer.step
-        self.log.metrics = MetricsFile(self.workdir, COLUMNS, step)
+        self.of_steps.append(MetricsFile(self.workdir, COLUMNS, step).write)
+        self.loggers.extend(self.options.loggers)
         if self.options.summaries:
             episodes = evaluation_episodes(
                 self.test, self.config.data, episodes_per_batch=4, seed=0
             )
-            self.log.summaries = Summaries(
+            self.summaries = Summaries(
                 self.workdir, self.config, self.trainer.model, next(iter(episodes))
             )
+            self.loggers.append(self.summaries.scalars)
 
     def _log(self, step: int, rows: np.ndarray, images_per_second: float) -> None:
         self._images_per_second = images_per_second or self._images_per_second
+        values = averages(rows, int(np.prod(self.config.data.image_shape)))
+        values["images_per_second"] = images_per_second
         with self._writing(f"The metrics of step {step}"):
-            self.log.write(step, rows, images_per_second)
+            for logger in (*self.of_steps, *self.loggers):
+                logger(step, values)
 
     def _save(self, validate: bool) -> None:
         trainer = self.trainer
@@ -220,10 +231,9 @@ class Controller:
                 f"step {step:,}: bound {results['bound']:.2f} nats/image on "
                 f"{self.validation.split}"
             )
-            if self.log.summaries:
-                with self._writing(f"The validation of step {step}"):
-                    scalars = {"validation/bound": results["bound"]}
-                    self.log.summaries.scalars(step, scalars)
+            with self._writing(f"The validation of step {step}"):
+                for logger in self.loggers:
+                    logger(step, {"validation/bound": results["bound"]})
         if self.chief:
             with self._writing(f"The checkpoint of step {step}"):
                 self._write_config()

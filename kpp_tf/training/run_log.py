@@ -1,14 +1,12 @@
-"""The metrics of a run: on the terminal, in metrics.csv and in TensorBoard."""
+"""The metrics of a run: their means over steps, and metrics.csv."""
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from kpp_tf import files, likelihoods
-from kpp_tf.training.progress import Progress
-from kpp_tf.training.summaries import Summaries
 from kpp_tf.training.train_step import METRICS
 
 FILE = "metrics.csv"
@@ -23,46 +21,21 @@ COLUMNS = (
 )
 
 
-class RunLog:
-    """Averages the metrics of steps, and writes them everywhere.
-
-    Args:
-      progress: shows them on the terminal.
-      pixels: numbers in an image, H W C.
-
-    Attributes:
-      metrics: the table on disk, or None in processes that write no files.
-      summaries: TensorBoard's, or None.
-    """
-
-    def __init__(self, progress: Progress, pixels: int):
-        self.progress = progress
-        self.pixels = pixels
-        self.metrics: MetricsFile | None = None
-        self.summaries: Summaries | None = None
-
-    def write(self, step: int, rows: np.ndarray, images_per_second: float) -> None:
-        """Writes the means of `rows`, float32 [steps, len(METRICS)]."""
-        metrics = averages(rows)
-        bits = likelihoods.bits_per_dim(metrics["bound"], self.pixels)
-        metrics["bits_per_dim"] = bits
-        metrics["images_per_second"] = images_per_second
-        self.progress.write(step, metrics)
-        if self.metrics:
-            self.metrics.write(step, metrics)
-        if self.summaries:
-            self.summaries.scalars(step, metrics)
+# Takes the step and numbers by name, such as `wandb.log` with its arguments swapped.
+Logger = Callable[[int, Mapping[str, float]], None]
 
 
-def averages(rows: np.ndarray) -> dict[str, float]:
+def averages(rows: np.ndarray, pixels: int) -> dict[str, float]:
     """Means over steps, by name.
 
     Args:
       rows: float32 [steps, len(METRICS)].
+      pixels: numbers in an image, H W C.
 
     Returns:
-      The means; the whole `bound`; and in place of PARTS `stored`, the bound of images
-      that the memory held, and `unseen`, of the others (NaN without any).
+      The means; the whole `bound`, also as `bits_per_dim`; and in place of PARTS
+      `stored`, the bound of images that the memory held, and `unseen`, of the others
+      (NaN without any).
     """
     means = dict(zip(METRICS, rows.mean(axis=0, dtype=np.float64), strict=True))
     stored, unseen, held = (means.pop(name) for name in PARTS)
@@ -71,6 +44,7 @@ def averages(rows: np.ndarray) -> dict[str, float]:
     # Over all images of all steps: their numbers differ from step to step.
     means["stored"] = stored / held if held > 0 else np.nan
     means["unseen"] = unseen / (1 - held) if held < 1 else np.nan
+    means["bits_per_dim"] = likelihoods.bits_per_dim(means["bound"], pixels)
     return means
 
 

@@ -76,12 +76,15 @@ class Trainer:
 
     def _check_batches(self) -> None:
         replicas = self.strategy.num_replicas_in_sync
-        for part in ("data", "eval"):
-            batch = self.config[part].episodes_per_batch
-            if batch % replicas:
+        parts = self.config.train.accumulate
+        for name, share in (("data", replicas * parts), ("eval", replicas)):
+            batch = self.config[name].episodes_per_batch
+            if batch % share:
+                times = f" times config.train.accumulate={parts}" * (name == "data")
                 raise UserError(
-                    f"config.{part}.episodes_per_batch must be a multiple of the "
-                    f"number of replicas. Received: {batch} for {replicas} replicas"
+                    f"config.{name}.episodes_per_batch must be a multiple of the "
+                    f"number of replicas{times}. Received: {batch} for {replicas} "
+                    "replicas"
                 )
 
     @property

@@ -185,6 +185,24 @@ def test_files_and_averages_of_a_run(trainer, whole):
     assert [path.name for path in watch(workdir)] == ["ckpt-12"]
 
 
+def test_loggers_get_the_metrics_and_the_validation(trainer, tmp_path):
+    logged = []
+    options = Options(summaries=False, loggers=[lambda *args: logged.append(args)])
+    valid = tiny.table(9, "valid")
+    _controller(trainer, tmp_path, options=options, validation=valid).run()
+    with (tmp_path / "metrics.csv").open() as stream:
+        rows = list(csv.DictReader(stream))
+    of_steps = [(step, values) for step, values in logged if "bound" in values]
+    for row, (step, values) in zip(rows, of_steps, strict=True):
+        assert step == int(row["step"])
+        assert float(row["bound"]) == pytest.approx(values["bound"], rel=1e-5)
+    validated = [(step, v) for step, v in logged if "validation/bound" in v]
+    assert [step for step, _ in validated] == [6, 12]
+    for step, values in validated:
+        record = json.loads((tmp_path / f"checkpoints/ckpt-{step}.json").read_text())
+        assert record["results"]["bound"] == values["validation/bound"]
+
+
 def test_best_checkpoint_has_the_lowest_validation_bound(whole):
     record = json.loads(next((whole[0] / "best").glob("ckpt-*.json")).read_text())
     others = [
