@@ -68,7 +68,7 @@ def default() -> ml_collections.ConfigDict:
     # Baselines alone: the share of episodes whose frames are all written; of the others
     # a random number is. Kanerva++ learns from both in every step.
     config.train.all_written = 0.5
-    config.train.stored_weight = 1.0  # of scores of written frames; of others it is 1
+    config.train.stored_weight = 1.0  # of scores of stored images; others weigh 1
     config.train.samples = 1  # of the importance-weighted bound; 1: the bound
     config.train.accumulate = 1  # parts that a batch is scored in, to save memory
     config.train.ema_decay = 0.999  # 0: no average

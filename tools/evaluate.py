@@ -161,7 +161,9 @@ def _measure(
         )
     watched = [WatchedBatches(part, visible=chief) for part in (episodes, few)]
     if config.data.grouping == "class":
-        material = material._replace(classes=functools.partial(_of_a_class, config))
+        material = material._replace(
+            classes=functools.partial(_of_a_class, config, chief)
+        )
 
     def say(name: str) -> None:
         _say(f"measuring {name}")
@@ -181,7 +183,7 @@ def _measure(
             if JSON.value and chief and any(name in found for name in quantities):
                 files.write_json(JSON.value, results)
     finally:
-        if chief:
+        if chief and results:
             print(json.dumps(results, indent=1))
     if chief and results.get("few_shot"):
         name = str(MODEL.pretrained.value or MODEL.workdir.value)
@@ -257,7 +259,7 @@ def _commands(earlier: dict[str, Any], found: dict[str, Any]) -> dict[str, Any]:
 
 
 def _of_a_class(
-    config: ConfigDict, replacement: bool, partition: int
+    config: ConfigDict, visible: bool, replacement: bool, partition: int
 ) -> "WatchedBatches":
     """Episodes of one class each: one of many ways to cut the split into them."""
     from kpp_tf.evaluation.batch_progress import WatchedBatches
@@ -267,7 +269,7 @@ def _of_a_class(
     config.eval.seed += partition
     episodes = DATA.episodes(config)
     few = episodes.take(BATCHES.value) if BATCHES.value else episodes
-    return WatchedBatches(few, "few_shot")
+    return WatchedBatches(few, "few_shot", visible)
 
 
 def _classifier(config: ConfigDict) -> "FeatureSpace | None":
@@ -293,7 +295,7 @@ def _training(
     from kpp_tf import pretrained, provenance
     from kpp_tf.training import checkpoints, workdirs
 
-    steps = config.train.steps  # a pretrained model is that of a finished run
+    steps = config.train.steps  # a pretrained model is from a finished run
     summary: dict[str, Any] = {}
     if MODEL.pretrained.value is not None:
         folder = pretrained.find(MODEL.pretrained.value)

@@ -23,7 +23,7 @@ from kpp_tf.training.failures import (
     divergence,
     reason,
 )
-from kpp_tf.training.progress import Clock, Progress
+from kpp_tf.training.progress import Progress, Speed
 from kpp_tf.training.run_log import COLUMNS, Logger, MetricsFile, averages
 from kpp_tf.training.stopping import Stopped, StopSignals
 from kpp_tf.training.summaries import Summaries
@@ -138,30 +138,29 @@ class Controller:
     def _loop(self, steps: int) -> None:
         trainer, train = self.trainer, self.config.train
         pending: list[np.ndarray] = []
-        clock = Clock(trainer.images_per_step, trainer.step)
+        speed = Speed(trainer.images_per_step)
         while trainer.step < steps:
             count = self._steps_to_next_event()
-            rows, stop = self._profiled(trainer.train, count)
+            with speed.timed(count):
+                rows, stop = self._profiled(trainer.train, count)
             bad = divergence(rows, train.precision)
             if bad is not None:
                 self._roll_back(trainer.step - len(rows) + bad[0], bad[1])
-                pending, clock = [], Clock(trainer.images_per_step, trainer.step)
+                pending = []
+                speed.take()
                 continue
             step = trainer.step
-            clock.start_after_first_call(step)
             pending.append(rows)
             self.progress.update(step)
             if self._due(train.log_every):
-                self._log(step, np.concatenate(pending), clock.images_per_second(step))
+                self._log(step, np.concatenate(pending), speed.take())
                 pending = []
-                clock.restart(step)
-            with clock.paused():
-                if self.summaries and train.summary_every:
-                    if self._due(train.summary_every):
-                        with self._writing(f"The pictures of step {step}"):
-                            self.summaries.pictures(step)
-                if stop or self._due(train.checkpoint_every):
-                    self._save(validate=not stop)
+            pictures = train.summary_every and self._due(train.summary_every)
+            if self.summaries and pictures:
+                with self._writing(f"The pictures of step {step}"):
+                    self.summaries.pictures(step)
+            if stop or self._due(train.checkpoint_every):
+                self._save(validate=not stop)
             if stop:
                 message = f"Stopped after step {step}, which is saved."
                 raise Stopped(message, self._signals.number)

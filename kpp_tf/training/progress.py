@@ -76,42 +76,33 @@ class Progress:
         return (time.monotonic() - began) / max(step - first, 1) * (self.total - step)
 
 
-class Clock:
-    """Times training, without the first call, which compiles, and without pauses.
+class Speed:
+    """Images a second of training, without the first call, which compiles.
 
     Args:
       images_per_step: images of a step.
-      step: the step at which training starts.
     """
 
-    def __init__(self, images_per_step: int, step: int):
-        self.images_per_step = images_per_step
-        self._first = step
-        self._began: float | None = None
-
-    def start_after_first_call(self, step: int) -> None:
-        """Starts at the first call."""
-        if self._began is None:
-            self.restart(step)
-
-    def restart(self, step: int) -> None:
-        """Starts anew."""
-        self._first, self._began = step, time.monotonic()
-
-    def images_per_second(self, step: int) -> float:
-        """Images a second since the start; 0 if no step was made."""
-        images = (step - self._first) * self.images_per_step
-        if self._began is None or not images:
-            return 0.0
-        return images / (time.monotonic() - self._began)
+    def __init__(self, images_per_step: int):
+        self._images_per_step = images_per_step
+        self._compiled = False
+        self._images, self._seconds = 0, 0.0
 
     @contextlib.contextmanager
-    def paused(self) -> Iterator[None]:
-        """Leaves the block out of the time."""
-        at = time.monotonic()
+    def timed(self, steps: int) -> Iterator[None]:
+        """Times a block that makes `steps` steps."""
+        began = time.monotonic()
         yield
-        if self._began is not None:
-            self._began += time.monotonic() - at
+        if self._compiled:
+            self._images += steps * self._images_per_step
+            self._seconds += time.monotonic() - began
+        self._compiled = True
+
+    def take(self) -> float:
+        """Images a second since the last `take`; 0 if nothing was timed."""
+        images, seconds = self._images, self._seconds
+        self._images, self._seconds = 0, 0.0
+        return images / seconds if seconds else 0.0
 
 
 def _duration(seconds: float) -> str:

@@ -7,10 +7,12 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 from ml_collections import ConfigDict
+from tensorboard.plugins.hparams import api as hparams
 
 from kpp_tf import plots
 from kpp_tf.data import Episodes
 from kpp_tf.models import KanervaPlusPlus, Memory, MemoryModel
+from kpp_tf.validation import flatten
 
 FOLDER = "tensorboard"
 IMAGES = 8  # shown of each episode
@@ -22,7 +24,7 @@ class Summaries:
 
     Args:
       workdir: the run's folder.
-      config: shown as text.
+      config: shown as text, and as hyperparameters to compare runs by.
       model: whose samples and weights are shown.
       episodes: a fixed batch to show.
     """
@@ -37,6 +39,13 @@ class Summaries:
         text = json.dumps(config.to_dict(), indent=2)
         with self.writer.as_default(step=0):
             tf.summary.text("config", f"```\n{text}\n```")
+            fields = flatten(config.to_dict()).items()
+            hparams.hparams(
+                {
+                    name: value if isinstance(value, int | float | str) else str(value)
+                    for name, value in fields
+                }
+            )
 
     def scalars(self, step: int, values: Mapping[str, float]) -> None:
         """Writes finite numbers by name; skips the others."""

@@ -43,7 +43,7 @@ class WorkdirError(UserError):
 
 
 def check(workdir: str | Path, config: ml_collections.ConfigDict) -> Changes:
-    """Compares a config with that of the run in a folder. Writes nothing.
+    """Compares a config with the config of a folder's run. Writes nothing.
 
     A folder without a checkpoint holds no run.
 

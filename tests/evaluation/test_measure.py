@@ -18,15 +18,15 @@ class Sized(KnownModel):
 
 
 def _measure(*quantities, **material):
-    told = []
+    said = []
     material = measure.Material(BATCHES, BATCHES[:1], length=4, **material)
-    *_, results = measure.measure(Sized(), material, quantities, told.append)
-    return results, told
+    *_, results = measure.measure(Sized(), material, quantities, said.append)
+    return results, said
 
 
 def test_bounds_stand_beside_their_terms_and_the_curve():
-    results, told = _measure("swapped", "stored", "predictive", "unseen", "empty")
-    assert told == ["stored", "unseen", "empty", "predictive", "swapped"]
+    results, said = _measure("swapped", "stored", "predictive", "unseen", "empty")
+    assert said == ["stored", "unseen", "empty", "predictive", "swapped"]
     for name in ("stored", "unseen", "empty", "swapped"):
         alone = getattr(bounds, name)(KnownModel(), BATCHES)
         assert results["terms"][name] == alone.pop("terms")
@@ -54,16 +54,16 @@ def test_what_a_model_cannot_give_is_none():
     assert results["nudge"] is results["scale_sweep"] is results["samples"] is None
 
 
-def test_what_was_measured_is_told_at_once_and_not_measured_again():
+def test_results_come_one_by_one_and_are_not_measured_again():
     material = measure.Material(BATCHES, BATCHES[:1], length=4)
     wanted = ("stored", "predictive", "held_curve")
     found = list(measure.measure(Sized(), material, wanted))
     done = [[name for name in wanted if name in results] for results in found]
     assert done == [[], ["stored"], ["stored", "predictive"], list(wanted)]
     assert found[-1]["held_curve"] == bounds.held_curve(KnownModel(), BATCHES)
-    told = []
-    again = measure.measure(Sized(), material, wanted, told.append, found[1])
-    assert list(again)[-1] == found[-1] and told == list(wanted[1:])
+    said = []
+    again = measure.measure(Sized(), material, wanted, said.append, found[1])
+    assert list(again)[-1] == found[-1] and said == list(wanted[1:])
 
 
 def _impossible(batches, *quantities):
@@ -89,6 +89,6 @@ def test_quantities_that_lack_episodes_are_known_before():
         (("stored",), [batch([0, 0])], "holds no image"),
     ],
 )
-def test_what_nobody_can_measure_is_refused(quantities, batches, said):
+def test_unknown_quantities_and_empty_splits_are_refused(quantities, batches, said):
     with pytest.raises(UserError, match=said):
         _impossible(batches, *quantities)

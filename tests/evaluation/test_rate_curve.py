@@ -102,7 +102,7 @@ def test_grey_pixels_are_drawn():
     grey = np.full((4000, 6), 0.25, np.float32)
     table = _table(grey)
     rows = rate_curve.plain_rows(table, table, slots=1, numbers=(1,))
-    # Independent pixels of chance 63/255, of which one coordinate tells a little.
+    # Independent pixels of chance 63/255, of which one coordinate explains a little.
     entropy = special.entr([63 / 255, 192 / 255]).sum() * 6
     assert 0.7 * entropy < rows[0]["value"] < entropy
 

@@ -69,7 +69,9 @@ def kill_one_device(out: Path, kills: int, rng: random.Random) -> dict[str, Any]
     steps = max(kills, 1) * STEPS_A_KILL
     say("uninterrupted run")
     began = time.monotonic()
-    subprocess.run(command(out / "whole", steps), check=True, stderr=subprocess.PIPE)
+    log = out / "whole.log"
+    if start(command(out / "whole", steps), log).wait():
+        raise RuntimeError(f"the uninterrupted run failed: {log.read_text()[-3000:]}")
     report: dict[str, Any] = {
         "steps": steps,
         "seconds_uninterrupted": time.monotonic() - began,

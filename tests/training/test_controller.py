@@ -179,8 +179,8 @@ def test_files_and_averages_of_a_run(trainer, whole):
     assert summary["episode_length"] == 3 and summary["capacity"] == 4
     assert summary["command"] == "train.py '--a=b c'"
     assert [name for name in summary if summary[name] is None] in ([], ["git_revision"])
-    told = {"bits_per_dim", "config_hash", "device", "images_per_second", "parameters"}
-    assert told <= summary.keys()
+    said = {"bits_per_dim", "config_hash", "device", "images_per_second", "parameters"}
+    assert said <= summary.keys()
     assert json.loads((workdir / "summary.json").read_text()) == summary
     assert [path.name for path in watch(workdir)] == ["ckpt-12"]
 
@@ -250,7 +250,7 @@ def test_divergence_stops_with_step_term_and_checkpoint(trainer, tmp_path):
     assert len(workdirs.check(tmp_path, gentler)) == 2
 
 
-def test_divergence_before_any_checkpoint_binds_nobody(trainer, tmp_path):
+def test_divergence_before_any_checkpoint_leaves_the_folder_free(trainer, tmp_path):
     controller = _controller(trainer, tmp_path)
     diverged = pytest.raises(Diverged, match="Last good checkpoint: none")
     with _poisoned(trainer, 0), diverged:
@@ -308,12 +308,12 @@ def test_zero_means_only_at_the_end(trainer, tmp_path, monkeypatch):
         assert [row["step"] for row in csv.DictReader(stream)] == ["12"]
 
 
-def test_a_memory_that_is_too_small_is_told(trainer, tmp_path, monkeypatch, capsys):
+def test_a_memory_that_is_too_small_is_reported(trainer, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(type(trainer.model), "capacity", 2)
     _controller(trainer, tmp_path).run()
-    told = capsys.readouterr().err
-    assert "3 images do not fit a memory of 2" in told
-    assert "--config.model.memory_size=2 holds them all" in told
+    said = capsys.readouterr().err
+    assert "3 images do not fit a memory of 2" in said
+    assert "--config.model.memory_size=2 holds them all" in said
 
 
 def test_a_split_that_cannot_be_evaluated_is_refused_at_the_start(
@@ -348,5 +348,6 @@ def test_tensorboard_shows_numbers_and_pictures(trainer, tmp_path):
     pictures = {"written", "reconstructed", "generated"}
     assert {f"images/{name}" for name in pictures} <= tags
     assert {"config", "bound", "kl_keys", "memory/cells", "keys"} <= tags
+    assert "_hparams_/session_start_info" in tags
     assert "weights/encoder/stem/kernel" in tags
     assert list((tmp_path / "tensorboard").rglob("*.xplane.pb"))

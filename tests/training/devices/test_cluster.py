@@ -103,6 +103,6 @@ def test_an_address_that_another_program_holds_is_named():
     assert f"UserError cluster.worker[0]='{own}'" in done.stdout, done.stderr
 
 
-def test_a_machine_without_a_tpu_is_told():
+def test_a_missing_tpu_is_reported():
     with pytest.raises(UserError, match="found no TPU.*Received: --tpu=''"):
         strategies.make_strategy("tpu")
