@@ -32,7 +32,7 @@ def learning_rate(train_config: ConfigDict) -> CosineDecay:
 
 
 def kl_weight(step: tf.Tensor, warmup_steps: int) -> tf.Tensor:
-    """beta of the objective: min(1, step / warmup_steps), float32; 1 for no warm-up."""
+    """beta of the loss: min(1, step / warmup_steps), float32; 1 for no warm-up."""
     if not warmup_steps:
         return tf.ones([])
     return tf.minimum(1.0, tf.cast(step, tf.float32) / warmup_steps)
