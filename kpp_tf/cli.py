@@ -222,7 +222,7 @@ class StrategyFlags:
         self.strategy = flags.DEFINE_enum(
             "strategy",
             "one",
-            ["one", "mirrored", "multi_worker", "tpu"],
+            validation.STRATEGIES,
             "One device; all GPUs of this machine (or --num_cpus); the workers of "
             "TF_CONFIG; a TPU.",
         )
@@ -239,7 +239,7 @@ class StrategyFlags:
     def make(self):
         """The `tf.distribute.Strategy`; to be made before anything is computed."""
         start_tensorflow()
-        from kpp_tf.training import strategies
+        from kpp_tf.training.devices import strategies
 
         return strategies.make_strategy(
             self.strategy.value, self.num_cpus.value, self.tpu.value

@@ -68,12 +68,12 @@ def default() -> ml_collections.ConfigDict:
     config.train.weight_decay = 0.0  # adamw, lamb
     config.train.clip_norm = 1.0  # 0: no clipping
     config.train.kl_warmup_steps = 500
-    # For models that score a frame once a step: the share of episodes of which all
-    # frames are written; of the others a random number is.
+    # Baselines alone: the share of episodes whose frames are all written; of the others
+    # a random number is. Kanerva++ learns from both in every step.
     config.train.all_written = 0.5
-    config.train.stored_weight = 1.0  # of scores of written frames; of others it is 1
-    config.train.free_bits = 0.0  # nats of each KL an image that cost nothing
+    config.train.stored_weight = 1.0  # of scores of stored images; others weigh 1
     config.train.samples = 1  # of the importance-weighted bound; 1: the bound
+    config.train.accumulate = 1  # parts that a batch is scored in, to save memory
     config.train.ema_decay = 0.999  # 0: no average
     config.train.precision = "float32"  # float32, mixed_bfloat16, mixed_float16
     config.train.jit_compile = False

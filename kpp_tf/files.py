@@ -1,9 +1,11 @@
-"""Files and folders that appear whole or not at all."""
+"""Files and folders that appear whole or not at all; digests; the cache's folder."""
 
 import contextlib
+import hashlib
 import json
 import os
 import shutil
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,14 +15,14 @@ from kpp_tf.errors import UserError
 
 @contextlib.contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
-    """Lends a temporary name beside `path`, and renames it into place at the end.
+    """Yields a temporary name beside `path`, and renames it into place at the end.
 
-    The name has the suffix of `path`, by which some libraries choose a format. Whoever
-    reads `path` sees the old content or the new one, never a part. If the block raises,
-    the temporary file goes away and `path` stays as it was.
+    The name has the suffix of `path`, by which some libraries choose a format. Readers
+    of `path` see the old content or the new one, never a part. If the block raises, the
+    temporary file is removed and `path` stays as it was.
 
     Args:
-      path: of the file; its folder is created where it is missing.
+      path: of the file; a missing folder is created.
 
     Yields:
       The name to write to.
@@ -39,7 +41,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def new_folder(path: str | Path) -> Iterator[Path]:
-    """Lends an empty temporary folder beside `path`, renamed into place at the end.
+    """Yields an empty temporary folder beside `path`, renamed into place at the end.
 
     Args:
       path: of a folder that does not exist yet.
@@ -48,7 +50,7 @@ def new_folder(path: str | Path) -> Iterator[Path]:
       The folder to fill.
 
     Raises:
-      UserError: if there is something at `path`; it is left as it is.
+      UserError: if something is at `path` already; it is left alone.
     """
     path = Path(path)
     if path.exists():
@@ -66,7 +68,7 @@ def new_folder(path: str | Path) -> Iterator[Path]:
 
 
 def write_json(path: str | Path, content: Mapping[str, Any]) -> None:
-    """Writes a JSON object whole, its names in order."""
+    """Writes a JSON object whole, sorted by name."""
     with replacing(path) as temporary:
         text = json.dumps(content, indent=1, sort_keys=True)
         temporary.write_text(f"{text}\n", encoding="utf-8")
@@ -81,7 +83,7 @@ def read_json(path: str | Path, *names: str) -> dict[str, Any]:
 
     Raises:
       FileNotFoundError: if there is no such file.
-      UserError: if it holds anything else.
+      UserError: if it holds anything else, or lacks a name.
     """
     try:
         content = json.loads(Path(path).read_text(encoding="utf-8"))
@@ -92,3 +94,24 @@ def read_json(path: str | Path, *names: str) -> dict[str, Any]:
     if missing := set(names) - set(content):
         raise UserError(f"the file lacks {sorted(missing)}. Received: {path}")
     return content
+
+
+def sha256(path: str | Path) -> str:
+    """The SHA-256 of a file, as 64 hexadecimal digits."""
+    digest = hashlib.sha256()
+    with Path(path).open("rb") as stream:
+        while block := stream.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def cache_folder() -> Path:
+    """Where files lie that can be made again; it need not exist yet.
+
+    The environment's KPP_CACHE_DIR, else `kpp_tf` in the platform's folder for caches:
+    XDG_CACHE_HOME, ~/Library/Caches on macOS, ~/.cache elsewhere.
+    """
+    if chosen := os.environ.get("KPP_CACHE_DIR"):
+        return Path(chosen).expanduser()
+    usual = "~/Library/Caches" if sys.platform == "darwin" else "~/.cache"
+    return Path(os.environ.get("XDG_CACHE_HOME") or usual).expanduser() / "kpp_tf"

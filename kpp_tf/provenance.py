@@ -1,4 +1,4 @@
-"""Where a result comes from: the command, the source tree's commit, the config."""
+"""Where a result comes from: the command, the commit, the config, the weights."""
 
 import hashlib
 import json
@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
+import keras
 import ml_collections
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -18,12 +19,20 @@ def config_hash(config: ml_collections.ConfigDict) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
+def weights_hash(model: keras.Model) -> str:
+    """The first 12 hexadecimal digits of the SHA-256 of a model's weights."""
+    digest = hashlib.sha256()
+    for weight in model.weights:
+        digest.update(weight.numpy().tobytes())
+    return digest.hexdigest()[:12]
+
+
 def git_revision() -> str | None:
     """The source tree's commit, "+changes" if it differs; None without git."""
     if not (ROOT / ".git").exists():
-        return None  # an installed package, maybe inside a folder of another project
+        return None  # an installed package, maybe inside another project's tree
 
-    def git(*arguments):
+    def git(*arguments: str) -> str:
         return subprocess.run(
             ["git", *arguments],
             cwd=ROOT,
@@ -41,18 +50,18 @@ def git_revision() -> str | None:
 
 
 def portable_command(argv: Sequence[str]) -> str:
-    """A command line as somebody else would type it, from the source tree.
+    """A command line that works on another machine, from the source tree.
 
-    Paths inside the source tree become relative to it; of others, which say nothing
-    elsewhere, the last name stays, `--data_dir` becomes DIR and `--workdir` a folder of
-    `runs`. An interpreter in front becomes `python`, and is added where it is missing.
+    Paths inside the source tree become relative to it. Other absolute paths keep their
+    last name; `--data_dir` becomes DIR and `--workdir` a folder of `runs`. The
+    interpreter becomes `python`, and is added where it is missing.
 
     Args:
       argv: e.g. `sys.argv`.
     """
     words = list(argv)
     program = Path(words[0])
-    if program.parent.name == "kpp_tools":  # of the wheel, where it is a command
+    if program.parent.name == "kpp_tools":  # installed from the wheel
         command = f"kpp-{program.stem.replace('_', '-')}"
         return shlex.join([command, *map(_portable, words[1:])])
     if Path(words[0]).name.startswith("python"):

@@ -1,4 +1,4 @@
-"""What each field of a config may hold, checked once, before a run does anything."""
+"""The allowed values of each config field, checked before a run does anything."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -6,9 +6,12 @@ from typing import Any
 
 import ml_collections
 
+from kpp_tf.config import default
 from kpp_tf.errors import UserError
 
+# Keras' policies that keep weights in float32.
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
+STRATEGIES = ("one", "mirrored", "multi_worker", "tpu")
 OPTIMIZERS = ("adam", "adamw", "lamb")
 
 _ALIASES = {
@@ -19,7 +22,7 @@ _ALIASES = {
     "fp32": "float32",
 }
 
-# A test, and how its outcome is said: "config.x must be ...".
+# A test, and its words: "config.x must be ...".
 Rule = tuple[Callable[[Any], bool], str]
 
 
@@ -53,8 +56,8 @@ RULES: Mapping[str, Rule] = {
     "train.weight_decay": _from(0),
     "train.clip_norm": _from(0),
     "train.kl_warmup_steps": _from(0),
-    "train.free_bits": _from(0),
     "train.samples": _from(1),
+    "train.accumulate": _from(1),
     "train.ema_decay": (lambda value: 0 <= value < 1, "from 0 to below 1"),
     "train.precision": _one_of(PRECISIONS),
     "train.steps_per_loop": _from(1),
@@ -67,15 +70,14 @@ RULES: Mapping[str, Rule] = {
     "eval.seed": _SEED,
 }
 
-# Whole numbers of `config.model` are sizes and counts; these may be none.
+# Whole numbers of `config.model` are sizes and counts; these may be 0.
 _MAY_BE_ZERO = frozenset({"address_samples", "hidden"})
 
 
 def check(config: ml_collections.ConfigDict) -> None:
     """Checks the numbers and names of a whole config.
 
-    What depends on other things than the config, such as the names of data sets and
-    models, is checked where those are known.
+    Names of data sets and models are checked where those are defined.
 
     Raises:
       UserError: if a field is outside its range; the message names each such field.
@@ -93,9 +95,10 @@ def check(config: ml_collections.ConfigDict) -> None:
     if flat["train.optimizer"] == "adam" and flat["train.weight_decay"]:
         what = "0 with adam, which has none (adamw and lamb have it)"
         faults.append(_fault("train.weight_decay", what, flat["train.weight_decay"]))
-    if flat["train.samples"] > 1 and flat["train.free_bits"]:
-        what = "0 with more samples than one: free nats are of KLs in closed form"
-        faults.append(_fault("train.free_bits", what, flat["train.free_bits"]))
+    usual = default().train.all_written
+    if flat["model.name"] == "kanerva_plus_plus" and flat["train.all_written"] != usual:
+        what = f"{usual} with kanerva_plus_plus, which does not use it"
+        faults.append(_fault("train.all_written", what, flat["train.all_written"]))
     if faults:
         raise UserError("\n".join(faults))
 

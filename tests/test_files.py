@@ -1,5 +1,8 @@
 """Files and folders appear whole or not at all."""
 
+import hashlib
+import sys
+
 import pytest
 
 from kpp_tf import files
@@ -52,6 +55,26 @@ def test_a_failed_folder_leaves_nothing(tmp_path):
     with pytest.raises(OSError, match="disk"), files.new_folder(tmp_path / "one"):
         raise OSError("disk full")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_digest_is_that_of_the_whole_file(tmp_path):
+    path = tmp_path / "a.bin"
+    path.write_bytes(b"abc" * 700_000)  # more than one block
+    assert files.sha256(path) == hashlib.sha256(b"abc" * 700_000).hexdigest()
+
+
+def test_the_cache_folder_is_chosen_or_the_platforms(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("KPP_CACHE_DIR", raising=False)
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(sys, "platform", "linux")
+    assert files.cache_folder() == tmp_path / ".cache" / "kpp_tf"
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert files.cache_folder() == tmp_path / "Library" / "Caches" / "kpp_tf"
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "x"))
+    assert files.cache_folder() == tmp_path / "x" / "kpp_tf"
+    monkeypatch.setenv("KPP_CACHE_DIR", "~/mine")
+    assert files.cache_folder() == tmp_path / "mine"
 
 
 @pytest.mark.parametrize(

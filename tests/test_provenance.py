@@ -1,8 +1,9 @@
-"""Commands that somebody else can type; the commit of the source tree."""
+"""Commands for other machines; the commit; hashes of weights."""
 
 import subprocess
 import sys
 
+import keras
 import pytest
 
 from kpp_tf import provenance
@@ -45,6 +46,17 @@ from kpp_tf import provenance
 )
 def test_commands_name_no_machine(argv, command):
     assert provenance.portable_command(argv) == command
+
+
+def test_weights_have_a_hash_of_their_own():
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3)])
+    first = provenance.weights_hash(model)
+    assert len(first) == 12 and first == provenance.weights_hash(model)
+    bias = model.layers[0].bias
+    bias.assign([0.0, 0.0, 1e-30])
+    assert provenance.weights_hash(model) != first
+    bias.assign([0.0, 0.0, 0.0])
+    assert provenance.weights_hash(model) == first
 
 
 def test_an_installed_package_has_no_revision(tmp_path, monkeypatch):

@@ -18,7 +18,8 @@ ROOT = Path(__file__).resolve().parent.parent
 ROWS = (
     ("errors", "version"),
     ("files", "noise", "likelihoods"),
-    ("config", "provenance", "validation"),
+    ("config", "provenance"),
+    ("validation",),
     ("data", "layers", "pretrained"),
     ("models",),
     ("plots",),

@@ -69,13 +69,13 @@ def test_all_faults_are_named_at_once():
         check(config)
 
 
-def test_free_nats_are_for_the_bound_alone():
+def test_the_share_of_written_episodes_is_for_baselines():
     config = configs.default()
-    config.train.free_bits = 1.0
-    check(config)
-    config.train.samples = 2
-    with pytest.raises(UserError, match=r"free_bits must be 0 with .*Received: 1\.0"):
+    config.train.all_written = 1.0
+    with pytest.raises(UserError, match=r"all_written must be 0\.5 with .*Received: 1"):
         check(config)
+    config.model = configs.baseline("kanerva_machine")
+    check(config)
 
 
 def test_summing_over_all_slots_stays_allowed():

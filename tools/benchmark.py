@@ -1,4 +1,4 @@
-r"""Measures speed. Let nothing else run meanwhile.
+r"""Measures speed. Run nothing else meanwhile.
 
     python tools/benchmark.py training                    # step, write, read, generate
     python tools/benchmark.py loop                        # the loop's overhead
@@ -7,17 +7,21 @@ r"""Measures speed. Let nothing else run meanwhile.
     python tools/benchmark.py size                        # a memory of 1,024 images
     python tools/benchmark.py serving --saved_model=DIR   # latency, throughput; --help
 
-Everything is a median over rounds within one run, printed as a table and, with
---json=FILE, written down. Compare ratios within a run, not seconds between machines.
+Figures are medians over rounds of one run, printed as JSON and, with --json=FILE,
+written to it. Compare ratios within a run, not seconds between machines.
 """
 
 import json
 import sys
+from typing import TYPE_CHECKING
 
 from absl import flags
 
 from kpp_tf import cli, files
 from kpp_tf.errors import UserError
+
+if TYPE_CHECKING:
+    from kpp_tf.data import ImageTable
 
 CONFIG = cli.define_config("glyphs")
 DATA_DIR = cli.define_data_dir()
@@ -66,7 +70,7 @@ def memory() -> dict:
 
 
 def size() -> dict:
-    """What an image costs in a memory of 1,024 against one of 32, with peak memory."""
+    """The cost of an image in a memory of 1,024 against one of 32, and peak memory."""
     from kpp_tf.benchmarks.memory_size import memory_size_speed
 
     return memory_size_speed(CONFIG.value, rounds=ROUNDS.value)
@@ -92,7 +96,7 @@ def serving() -> dict:
     return {"rows": rows}
 
 
-def _table():
+def _table() -> "ImageTable":
     from kpp_tf.data import load_scored
 
     return load_scored(CONFIG.value, CONFIG.value.data.train_split, DATA_DIR.value)

@@ -1,4 +1,4 @@
-r"""Runs a command as N workers on this machine: a try of several machines.
+r"""Runs a command as N workers on this machine, to try out several machines.
 
     python tools/launch_workers.py --num_workers=2 -- \
         tools/train.py --config=configs/glyphs.py --workdir=runs/two \
@@ -6,11 +6,10 @@ r"""Runs a command as N workers on this machine: a try of several machines.
 
 Each worker is `python COMMAND` with its own TF_CONFIG, which names every worker at a
 free port of the loopback address, and writes to LOGS/worker-K.log. SIGTERM and
-Ctrl-C are passed on to all of them. docs/distributed.md says how to do the same on
-several machines.
+Ctrl-C reach all of them. docs/distributed.md explains the same for several machines.
 
-When a worker fails, the others have GRACE_SECONDS to notice by themselves and stop.
-The exit code is that of the worker that failed first, or 0.
+When a worker fails, the others have GRACE_SECONDS to stop by themselves. The exit code
+is the one of the worker that failed first, or 0.
 """
 
 import signal
@@ -33,12 +32,12 @@ def main(command: list[str]) -> int:
     """Starts the workers and waits for them; returns the exit code."""
     if not command:
         raise UserError("a command comes after --. Received: nothing")
-    from kpp_tf.training import local_workers
+    from kpp_tf.training.devices import local_workers
 
     log_dir = Path(LOGS.value)
     workers = local_workers.start(command, NUM_WORKERS.value, log_dir)
 
-    def pass_on(number, _):
+    def pass_on(number: int, _: object) -> None:
         for worker in workers:
             if worker.poll() is None:
                 worker.send_signal(number)

@@ -12,17 +12,16 @@ r"""Trains a model, and exports it for serving.
         --init_from=binarized_mnist --config.data.name=PICTURES \
         --config.data.binarize=fixed --config.train.kl_warmup_steps=0
 
-The same command line goes on with a run that was stopped, from its newest checkpoint.
-The work directory holds config.json, metrics.csv (nats per image), tensorboard/,
-checkpoints/, best/ (with config.data.validation_split) and, at the end, summary.json
-and exported/, versions of a SavedModel as TF Serving loads them (docs/serving.md);
-config_changes.json says what of the config was changed on the way.
-docs/distributed.md says how to train on several machines.
+The same command goes on with a stopped run, from its newest checkpoint. The work
+directory holds config.json, metrics.csv (nats per image), tensorboard/, checkpoints/,
+best/ (with config.data.validation_split) and, at the end, summary.json and exported/,
+versions of a SavedModel for TF Serving (docs/serving.md). config_changes.json records
+changes of the config between two starts. docs/distributed.md explains training on
+several machines.
 
-Exit codes: 0 the run is complete; 1 an error, which is printed; 3 the objective
-diverged; 130 or 143 the run was asked to stop (Ctrl-C, SIGTERM), has saved, and can go
-on; 144 another worker went away: start all of them again. From 128 on the same command
-helps.
+Exit codes: 0 the run is complete; 1 an error, which is printed; 3 the loss diverged;
+130 or 143 the run was stopped by Ctrl-C or SIGTERM, and has saved; 144 another worker
+went away. After 130, 143 and 144 the same command (on all workers) goes on.
 """
 
 import os
@@ -40,7 +39,7 @@ DEVICES = cli.StrategyFlags()
 ROLLBACKS = flags.DEFINE_integer(
     "rollbacks",
     0,
-    "How often to go back to the last checkpoint after divergence and pass over the "
+    "How often to return to the last checkpoint after divergence and pass over the "
     "batches since; 0 stops instead.",
     lower_bound=0,
 )
@@ -51,14 +50,14 @@ TENSORBOARD = flags.DEFINE_bool("tensorboard", True, "Write TensorBoard files.")
 INIT_FROM = flags.DEFINE_string(
     "init_from",
     None,
-    "Start from the weights of a pretrained model's name or a run's folder, of the "
-    "same architecture; a run that goes on keeps its own.",
+    "A pretrained model's name or a run's folder, to start from its weights; the "
+    "architecture must be the same. A run that goes on keeps its own weights.",
 )
 EXPORT = flags.DEFINE_bool(
-    "export", True, "Export kanerva_plus_plus for serving at the end."
+    "export", True, "Export a kanerva_plus_plus for serving at the end."
 )
 EXPORT_DIR = flags.DEFINE_string(
-    "export_dir", None, "Folder of exported versions; <workdir>/exported if not given."
+    "export_dir", None, "Folder of exported versions; default: <workdir>/exported."
 )
 
 EXIT_DIVERGED, EXIT_WORKER_LOST = 3, 144
@@ -67,26 +66,27 @@ EXIT_DIVERGED, EXIT_WORKER_LOST = 3, 144
 def main() -> int:
     """Trains; returns the exit code."""
     cli.start_tensorflow()
-    from kpp_tf.training import controller, stopping
+    from kpp_tf.training import failures, stopping
 
     try:
         return _train()
     except stopping.Stopped as stopped:
         print(f"{stopped} The same command goes on.", file=sys.stderr)
         return stopped.exit_code
-    except controller.Diverged as diverged:
+    except failures.Diverged as diverged:
         print(diverged, file=sys.stderr)
         return EXIT_DIVERGED
-    except controller.WorkerLost as lost:
+    except failures.WorkerLost as lost:
         print(lost, file=sys.stderr, flush=True)
-        # Leaving in the usual way waits for the worker that went away.
+        # A usual exit would wait for the worker that went away.
         os._exit(EXIT_WORKER_LOST)
 
 
 def _train() -> int:
     from kpp_tf.data import load_scored
-    from kpp_tf.training import precision, strategies, workdirs
+    from kpp_tf.training import workdirs
     from kpp_tf.training.controller import Controller, Options
+    from kpp_tf.training.devices import precision, strategies
     from kpp_tf.training.trainer import Trainer
 
     config = CONFIG.value
@@ -116,34 +116,47 @@ def _train() -> int:
                 strategies.device_name(strategy),
                 sys.argv,
             )
+            exported = None
+            if EXPORT.value:
+                exported = _export(workdir, made_steps=trainer.step > first_step)
             print(
                 f"Trained to step {trainer.step:,}; {data.test_split} bound "
                 f"{results['bound']:.2f} nats/image, {results['bits_per_dim']:.3f} "
-                f"bits/dim. Wrote {workdir / workdirs.SUMMARY}",
+                f"bits/dim.\nWrote {workdir}: {', '.join(_written(workdir))}"
+                + (f"; {exported}: a SavedModel, checked" if exported else ""),
                 file=sys.stderr,
             )
-            if EXPORT.value:
-                _export(workdir, made_steps=trainer.step > first_step)
     strategies.wait_for_all(strategy)
     return 0
 
 
-def _export(workdir: Path, made_steps: bool) -> None:
-    """Exports the run's newest weights, unless that was done for them before."""
+def _written(workdir: Path) -> list[str]:
+    """The files and folders of a run, the summary first."""
+    from kpp_tf.training import workdirs
+
+    names = (path.name + "/" * path.is_dir() for path in workdir.iterdir())
+    hidden = ("lock", "exported/")
+    found = sorted(name for name in names if name not in hidden)
+    return sorted(found, key=lambda name: name != workdirs.SUMMARY)
+
+
+def _export(workdir: Path, made_steps: bool) -> Path | None:
+    """The version that holds the run's newest weights; exports them if none does."""
     from kpp_tf.models import KanervaPlusPlus
     from kpp_tf.serving import saved_model, warmup
     from kpp_tf.training import checkpoints
 
     folder = Path(EXPORT_DIR.value or workdir / "exported")
-    if saved_model.versions(folder) and not made_steps:
-        return
+    versions = saved_model.versions(folder)
+    if versions and not made_steps:
+        return folder / str(versions[-1])
     model, config = checkpoints.load_model(workdir)
     if not isinstance(model, KanervaPlusPlus):
-        return  # only these have signatures
+        return None  # only a KanervaPlusPlus has signatures
     path, _ = saved_model.export(
         model, folder, config.model.name, warm_up=warmup.has_extra()
     )
-    print(f"Wrote {path}: a SavedModel, checked.", file=sys.stderr)
+    return Path(path)
 
 
 if __name__ == "__main__":

@@ -1,19 +1,19 @@
-"""What an image costs in a large memory against a small one."""
+"""The cost of an image in a large memory against a small one."""
 
 import functools
 import multiprocessing
 import resource
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 
-import keras
 import numpy as np
 import tensorflow as tf
 from ml_collections import ConfigDict
 
 from kpp_tf.benchmarks.speed import seconds_per_call
 from kpp_tf.models import build_model
+from kpp_tf.training.devices import precision
 
 # S and T.
 SIZES = ((6, 32), (36, 1024))
@@ -27,8 +27,8 @@ def memory_size_speed(
 ) -> dict:
     """Microseconds an image to write and to read, by the size of the memory.
 
-    Equally many images at once: many small memories against few large ones. Each size
-    is measured in a process of its own, whose peak memory is what the size needed.
+    The same number of images at once, in many small memories or few large ones. Each
+    size runs in its own process, whose peak memory is reported.
 
     Args:
       config: of K++; its memory's size and T are those of `sizes` in turn.
@@ -58,10 +58,10 @@ def _measure(
     fields: dict, memory_size: int, length: int, memories: int, rounds: int
 ) -> dict:
     config = ConfigDict(fields)
-    keras.mixed_precision.set_dtype_policy(config.train.precision)
     config.model.memory_size = memory_size
     config.data.episode_length = length
-    model = build_model(config)
+    with precision.policy(config.train.precision):
+        model = build_model(config)
     ink = np.random.default_rng(0).random((memories, length, *model.image_shape))
     images = tf.constant(ink > 0.8, tf.float32)
     write, read = tf.function(model.write), tf.function(model.reconstruct)
@@ -69,7 +69,7 @@ def _measure(
     memory, empty = write(images), model.empty_memory(memories)
     seeds = tf.zeros([memories, 2], tf.int32)
 
-    def micros(function, count):
+    def micros(function: Callable[[], tf.Tensor], count: int) -> float:
         seconds = seconds_per_call(function, repeats=3, rounds=rounds)
         return 1e6 * seconds / (memories * count)
 

@@ -1,7 +1,8 @@
-"""How fast an exported model answers: each signature against the batch size."""
+"""Latency and throughput of an exported model, by signature and batch size."""
 
+import functools
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,12 @@ from kpp_tf.serving.specs import Field, example_inputs
 
 
 def measure(call: Callable[[], Any], images: int, seconds: float) -> dict[str, float]:
-    """Calls for some seconds, after three warm-up calls.
+    """Times calls for some seconds, after three warm-up calls.
 
     Args:
-      call: that returns when its answer is there.
-      images: that one call handles.
-      seconds: at least so long, and at least 20 calls.
+      call: returns when its answer is complete.
+      images: handled by one call.
+      seconds: the least time to measure; 20 calls are made in any case.
 
     Returns:
       calls; images_per_second; p50_ms, p95_ms and p99_ms of a call.
@@ -48,11 +49,11 @@ def measure_saved_model(
     Args:
       path: a version's folder, or the folder of versions.
       batch_sizes: rows of a request.
-      length: images or keys of a row, where the signature leaves that free.
+      length: images or keys of a row, if the signature leaves that free.
       seconds: of each measurement.
 
     Returns:
-      A row for each signature and batch size; see `measure`.
+      A row for each signature and batch size, with the results of `measure`.
     """
     found = saved_model.versions(path)
     folder = Path(path) / str(found[-1]) if found else Path(path)
@@ -70,7 +71,7 @@ def measure_saved_model(
             drawn = example_inputs(fields, batch, length)
             inputs = {key: tf.constant(value) for key, value in drawn.items()}
 
-            def call(function=function, inputs=inputs):
+            def call(function: Any = function, inputs: Any = inputs) -> list:
                 return [value.numpy() for value in function(**inputs).values()]
 
             count = batch * _images(drawn, function(**inputs))
@@ -88,9 +89,7 @@ def measure_tflite(path: str, seconds: float) -> list[dict[str, Any]]:
     for name, fields in sorted(lite.signatures.items()):
         inputs = example_inputs(fields, 1, 1)
 
-        def call(name=name, inputs=inputs):
-            return lite.run(name, inputs)
-
+        call = functools.partial(lite.run, name, inputs)
         measured = measure(call, _images(inputs, call()), seconds)
         row = {"runtime": Path(path).name, "signature": name, "batch": 1, **measured}
         rows.append(row)
@@ -129,8 +128,8 @@ def plot(rows: Sequence[dict[str, Any]], path: str | Path) -> Path:
     return plots.save_figure(path, figure)
 
 
-def _images(inputs, outputs):
-    """Images of a row: those that come out, or those that went into a memory."""
+def _images(inputs: Mapping[str, Any], outputs: Mapping[str, Any]) -> int:
+    """Images of a row: the ones returned, or else the ones written."""
     if "images" in outputs:
         return outputs["images"].shape[1]
     return inputs["episode"].shape[1] if "episode" in inputs else 1

@@ -1,7 +1,8 @@
-"""How fast, and how near to what the machine can do. Nothing here is a test."""
+"""Speed, in absolute terms and against the machine's matrix products."""
 
 import time
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -15,7 +16,7 @@ def seconds_per_call(
     """Median over rounds of the mean wall time of a call, after two warm-up calls.
 
     Args:
-      function: whose result is waited for once a round.
+      function: to be called; its result is awaited once a round.
       repeats: calls a round.
       rounds: number of rounds.
     """
@@ -31,12 +32,14 @@ def seconds_per_call(
     return float(np.median(times))
 
 
-def matmul_rate(size: int = 1024) -> float:
-    """GFLOP/s of float32 matrix products of this machine: the ceiling to compare with.
+def matmul_rate(dtype: str = "float32", size: int = 1024) -> float:
+    """GFLOP/s of this machine's matrix products, the ceiling of a model's speed.
 
-    A product of n x n matrices counts 2 n^3 operations.
+    Args:
+      dtype: of the matrices: the one that the model computes in.
+      size: n of n x n matrices, whose product counts 2 n^3 operations.
     """
-    a = tf.random.stateless_normal([size, size], [0, 1])
+    a = tf.cast(tf.random.stateless_normal([size, size], [0, 1]), dtype)
     product = tf.function(lambda: tf.matmul(a, a))
     return 2 * size**3 / seconds_per_call(product) / 1e9
 
@@ -44,9 +47,9 @@ def matmul_rate(size: int = 1024) -> float:
 def count_flops(function: tf.types.experimental.ConcreteFunction) -> int:
     """Floating point operations of one call, a multiply-add counting two.
 
-    Counts matrix products and convolutions with their gradients and element-wise
-    operations, as TensorFlow's profiler knows them, in a graph of static shapes; the
-    bodies of loops and conditionals are left out.
+    TensorFlow's profiler counts matrix products, convolutions with their gradients and
+    element-wise operations, in a graph of static shapes, without the bodies of loops
+    and conditionals.
     """
     builder = tf.compat.v1.profiler.ProfileOptionBuilder
     options = builder(builder.float_operation()).with_empty_output().build()
@@ -55,9 +58,9 @@ def count_flops(function: tf.types.experimental.ConcreteFunction) -> int:
 
 
 def flops_per_image(model: KanervaPlusPlus) -> dict[str, float]:
-    """Floating point operations an image of writing and of generating, from a model.
+    """Floating point operations an image of writing and of generating.
 
-    A multiply-add counts two; the drawing of noise is left out.
+    A multiply-add counts two; drawing noise is left out.
     """
     length, blocks = model.episode_length, model.blocks_per_frame
     memory = tf.nest.map_structure(tf.TensorSpec.from_tensor, model.empty_memory(1))
@@ -73,6 +76,6 @@ def flops_per_image(model: KanervaPlusPlus) -> dict[str, float]:
     }
 
 
-def _wait(result):
+def _wait(result: Any) -> None:
     for tensor in tf.nest.flatten(result):
         tensor.numpy()

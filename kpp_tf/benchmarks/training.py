@@ -1,7 +1,8 @@
-"""The training step, the loop and the input pipeline around it, memories alone."""
+"""Speed of the training step, its loop, its input, and of memories alone."""
 
 import functools
 import time
+from typing import Any
 
 import keras
 import numpy as np
@@ -16,6 +17,7 @@ from kpp_tf.layers.block_memory.writer import BlockWriter
 from kpp_tf.models import build_model
 from kpp_tf.models.kanerva_machines.dynamic_kanerva_memory import DynamicKanervaMemory
 from kpp_tf.models.kanerva_plus_plus.windows import Windows
+from kpp_tf.training.devices import precision
 from kpp_tf.training.optimizers import make_optimizer
 from kpp_tf.training.train_step import make_train_step
 from kpp_tf.training.trainer import Trainer
@@ -29,10 +31,12 @@ def model_speed(config: ConfigDict, rounds: int = 5) -> dict:
       rounds: that the median is taken over.
 
     Returns:
-      By call: images/s, and GFLOP/s with its share of this machine's matrix products.
+      By call: images/s, GFLOP/s, and its share of this machine's matrix products in the
+      precision that the config computes in (`matmul_dtype`, `matmul_gflops`).
     """
-    keras.mixed_precision.set_dtype_policy(config.train.precision)
-    model = build_model(config)
+    with precision.policy(config.train.precision):
+        model = build_model(config)
+    dtype = keras.DTypePolicy(config.train.precision).compute_dtype
     batch, length = config.data.episodes_per_batch, config.data.episode_length
     images = _random_images(config)
     seeds = noise.row_seeds([0, config.seed], batch)
@@ -49,8 +53,12 @@ def model_speed(config: ConfigDict, rounds: int = 5) -> dict:
             (memory, seeds),
         ),
     }
-    ceiling = matmul_rate()
-    results = {"matmul_gflops": ceiling, "parameters": model.count_params()}
+    ceiling = matmul_rate(dtype)
+    results: dict[str, Any] = {
+        "matmul_dtype": dtype,
+        "matmul_gflops": ceiling,
+        "parameters": model.count_params(),
+    }
     for name, (function, arguments) in calls.items():
         concrete = function.get_concrete_function(*arguments)
         seconds = seconds_per_call(
@@ -66,9 +74,9 @@ def model_speed(config: ConfigDict, rounds: int = 5) -> dict:
 
 
 def loop_overhead(config: ConfigDict, table: ImageTable, rounds: int = 5) -> dict:
-    """Time of a step in the training loop, input included, over the step's alone.
+    """Time of a step in the training loop, with its input, over the step alone.
 
-    Rounds of both alternate, so that a machine's drift falls on both alike.
+    Rounds of both alternate, so that a drift of the machine affects both.
 
     Args:
       config: the run's config.
@@ -82,14 +90,14 @@ def loop_overhead(config: ConfigDict, table: ImageTable, rounds: int = 5) -> dic
     step = tf.constant(1, tf.int64)
     alone = tf.function(trainer.replica_step)
 
-    def time_alone():
+    def time_alone() -> float:
         started = time.perf_counter()
         for _ in range(steps):
             result = alone(*arguments, step)
         result.numpy()
         return time.perf_counter() - started
 
-    def time_loop():
+    def time_loop() -> float:
         started = time.perf_counter()
         trainer.train(steps)
         return time.perf_counter() - started
@@ -106,7 +114,7 @@ def loop_overhead(config: ConfigDict, table: ImageTable, rounds: int = 5) -> dic
 
 
 def pipeline_speed(config: ConfigDict, table: ImageTable, rounds: int = 5) -> dict:
-    """Images/s of the input pipeline alone, and over those of the training step."""
+    """Images/s of the input pipeline alone, and their ratio to the training step's."""
     data = config.data
     batches = iter(training_episodes(table, data, seed=config.seed))
     per_batch = data.episodes_per_batch * data.episode_length
@@ -137,18 +145,18 @@ def memory_speed(rounds: int = 5) -> dict:
     cells, coverage = tf.zeros([32, 6, 6, 87]), tf.zeros([32, 6, 6])
 
     @tf.function
-    def dkm():
+    def dkm() -> list[tf.Tensor]:
         with tf.GradientTape() as tape:
             tape.watch(codes)
             memory = kanerva(codes)
             read = kanerva.read(memory.mean, codes)
             loss = tf.reduce_sum(read**2) + tf.reduce_sum(kanerva.kl_memory(memory))
-        # A reading at the mean weights does not see their standard deviation.
+        # Reading at the mean weights has no gradient to their standard deviation.
         weights = [codes, *(weight.value for weight in kanerva.trainable_variables)]
         return tape.gradient(loss, weights, unconnected_gradients="zero")
 
     @tf.function
-    def blocks():
+    def blocks() -> list[tf.Tensor]:
         with tf.GradientTape() as tape:
             tape.watch(codes)
             maps = codes[:, :, tf.newaxis, tf.newaxis]
@@ -156,7 +164,7 @@ def memory_speed(rounds: int = 5) -> dict:
             keys = normal_quantile(windows.recall(writing.blocks).centre)
             read, _ = reader(*writer.store(writing, cells, coverage), keys)
             loss = tf.reduce_sum(read**2)
-        # Places learn from another loss, and have no gradient of this one.
+        # Places learn from another loss and have no gradient here.
         weights = [codes, *(weight.value for weight in writer.trainable_variables)]
         return tape.gradient(loss, weights, unconnected_gradients="zero")
 
@@ -166,7 +174,7 @@ def memory_speed(rounds: int = 5) -> dict:
     }
 
 
-def _random_images(config):
+def _random_images(config: ConfigDict) -> tf.Tensor:
     data = config.data
     shape = (data.episodes_per_batch, data.episode_length, *data.image_shape)
     drawn = tf.random.stateless_uniform(shape, [0, 1])

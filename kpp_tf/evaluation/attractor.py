@@ -1,4 +1,4 @@
-"""Does reading again and again lead from a damaged image to the stored one?"""
+"""Whether repeated reading leads from a damaged image to the stored one."""
 
 import functools
 from collections.abc import Callable, Iterable
@@ -29,8 +29,8 @@ def attractor(
     Returns:
       For salt and pepper on 10% to 50% of the pixels, and for a hidden lower half:
       `damage`, its name; `step_0` (the damaged image) to `step_N`, the mean absolute
-      error of a pixel; `found`, the share of images to which, of all that are written,
-      the last reading is nearest.
+      error of a pixel; `found`, the share of images whose last reading is nearer to
+      them than to any other written image.
     """
     write, refine = tf.function(model.write), tf.function(model.refine)
     damages: dict[str, Callable] = {

@@ -10,20 +10,20 @@ from kpp_tf.evaluation.scorer import Scorer
 
 
 class Totals:
-    """Sums of numbers of images, an episode a row.
+    """Sums over the images of each episode.
 
-    Images of an episode share a memory, so the episodes are what is independent: the
-    standard error is that of the ratio of two sums over E episodes,
+    Images of an episode share a memory, so only episodes are independent. The standard
+    error is the one of a ratio of two sums over E episodes,
 
         se^2 = E / (E - 1) sum_e (s_e - n_e mean)^2 / (sum_e n_e)^2.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._sums: dict[str, list[np.ndarray]] = {}
         self._counts: list[np.ndarray] = []
 
     def add(self, numbers: Mapping[str, tf.Tensor], scored: tf.Tensor) -> None:
-        """Adds a batch of episodes; those with no scored image are left out.
+        """Adds a batch of episodes; episodes without a scored image are left out.
 
         Args:
           numbers: by name, each [B, T]; the same names every time.
@@ -39,7 +39,7 @@ class Totals:
 
     @property
     def images(self) -> int:
-        """How many were added."""
+        """Number of images added."""
         return int(sum(counts.sum() for counts in self._counts))
 
     def mean(self, name: str) -> tuple[float, float | None]:
@@ -61,14 +61,9 @@ class Totals:
         """Every mean by name."""
         return {name: self.mean(name)[0] for name in self._sums}
 
-    def summary(self, name: str) -> dict[str, float | None]:
-        """`value` and `standard_error` of a number."""
-        value, error = self.mean(name)
-        return {"value": value, "standard_error": error}
-
 
 def unit(model: Scorer) -> tuple[str, float]:
-    """The unit that a model's bounds are told in, and what it is of a nat an image.
+    """The unit of a model's bounds, and its size in nats/image.
 
     Returns:
       ("nats/image", 1.0) for binary images, ("bits/dim", 1 / (dims ln 2)) for images

@@ -1,4 +1,4 @@
-"""Bounds of -ln p(x given M): of written images, of others, of another's memory."""
+"""Bounds of -ln p(x given M): stored and unseen images, another or an empty memory."""
 
 import math
 from collections.abc import Callable, Iterable, Iterator
@@ -16,6 +16,8 @@ TERMS = Elbo._fields
 IMAGES_AT_ONCE = 512
 
 Score = Callable[..., Elbo]
+# What is scored in turn of a batch: which images count, and what `Score` is given.
+Pass = Iterator[tuple[tf.Tensor, dict[str, Any]]]
 
 
 def stored(
@@ -33,8 +35,8 @@ def stored(
       dataset: batches of `Episodes`, e.g. `evaluation_episodes`.
       samples: N of the importance-weighted bound -E[ln 1/N sum_n w_n] (Burda et al.,
         ICLR 2016), which takes the place of the bound; 0 takes the bound.
-      transform: what happens to a memory between writing and reading, such as being
-        stored with fewer bits.
+      transform: changes a memory between writing and reading, such as storing it with
+        fewer bits.
 
     Returns:
       `value`, `standard_error` (over episodes) and `unit`, lower is better; `images`,
@@ -45,7 +47,7 @@ def stored(
     """
     write = tf.function(model.write, reduce_retracing=True)
 
-    def passes(batch):
+    def passes(batch: Episodes) -> Pass:
         if transform is None:
             yield batch.mask, {}
         else:
@@ -64,16 +66,70 @@ def unseen(model: Scorer, dataset: Iterable[Episodes], samples: int = 0) -> dict
 
     Arguments, returns and errors: see `stored`.
     """
+    return _bound(model, dataset, _by_halves, samples)
 
-    def passes(batch):
-        place = tf.cumsum(batch.mask, axis=1)
-        half = tf.floor(tf.reduce_sum(batch.mask, axis=1, keepdims=True) / 2)
-        first = batch.mask * tf.cast(place <= half, tf.float32)
-        second = batch.mask - first
-        yield second, {"written": first}
-        yield first, {"written": second}
 
-    return _bound(model, dataset, passes, samples)
+def empty(model: Scorer, dataset: Iterable[Episodes]) -> dict:
+    """The bound over all images under a memory in which nothing is written.
+
+    The control of `unseen`: the difference is what the held images bring.
+
+    Arguments and errors: see `stored`.
+
+    Returns:
+      As `stored`; and `unseen_minus_empty`: `value`, `standard_error` and `unit` of the
+      difference to `unseen`, image by image (the error is of the paired difference).
+    """
+    score = tf.function(model.elbo, reduce_retracing=True)
+    totals = Totals()
+    for batch in dataset:
+        numbers = image_bounds(score, batch, written=_first(batch, 0))
+        known = tf.zeros_like(batch.mask)
+        for counted, given in _by_halves(batch):
+            found = image_bounds(score, batch, **given)["bound"]
+            known = tf.where(counted > 0, found, known)
+        totals.add({**numbers, "difference": known - numbers["bound"]}, batch.mask)
+    return {
+        **_summary(totals, model),
+        "unseen_minus_empty": figure(totals, "difference", model),
+    }
+
+
+def held_curve(model: Scorer, dataset: Iterable[Episodes]) -> list[dict]:
+    """The bound over images that were not written, by how many others were.
+
+    The first n images of each episode are written and the rest scored, for n = 0, the
+    powers of 4 below T - 1, and T - 1: 0, 1, 4, 16 and 31 of 32.
+
+    Arguments and errors: see `stored`.
+
+    Returns:
+      For each n: `held`, which is n; `value`, `standard_error`, `unit` and `images`, as
+      of `stored`; and `minus_empty`, the same of the difference to the bound of the
+      same images under an empty memory. An n that leaves nothing to score is left out.
+    """
+    score = tf.function(model.elbo, reduce_retracing=True)
+    by_count: dict[int, Totals] = {}
+    for batch in dataset:
+        nothing = image_bounds(score, batch, written=_first(batch, 0))["bound"]
+        for count in _counts(batch.images.shape[1]):
+            held = _first(batch, count)
+            found = nothing
+            if count:
+                found = image_bounds(score, batch, written=held)["bound"]
+            numbers = {"bound": found, "difference": found - nothing}
+            # Short episodes are held whole: they leave nothing to score.
+            by_count.setdefault(count, Totals()).add(numbers, batch.mask - held)
+    return [
+        {
+            "held": count,
+            **figure(totals, "bound", model),
+            "images": totals.images,
+            "minus_empty": figure(totals, "difference", model),
+        }
+        for count, totals in by_count.items()
+        if totals.images
+    ]
 
 
 def swapped(model: Scorer, dataset: Iterable[Episodes]) -> dict:
@@ -85,7 +141,7 @@ def swapped(model: Scorer, dataset: Iterable[Episodes]) -> dict:
     """
     write = tf.function(model.write, reduce_retracing=True)
 
-    def passes(batch):
+    def passes(batch: Episodes) -> Pass:
         real = tf.where(tf.reduce_any(batch.mask > 0, axis=1))[:, 0]
         if len(real) < 2:
             return
@@ -104,12 +160,12 @@ def swapped(model: Scorer, dataset: Iterable[Episodes]) -> dict:
 
 
 def evaluate(model: Scorer, dataset: Iterable[Episodes]) -> dict[str, float]:
-    """What a training run reports of a split: `stored`, flat.
+    """`stored` in a flat form, as a training run reports it.
 
     Returns:
       `bound` and its terms `log_likelihood`, `kl_latents`, `kl_keys`, `kl_memory` in
-      nats/image; `bound_standard_error`, unless there is but one episode;
-      `bits_per_dim`, of the bound; `images`, their number.
+      nats/image; `bound_standard_error`, with two episodes or more; `bits_per_dim`, of
+      the bound; `images`, their number.
     """
     score = tf.function(model.elbo, reduce_retracing=True)
     totals = Totals()
@@ -131,7 +187,7 @@ def image_bounds(
     """The bound of every image of a batch, in nats.
 
     Args:
-      score: `model.elbo`, or what is called as it is, as a graph.
+      score: `model.elbo`, or a function with its arguments, as a graph.
       batch: B episodes.
       samples: see `stored`.
       **given: of `score`: `written`, `memory`.
@@ -144,7 +200,7 @@ def image_bounds(
         elbo = score(images, seeds, mask, **given)
         return {"bound": elbo.bound, **elbo._asdict()}
     rows, length = images.shape[:2]
-    # As many samples at once as fit. Each has its own seed: no result depends on it.
+    # Each sample has its own seed: results do not depend on how many fit at once.
     at_once = max(1, min(samples, IMAGES_AT_ONCE // (rows * length)))
     log_sum = tf.fill([rows, length], -math.inf)
     for first in range(0, samples, at_once):
@@ -163,7 +219,7 @@ def image_bounds(
     return {"bound": math.log(samples) - log_sum}
 
 
-def _repeated(structure, many):
+def _repeated(structure: Any, many: int) -> Any:
     """Every tensor `many` times, one copy of the batch after the other."""
     return tf.nest.map_structure(
         lambda part: tf.concat([part] * many, axis=0), structure
@@ -173,14 +229,14 @@ def _repeated(structure, many):
 def _bound(
     model: Scorer,
     dataset: Iterable[Episodes],
-    passes: Callable[[Episodes], Iterator[tuple[tf.Tensor, dict[str, Any]]]],
+    passes: Callable[[Episodes], Pass],
     samples: int,
 ) -> dict:
-    """Scores every batch in passes: each says which images count and what is given."""
+    """Scores every batch in passes."""
     score = tf.function(model.elbo, reduce_retracing=True)
     totals = Totals()
     for batch in dataset:
-        # All passes over an episode make one row: they are not independent.
+        # All passes over an episode are one row: they are not independent.
         scored = [
             (image_bounds(score, batch, samples, **given), counted)
             for counted, given in passes(batch)
@@ -191,8 +247,32 @@ def _bound(
                 for name in scored[0][0]
             }
             totals.add(numbers, tf.concat([counted for _, counted in scored], axis=1))
+    return _summary(totals, model, terms=not samples)
+
+
+def _summary(totals: Totals, model: Scorer, terms: bool = True) -> dict:
     results = {**figure(totals, "bound", model), "images": totals.images}
-    if not samples:
-        means = totals.means()
-        results["terms"] = {name: means[name] for name in TERMS}
+    if terms:
+        results["terms"] = {name: totals.mean(name)[0] for name in TERMS}
     return results
+
+
+def _first(batch: Episodes, count: tf.Tensor | int) -> tf.Tensor:
+    """The first `count` real frames of each episode: float32 [B, T] of 0 and 1."""
+    place = tf.cumsum(batch.mask, axis=1)
+    return batch.mask * tf.cast(place <= tf.cast(count, tf.float32), tf.float32)
+
+
+def _by_halves(batch: Episodes) -> Pass:
+    """Scores each half of an episode under a memory of the other half."""
+    half = tf.floor(tf.reduce_sum(batch.mask, axis=1, keepdims=True) / 2)
+    first = _first(batch, half)
+    second = batch.mask - first
+    yield second, {"written": first}
+    yield first, {"written": second}
+
+
+def _counts(length: int) -> list[int]:
+    """How many of `length` frames `held_curve` writes: 0, powers of 4, all but one."""
+    powers = [4**k for k in range(length.bit_length()) if 4**k < length - 1]
+    return sorted({0, *powers, length - 1})

@@ -1,4 +1,4 @@
-"""Damage to images that iterative reading must undo."""
+"""Damage to images, for iterative reading to undo."""
 
 import tensorflow as tf
 
@@ -32,12 +32,12 @@ def speckle(images: tf.Tensor, seeds: tf.Tensor, stddev: float = 0.5) -> tf.Tens
 def poisson(images: tf.Tensor, seeds: tf.Tensor, photons: float = 4.0) -> tf.Tensor:
     """Counts Poisson(photons * x) over `photons`, clipped to [0, 1].
 
-    A dark pixel keeps a background of a tenth of the photons, so that empty paper is
+    Dark pixels have a background of a tenth of the photons, so that empty paper is
     damaged too. Arguments as above.
     """
     rate = photons * (0.1 + 0.9 * images)
 
-    def row(arguments):
+    def row(arguments: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
         row_rate, seed = arguments
         return tf.random.stateless_poisson(
             tf.shape(row_rate), seed, lam=row_rate, dtype=tf.float32
@@ -62,5 +62,5 @@ BY_NAME = {
 }
 
 
-def _row_shape(images):
+def _row_shape(images: tf.Tensor) -> tuple:
     return tuple(tf.unstack(tf.shape(images)[1:]))

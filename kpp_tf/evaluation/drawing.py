@@ -1,4 +1,4 @@
-"""As many images as one wants, drawn from the memories of episodes."""
+"""Any number of images, drawn from the memories of episodes."""
 
 import itertools
 from collections.abc import Iterable, Iterator
@@ -22,24 +22,23 @@ def draw(
     seed: int = 0,
     temperature: float = 1.0,
 ) -> Iterator[np.ndarray]:
-    """Draws images from p(Y), without end.
+    """Draws images from p(Y), endlessly.
 
-    Each memory gives as many images as were written into it, T with its padding; then
-    comes the next episode, and after the last the first again, with other noise. Image
-    n is a function of n and the arguments, however many are taken.
+    Each memory gives T images, then comes the next episode; after the last, the first
+    again with other noise. Image n is a function of n and the arguments.
 
     Args:
       model: with trained weights.
-      episodes: batches, which are gone through again and again.
-      seed: of the drawing.
-      temperature: factor of the standard deviation of all that is drawn.
+      episodes: batches, read again and again.
+      seed: of the draws.
+      temperature: factor of the standard deviation of everything drawn.
 
     Yields:
       Mean images: float32 [H, W, C] in [0, 1].
     """
 
     @tf.function(reduce_retracing=True)
-    def generate(batch, seeds):
+    def generate(batch: Episodes, seeds: tf.Tensor) -> tf.Tensor:
         count = tf.shape(batch.images)[0]
         memory = model.write(batch.images, batch.mask)
         each = batch.images.shape[1]
@@ -55,14 +54,14 @@ def draw(
 def draw_from(
     model: MemoryModel, memory: Memory, seed: int = 0, temperature: float = 1.0
 ) -> Iterator[np.ndarray]:
-    """Draws images from p(Y) of given memories, without end.
+    """Draws images from p(Y) of given memories, endlessly.
 
     Args:
       model: with trained weights.
-      memory: B memories of it; each gives `EACH` images in turn (of an export, as many
-        as that gives), again and again with other noise.
-      seed: of the drawing.
-      temperature: factor of the standard deviation of all that is drawn.
+      memory: B memories of it; each gives `EACH` images in turn (an export may fix
+        another number), again and again with other noise.
+      seed: of the draws.
+      temperature: factor of the standard deviation of everything drawn.
 
     Yields:
       Mean images: float32 [H, W, C] in [0, 1].
@@ -81,11 +80,11 @@ def save(images: Iterator[np.ndarray], count: int, path: str | Path) -> None:
     Args:
       images: float [H, W, C] in [0, 1], C of 1 or 3.
       count: how many to take.
-      path: ends in .npz: that file, with `images` uint8 [count, H, W, C]; else a folder
-        of PNG files that are numbered from 0.
+      path: a file if it ends in .npz, with `images` uint8 [count, H, W, C]; else a
+        folder of PNG files numbered from 0.
 
     Raises:
-      UserError: if there is something at `path`.
+      UserError: if something is at `path` already.
     """
     path = Path(path)
     if path.exists():

@@ -1,4 +1,4 @@
-"""A small classifier trained here, whose features sample quality is measured in."""
+"""A small classifier, whose features measure the quality of samples."""
 
 import dataclasses
 import hashlib
@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from kpp_tf import files
 from kpp_tf.data import (
+    Episodes,
     ImageTable,
     evaluation_episodes,
     load_images,
@@ -22,7 +23,7 @@ from kpp_tf.errors import UserError
 
 FEATURES = 64
 BATCH = 128
-# Of the labelled images, to report the accuracy on.
+# The share of labelled images that gives the accuracy.
 HELD_OUT = 0.1
 
 
@@ -59,11 +60,11 @@ class FeatureSpace:
 
 
 def label_data(data_config: ml_collections.ConfigDict) -> ml_collections.ConfigDict:
-    """The labelled data whose classifier judges images of `data_config`.
+    """The labelled data of the classifier for images of `data_config`.
 
-    A data set judges itself by its own labels (Omniglot: characters of the training
-    alphabets). Larochelle's binarized MNIST has none: MNIST, binarized afresh each time
-    an image is seen, stands in for it, whose images it was drawn from.
+    That is the data set itself (Omniglot: characters of the training alphabets), except
+    for Larochelle's binarized MNIST, which has no labels. Its source MNIST takes its
+    place, binarized anew each time an image is seen.
     """
     data = ml_collections.ConfigDict(data_config.to_dict())
     if data.name == "binarized_mnist":
@@ -84,15 +85,15 @@ def load_or_train(
     seed: int = 0,
     progress: Callable[[str], None] = lambda line: None,
 ) -> FeatureSpace:
-    """The feature space for a data set; its classifier is trained if it is not there.
+    """The feature space for a data set; its classifier is trained unless it is stored.
 
     Args:
-      data_config: `config.data` of the model that is judged.
-      folder: where classifiers are kept.
+      data_config: `config.data` of the model to judge.
+      folder: of stored classifiers.
       data_dir: folder of prepared data sets.
       steps: of Adam, 128 images each.
       seed: of the initial weights, the order of the images and the held-out ones.
-      progress: takes a line for the user.
+      progress: takes lines for the user.
     """
     data = label_data(data_config)
     table = load_images(data, "train", data_dir)
@@ -151,7 +152,9 @@ def train(
     held_out, kept = _rows(table, order[:count]), _rows(table, order[count:])
     _, classes = np.unique(table.group_labels("class"), return_inverse=True)
 
-    def labelled(rows):
+    def labelled(
+        rows: np.ndarray,
+    ) -> Callable[[Episodes], tuple[tf.Tensor, tf.Tensor]]:
         labels = tf.constant(classes[rows], tf.int32)
         return lambda batch: (batch.images[0], tf.gather(labels, batch.index[0]))
 
@@ -160,7 +163,7 @@ def train(
     loss_of = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 
     @tf.function
-    def step(images, labels):
+    def step(images: tf.Tensor, labels: tf.Tensor) -> None:
         with tf.GradientTape() as tape:
             loss = loss_of(labels, network(images, training=True)[1])
         weights = network.trainable_variables
@@ -184,10 +187,10 @@ def train(
     return right / count
 
 
-def _network(image_shape, classes, seed):
+def _network(image_shape: tuple[int, ...], classes: int, seed: int) -> keras.Model:
     """Two strided convolutions, a hidden layer of features, logits."""
 
-    def initial(number):
+    def initial(number: int) -> keras.initializers.Initializer:
         return keras.initializers.HeNormal(seed=1000 * seed + number)
 
     images = keras.Input(image_shape)
@@ -209,7 +212,8 @@ def _network(image_shape, classes, seed):
     return keras.Model(images, [features, logits])
 
 
-def _rows(table, rows):
+def _rows(table: ImageTable, rows: np.ndarray) -> ImageTable:
+    assert table.labels is not None, "a classifier learns from labels"
     return dataclasses.replace(
         table,
         images=table.images[rows],

@@ -19,8 +19,8 @@ def frechet_distance(first: np.ndarray, second: np.ndarray) -> float:
       ValueError: if a set has fewer than two rows or they differ in F.
 
     Reference: Heusel et al., "GANs trained by a two time-scale update rule converge to
-    a local Nash equilibrium", NeurIPS 2017, there in the features of another network,
-    so that its values and these cannot be compared.
+    a local Nash equilibrium", NeurIPS 2017. Values in the features of another network
+    are not comparable.
     """
     if min(len(first), len(second)) < 2 or first.shape[1:] != second.shape[1:]:
         raise ValueError(

@@ -1,17 +1,17 @@
-"""Does a key that is moved a little lead to a similar image?"""
+"""Whether a small move of a key leads to a similar image."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import tensorflow as tf
 
 from kpp_tf import noise
 from kpp_tf.data import Episodes
-from kpp_tf.evaluation import keys, pixels
+from kpp_tf.evaluation import key_moves, pixels
 from kpp_tf.evaluation.averages import Totals
 from kpp_tf.evaluation.features import FeatureSpace
 from kpp_tf.evaluation.frechet import frechet_distance
-from kpp_tf.models import MemoryModel
+from kpp_tf.models import Memory, MemoryModel
 
 DISTANCES = {
     "recalled": 0.0,
@@ -24,11 +24,10 @@ DISTANCES = {
 def nudge(
     model: MemoryModel, dataset: Iterable[Episodes], space: FeatureSpace
 ) -> dict | None:
-    """Moves recall keys; judges what lies there by a classifier of real images.
+    """Moves recall keys, and classifies the images found there.
 
-    Images are generated at the mean of p(Z|M-hat). The class of a picture, and that of
-    the image whose key was moved, are what the classifier says; binary pictures are
-    rounded first.
+    Images are generated at the mean of p(Z|M-hat); binary ones are rounded. The
+    classifier gives both classes, of the image found and of the one whose key moved.
 
     Args:
       model: with trained weights.
@@ -37,16 +36,16 @@ def nudge(
 
     Returns:
       None for a model without keys. Else for `recalled`, `quarter_cell`, `half_cell`
-      and `one_cell` (of blocks, where a block has more cells): `class_kept`, the share
-      of images, its `standard_error` over episodes, and `pixel_distance` to the image.
-      `same_class`: the share of pairs of an episode's images that are of one class,
-      what a move to any of them would keep. `half_way`: of what lies half-way between
-      images in neighbouring blocks, the `frechet` distance to all real images, beside
-      `frechet_pixel_average`, that of the averages of the same `pairs`; both drawn from
-      their means where images are binary, and None where there are no two pairs.
+      and `one_cell` (a cell here is a block): `class_kept`, the share of images that
+      keep their class, its `standard_error` over episodes, and `pixel_distance` to the
+      image. `same_class`: the share of pairs of an episode's images with one class, as
+      a move to a random image would keep it. `half_way`: the `frechet` distance to all
+      real images of what is read half-way between images in neighbouring blocks, and
+      `frechet_pixel_average`, the same of the averages of these `pairs` (binary images
+      are drawn from their means; None with fewer than two pairs).
       `classifier_accuracy`, on real images.
     """
-    if not keys.has_keys(model):
+    if not key_moves.has_keys(model):
         return None
     write, read = tf.function(model.write), tf.function(model.generate_from_keys)
     totals = {name: Totals() for name in DISTANCES}
@@ -55,10 +54,10 @@ def nudge(
     for batch in dataset:
         images, counted = batch.images.numpy(), batch.mask.numpy()
         memory = write(batch.images, batch.mask)
-        recall = keys.recall_keys(model, memory, batch.images)
+        recall = key_moves.recall_keys(model, memory, batch.images)
         classes = _classes(space, images)
         for name, distance in DISTANCES.items():
-            moved = keys.moved(model, recall, distance, batch.seeds)
+            moved = key_moves.moved(model, recall, distance, batch.seeds)
             found = pixels.likeliest(model, read(memory, moved))
             totals[name].add(
                 {
@@ -83,7 +82,7 @@ def nudge(
         }
     features = np.concatenate(real)
 
-    def frechet(batches):
+    def frechet(batches: list[np.ndarray]) -> float | None:
         images = np.concatenate(batches)
         return frechet_distance(space(images), features) if len(images) > 1 else None
 
@@ -99,27 +98,33 @@ def nudge(
     }
 
 
-def _classes(space, images):
+def _classes(space: FeatureSpace, images: np.ndarray) -> np.ndarray:
     """[B, T, H, W, C] to class numbers [B, T]."""
     return space.classes(pixels.rows(images)).reshape(images.shape[:2])
 
 
-def _sharing(classes, counted):
-    """Share of the other images of its episode that an image has its class with."""
+def _sharing(classes: np.ndarray, counted: np.ndarray) -> np.ndarray:
+    """The share of an episode's other images that have an image's class: [B, T]."""
     pairs = (classes[:, :, None] == classes[:, None]) * counted[:, None]
     others = counted.sum(axis=1, keepdims=True) - 1
     return (pairs.sum(axis=2) - 1) / np.maximum(others, 1)
 
 
-def _half_way(model, read, memory, recall, batch):
-    """Images half-way between neighbours, and averages of their pixels: [N, ...]."""
-    places = keys.positions(model, recall).numpy()
-    # The same number of pairs of each episode, so that one graph reads them.
+def _half_way(
+    model: MemoryModel,
+    read: Callable[..., tf.Tensor],
+    memory: Memory,
+    recall: tf.Tensor,
+    batch: Episodes,
+) -> tuple[np.ndarray, ...]:
+    """Images read half-way between neighbours, and their pixel averages: [N, ...]."""
+    places = key_moves.positions(model, recall).numpy()
+    # As many pairs for each episode, so that one graph reads them.
     length = places.shape[1]
     pairs = np.zeros((len(places), 2 * length, 2), int)
     known = np.zeros(pairs.shape[:2], bool)
     for row, real in enumerate(batch.mask.numpy()):
-        found = keys.neighbours(places[row, :, 0], real)[: 2 * length]
+        found = key_moves.neighbours(places[row, :, 0], real)[: 2 * length]
         pairs[row, : len(found)], known[row, : len(found)] = found, True
     first, second = (
         tf.gather(batch.images, pairs[..., side], batch_dims=1) for side in (0, 1)
@@ -128,7 +133,7 @@ def _half_way(model, read, memory, recall, batch):
         places[:, :, None], pairs[..., None, None], axis=1
     ).mean(axis=2)
     at_first = tf.gather(recall, pairs[..., 0], batch_dims=1)
-    found = read(memory, keys.at_positions(model, at_first, tf.constant(middle)))
+    found = read(memory, key_moves.at_positions(model, at_first, tf.constant(middle)))
     average = (first + second) / 2
     seeds = noise.fold_in(batch.seeds, 1)
     drawn = pixels.drawn(model, found, batch.seeds), pixels.drawn(model, average, seeds)

@@ -1,18 +1,19 @@
-"""Pictures of what a model remembers, imagines and does with keys: one a function.
+"""Pictures of what a model recalls, generates and does with keys: one a function.
 
-Every grid is of the first episodes of a batch, images in rows.
+Every grid shows the first episodes of a batch, images in rows.
 """
 
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
+from matplotlib.figure import Figure
 
 from kpp_tf import noise, plots
 from kpp_tf.data import Episodes
-from kpp_tf.evaluation import corruptions, keys
+from kpp_tf.evaluation import corruptions, key_moves
 from kpp_tf.evaluation.scale_sweep import widths
-from kpp_tf.models import KanervaPlusPlus, MemoryModel
+from kpp_tf.models import KanervaPlusPlus, Memory, MemoryModel
 
 ZOOM = 2
 SMALL = 32  # pixels a side; larger images are not zoomed
@@ -24,16 +25,16 @@ MEDIUM = 2.0  # blocks
 
 
 def recall(model: MemoryModel, batch: Episodes) -> np.ndarray:
-    """Pairs of rows: written images, and what the memory reads back for them."""
+    """Pairs of rows: written images, and their readings from the memory."""
     memory = model.write(batch.images, batch.mask)
     return _rows(batch.images, model.reconstruct(memory, batch.images, batch.seeds))
 
 
 def unseen(model: MemoryModel, batch: Episodes) -> np.ndarray:
-    """Threes of rows: what was written, what was not, and how the memory reads that.
+    """Three rows an episode: written images, images not written, readings of those.
 
-    The first half of each episode is written. The model is shown the others only to
-    find where to read: what is seen of them is what the memory tells.
+    The first half of each episode is written. The model sees the other images only to
+    choose where to read.
     """
     half = batch.images.shape[1] // 2
     written = tf.cast(tf.range(batch.images.shape[1]) < half, tf.float32) * batch.mask
@@ -82,21 +83,21 @@ def gist(model: KanervaPlusPlus, batch: Episodes) -> np.ndarray:
     """Pairs of rows: written images, and draws from a window over all of the memory."""
     memory = model.write(batch.images, batch.mask)
     places = model.draw_keys(batch.images.shape[1], batch.seeds)
-    wide = keys.with_width(model, places, float(widths(model)[-1]))
+    wide = key_moves.with_width(model, places, float(widths(model)[-1]))
     return _rows(batch.images, model.generate_from_keys(memory, wide, batch.seeds))
 
 
 def zoom(model: KanervaPlusPlus, batch: Episodes) -> np.ndarray:
-    """From recall to gist: an image, then one key's window, wider to the right.
+    """An image, then readings with one key whose window widens to the right.
 
-    A row for each episode's first image; the latents' noise is the same along a row.
+    A row for each episode's first image; the noise of the latents is the same along it.
     """
     memory = model.write(batch.images, batch.mask)
-    key = keys.recall_keys(model, memory, batch.images)[:, :1]
+    key = key_moves.recall_keys(model, memory, batch.images)[:, :1]
     columns = [batch.images[:, 0]]
     finest, *_, all_of_it = widths(model)
     for width in np.geomspace(finest, all_of_it, COLUMNS - 1):
-        wide = keys.with_width(model, key, float(width))
+        wide = key_moves.with_width(model, key, float(width))
         columns.append(model.generate_from_keys(memory, wide, batch.seeds)[:, 0])
     return _grid(np.stack(columns, axis=1))
 
@@ -104,15 +105,15 @@ def zoom(model: KanervaPlusPlus, batch: Episodes) -> np.ndarray:
 def walk(model: KanervaPlusPlus, batch: Episodes) -> np.ndarray:
     """The first memory as a map: the finest window at places half a block apart.
 
-    Where nothing is written, the mean of the prior without a memory is seen.
+    Places where nothing is written show the mean of the prior without a memory.
     """
     memory = model.write(batch.images[:1], batch.mask[:1])
-    side = min(2 * keys.blocks_a_side(model) - 1, COLUMNS)
+    side = min(2 * key_moves.blocks_a_side(model) - 1, COLUMNS)
     x, y = np.meshgrid(*[0.5 + np.arange(side, dtype=np.float32) / 2] * 2)
     places = np.stack([x, y], axis=-1).reshape(1, -1, 1, 2)
     places = tf.constant(np.repeat(places, model.blocks_per_frame, axis=2))
     blank = tf.zeros([*places.shape[:-1], 3])
-    key = keys.at_positions(model, keys.with_width(model, blank, 0.0), places)
+    key = key_moves.at_positions(model, key_moves.with_width(model, blank, 0.0), places)
     images = model.generate_from_keys(memory, key).numpy()
     return _grid(images.reshape(side, side, *model.image_shape))
 
@@ -123,22 +124,22 @@ def nudges(model: KanervaPlusPlus, batch: Episodes) -> np.ndarray:
     A row for each episode's first image; each move is made in four directions.
     """
     memory = model.write(batch.images, batch.mask)
-    key = keys.recall_keys(model, memory, batch.images)[:, :1]
+    key = key_moves.recall_keys(model, memory, batch.images)[:, :1]
     moves = [key]
     for distance in (0.25, 0.5, 1.0):
         for direction in range(4):
             seeds = noise.fold_in(batch.seeds, direction)
-            moves.append(keys.moved(model, key, distance, seeds))
+            moves.append(key_moves.moved(model, key, distance, seeds))
     images = model.generate_from_keys(memory, tf.concat(moves, axis=1))
     return _grid(np.concatenate([batch.images[:, :1], images], axis=1))
 
 
 def few_shot(model: KanervaPlusPlus, batch: Episodes) -> np.ndarray:
-    """What the first images of an episode are good for, more of them downwards.
+    """Draws after seeing the first images of an episode, more of them downwards.
 
-    Of the first `CHARACTERS` episodes in turn. A row: the images seen; `DRAWS` draws
-    from a window over all of the memory; `DRAWS` from windows of `MEDIUM` blocks about
-    places of what was seen.
+    For the first `CHARACTERS` episodes in turn. A row has the images seen, `DRAWS`
+    draws from a window over the whole memory, and `DRAWS` draws from windows of
+    `MEDIUM` blocks around places of images seen.
     """
     images, mask, seeds = (
         part[:CHARACTERS] for part in (batch.images, batch.mask, batch.seeds)
@@ -148,12 +149,12 @@ def few_shot(model: KanervaPlusPlus, batch: Episodes) -> np.ndarray:
     for seen in SEEN:
         held = tf.cast(tf.range(images.shape[1]) < seen, tf.float32) * mask
         memory = model.write(images, mask, held)
-        # Any image stands for what was seen where nothing was.
+        # If nothing was seen, any image gives a place.
         about = tf.range(DRAWS) % max(min(seen, columns), 1)
         places = tf.gather(images, about, axis=1)
-        key = keys.recall_keys(model, memory, places)
-        wide = keys.with_width(model, key, float(widths(model)[-1]))
-        medium = keys.with_width(model, key, MEDIUM)
+        key = key_moves.recall_keys(model, memory, places)
+        wide = key_moves.with_width(model, key, float(widths(model)[-1]))
+        medium = key_moves.with_width(model, key, MEDIUM)
         drawn = tf.concat([wide, medium], axis=1)
         shown = images[:, :columns] * held[:, :columns, None, None, None]
         drawn = model.generate_from_keys(memory, drawn, seeds)
@@ -161,8 +162,8 @@ def few_shot(model: KanervaPlusPlus, batch: Episodes) -> np.ndarray:
     return _grid(np.concatenate(np.stack(rows, axis=1)))
 
 
-def memory_map(model: KanervaPlusPlus, batch: Episodes):
-    """The heap picture of the first episode: a matplotlib figure."""
+def memory_map(model: KanervaPlusPlus, batch: Episodes) -> Figure:
+    """Which frame of the first episode wrote which cell: a matplotlib figure."""
     first = batch.images[:1], batch.mask[:1]
     places = model.reader.places(model.key_posterior(*first).mean()[0, ..., 1:])
     owned = model.ownership(*first)[0].numpy()
@@ -181,36 +182,42 @@ def write_all(model: MemoryModel, batch: Episodes, folder: str | Path) -> list[P
       The files.
     """
     few = tf.nest.map_structure(lambda part: part[:4], batch)
-    pictures = {f.__name__: f(model, few) for f in (recall, unseen, samples)}
+    pictures: dict[str, np.ndarray | Figure] = {
+        f.__name__: f(model, few) for f in (recall, unseen, samples)
+    }
     pictures["iterative_inference"] = iterative_inference(model, few)
     for name, grid in denoising(model, few).items():
         pictures[f"denoising_{name}"] = grid
-    if keys.has_keys(model):
+    if key_moves.has_keys(model):
         for of_keys in (gist, zoom, walk, nudges, few_shot, memory_map):
             pictures[of_keys.__name__] = of_keys(model, few)
     files = []
     for name, picture in pictures.items():
-        array = isinstance(picture, np.ndarray)
-        save = plots.save_png if array else plots.save_figure
-        files.append(save(Path(folder) / f"{name}.png", picture))
+        path = Path(folder) / f"{name}.png"
+        if isinstance(picture, np.ndarray):
+            files.append(plots.save_png(path, picture))
+        else:
+            files.append(plots.save_figure(path, picture))
     return files
 
 
-def _readings(model, memory, images, steps):
-    """Images and what `refine` makes of them, step by step: [steps + 1, B, N, ...]."""
+def _readings(
+    model: MemoryModel, memory: Memory, images: tf.Tensor, steps: int
+) -> np.ndarray:
+    """Images and their readings by `refine`, step by step: [steps + 1, B, N, ...]."""
     path = [images]
     for _ in range(steps):
         path.append(model.refine(memory, path[-1]))
     return np.stack(path)
 
 
-def _rows(*below):
-    """Episodes [B, N, H, W, C]: the first of each, one below the other, and so on."""
+def _rows(*below: tf.Tensor) -> np.ndarray:
+    """Rows of images: the first episode of each [B, N, H, W, C], then the second."""
     count = min(COLUMNS, *(len(images[0]) for images in below))
     rows = np.stack([images[:, :count] for images in below], axis=1)
     return _grid(rows.reshape(-1, *rows.shape[2:]))
 
 
-def _grid(images):
+def _grid(images: np.ndarray) -> np.ndarray:
     images = np.asarray(images)
     return plots.image_grid(images, zoom=ZOOM if images.shape[3] <= SMALL else 1)

@@ -1,4 +1,4 @@
-"""Images as pixels: draws of them, and how far they lie from each other."""
+"""Images as pixels: draws, and distances."""
 
 import numpy as np
 import tensorflow as tf
@@ -7,16 +7,13 @@ from kpp_tf import noise
 from kpp_tf.models import MemoryModel
 
 
-def drawn(
-    model: MemoryModel, means: tf.Tensor, seeds: tf.Tensor, salt: int = 31
-) -> np.ndarray:
-    """Images as real as the data: of binary ones Bernoulli draws, else the means.
+def drawn(model: MemoryModel, means: tf.Tensor, seeds: tf.Tensor) -> np.ndarray:
+    """Images as the data has them: Bernoulli draws of binary ones, else the means.
 
     Args:
-      model: says which of the two.
+      model: whose images they are.
       means: [B, N, H, W, C] in [0, 1].
       seeds: int32 [B, 2].
-      salt: names the use of the noise.
 
     Returns:
       float32, the same shape.
@@ -24,11 +21,12 @@ def drawn(
     if model.likelihood_name != "bernoulli":
         return np.asarray(means)
     shape = tuple(means.shape[1:])
-    return (noise.uniform(seeds, shape, salt) < means).numpy().astype(np.float32)
+    chance = noise.uniform(seeds, shape, noise.Stream.DRAWS)
+    return (chance < means).numpy().astype(np.float32)
 
 
 def likeliest(model: MemoryModel, means: tf.Tensor) -> np.ndarray:
-    """Means rounded to 0 and 1 where images are binary: what is told without noise."""
+    """The likeliest images: means, rounded to 0 and 1 where images are binary."""
     means = np.asarray(means)
     return np.rint(means) if model.likelihood_name == "bernoulli" else means
 
@@ -36,7 +34,7 @@ def likeliest(model: MemoryModel, means: tf.Tensor) -> np.ndarray:
 def distances(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Mean absolute difference of a pixel, in [0, 1], of every pair.
 
-    For images of 0 and 1 it is the share of pixels that differ (Hamming).
+    For images of 0 and 1 this is the share of pixels that differ (Hamming).
 
     Args:
       first: [N, H, W, C] in [0, 1].

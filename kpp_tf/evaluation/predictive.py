@@ -1,4 +1,4 @@
-"""What the images before it are worth to the next image."""
+"""The bound of each image given the images before it."""
 
 from collections.abc import Iterable
 
@@ -18,10 +18,10 @@ def predictive(model: Scorer, dataset: Iterable[Episodes], samples: int = 0) -> 
     model. On episodes of one class the curve is few-shot generation.
 
     Args:
-      model: with trained weights. Its `predictive_elbo(episode, seeds, mask)`, if it
-        has one, scores all t at once; another model's memory is written from each
-        prefix, and frame t scored under it as an episode of one. Either way nothing
-        of frame t, or of what comes later, can be in the memory.
+      model: with trained weights. If it has `predictive_elbo(episode, seeds, mask)`,
+        that scores all t at once. Otherwise each prefix is written, and frame t scored
+        under its memory as an episode of one. Either way the memory cannot hold
+        anything of frame t or later frames.
       dataset: batches of `Episodes`.
       samples: N of the importance-weighted bound; 0 takes the bound.
 
@@ -32,13 +32,13 @@ def predictive(model: Scorer, dataset: Iterable[Episodes], samples: int = 0) -> 
     if hasattr(model, "predictive_elbo"):
         score = tf.function(model.predictive_elbo, reduce_retracing=True)
 
-        def bounds_of(batch):
+        def bounds_of(batch: Episodes) -> tf.Tensor:
             return image_bounds(score, batch, samples)["bound"]
     else:
         score = tf.function(model.elbo, reduce_retracing=True)
         write = tf.function(model.write, reduce_retracing=True)
 
-        def bounds_of(batch):
+        def bounds_of(batch: Episodes) -> tf.Tensor:
             columns = []
             for place in range(batch.images.shape[1]):
                 memory = write(*_before(batch, place))
@@ -65,15 +65,15 @@ def predictive(model: Scorer, dataset: Iterable[Episodes], samples: int = 0) -> 
     return {**figure(totals, "bound", model), "images": totals.images, "curve": curve}
 
 
-def _before(batch, place):
-    """Images and mask of the frames before a place; the others are padding, and 0."""
+def _before(batch: Episodes, place: int) -> tuple[tf.Tensor, tf.Tensor]:
+    """Images and mask of the frames before a place; later frames become padding."""
     earlier = tf.range(batch.mask.shape[1]) < place
     mask = batch.mask * tf.cast(earlier, tf.float32)
     return batch.images * mask[:, :, None, None, None], mask
 
 
-def _frame(batch, place):
-    """One frame of each episode, with seeds of its own."""
+def _frame(batch: Episodes, place: int) -> Episodes:
+    """Frame `place` of each episode, with its own seeds."""
     here = slice(place, place + 1)
     return Episodes(
         images=batch.images[:, here],

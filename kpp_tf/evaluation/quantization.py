@@ -1,9 +1,9 @@
-"""A memory stored with fewer bits: what a bound loses by it."""
+"""A memory stored with fewer bits."""
 
 import numpy as np
 import tensorflow as tf
 
-from kpp_tf.models import Memory
+from kpp_tf.models import Memory, MemoryModel
 
 BITS = {"float32": 32, "bfloat16": 16, "int8": 8, "int4": 4}
 _SCALE_BITS = 32
@@ -33,6 +33,18 @@ def store(memory: Memory, dtype: str) -> Memory:
     return tf.nest.map_structure(lambda part: _store(part, dtype), memory)
 
 
+def memory_bits(model: MemoryModel, length: int, dtype: str) -> int:
+    """Bits of the memory that a model writes of `length` blank images.
+
+    Args:
+      model: whose memory is counted.
+      length: T.
+      dtype: as in `store`.
+    """
+    blank = model.write(tf.zeros([1, length, *model.image_shape]))
+    return stored_bits(blank, dtype)
+
+
 def stored_bits(memory: Memory, dtype: str) -> int:
     """Bits of one episode's memory: its numbers, and the scales of integers.
 
@@ -43,7 +55,7 @@ def stored_bits(memory: Memory, dtype: str) -> int:
     _check(dtype)
     bits = 0
     parts = memory._asdict() if hasattr(memory, "_asdict") else {"cells": memory}
-    parts.pop("carry", None)  # what one writing hands on to the next: nobody reads it
+    parts.pop("carry", None)  # serves the next writing; no reading needs it
     for part in tf.nest.flatten(parts):
         bits += BITS[dtype] * int(np.prod(part.shape[1:]))
         if dtype.startswith("int"):
@@ -51,7 +63,7 @@ def stored_bits(memory: Memory, dtype: str) -> int:
     return bits
 
 
-def _store(part, dtype):
+def _store(part: tf.Tensor, dtype: str) -> tf.Tensor:
     part = tf.cast(part, tf.float32)
     if dtype == "float32":
         return part
@@ -64,7 +76,7 @@ def _store(part, dtype):
     return tf.round(tf.math.divide_no_nan(part, scale)) * scale
 
 
-def _check(dtype):
+def _check(dtype: str) -> None:
     if dtype not in BITS:
         raise ValueError(
             f"a memory is stored as one of {sorted(BITS)}. Received: {dtype!r}"

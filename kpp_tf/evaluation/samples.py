@@ -1,25 +1,25 @@
-"""Are samples good, and are they new?
+"""Whether samples are good, and whether they are new.
 
-A memory that merely stores generates copies. So the test episodes are cut in two: the
-memories are written from one half, and the images of the other half, which neither the
-training nor a memory has seen, are what good samples should look like.
+A memory that only stores generates copies. So half of the test episodes are written,
+and samples are compared with the images of the other half, which neither the training
+nor a memory has seen.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 import tensorflow as tf
 
 from kpp_tf import noise
 from kpp_tf.data import Episodes
-from kpp_tf.evaluation import keys, pixels
+from kpp_tf.evaluation import key_moves, pixels
 from kpp_tf.evaluation.frechet import frechet_distance
 from kpp_tf.models import MemoryModel
 
 
 def medium_width(model: MemoryModel) -> float:
-    """In blocks: half-way, in the logarithm, between the finest window and all."""
-    return float(np.sqrt(model.reader.finest * 2 * keys.blocks_a_side(model)))
+    """In blocks: the geometric mean of the finest and the widest window."""
+    return float(np.sqrt(model.reader.finest * 2 * key_moves.blocks_a_side(model)))
 
 
 def samples(
@@ -27,34 +27,35 @@ def samples(
     dataset: Iterable[Episodes],
     features: Callable[[np.ndarray], np.ndarray],
 ) -> dict:
-    """Quality and novelty of draws from p(Y), as many as a memory has images.
+    """Quality and novelty of draws from p(Y), as many as each memory has images.
 
-    Every other batch is held out. Binary images are drawn from their means before their
-    features are taken, as the real ones are draws too; novelty is that of the likeliest
-    image, so that noise in the pixels does not count as new.
+    Every other batch is held out. Features are taken of binary images drawn from their
+    means, because real images are draws too. Novelty is measured on the likeliest
+    images, so that pixel noise does not count as new.
 
     Args:
       model: with trained weights.
-      dataset: batches of `Episodes`; those with padding are left out.
+      dataset: batches of `Episodes`; episodes with padding are left out.
       features: images [N, H, W, C] to [N, F], of `features.FeatureSpace`.
 
     Returns:
-      Of samples from p(Y), of samples at the medium scale (places from p(Y), windows of
-      `medium_width` blocks; K++ alone), of held-out images and of the written ones:
-      `frechet`, the distance to the held-out images, `novelty`, the mean distance of a
-      pixel to the nearest image of their memory, and `diversity`, the mean distance of
-      two of a memory. That of the written images to the held-out ones is what perfect
-      samples would get; a copy has novelty 0, and one as new as a real image has that
-      of the held-out ones. `images`, how many were written.
+      For samples from p(Y) (`prior`), samples at the medium scale (places from p(Y),
+      windows of `medium_width` blocks; K++ alone), held-out images and written images:
+      `frechet`, the distance to the held-out images; `novelty`, the mean pixel distance
+      to the nearest image of their memory; `diversity`, the mean distance of two of a
+      memory. Perfect samples would have the `frechet` of the written images and the
+      novelty of the held-out ones; copies have novelty 0. `images`: how many were
+      written.
 
     Raises:
       ValueError: if the data set has fewer than two batches of whole episodes.
     """
     write, generate = tf.function(model.write), tf.function(model.generate)
-    written, held_out = _halves(dataset)
     sets: dict[str, list] = {}
 
-    def judge(name, likely, real, images):
+    def judge(
+        name: str, likely: np.ndarray, real: np.ndarray, images: np.ndarray
+    ) -> None:
         found = sets.setdefault(name, [])
         for own, memory_of, drawn in zip(likely, images, real, strict=True):
             found.append(
@@ -65,12 +66,12 @@ def samples(
                 )
             )
 
-    for batch, others in zip(written, held_out, strict=True):
+    for batch, others in _halves(dataset):
         images, seeds = batch.images.numpy(), batch.seeds
         memory, count = write(batch.images), images.shape[1]
         means = {"prior": generate(memory, count, seeds)}
-        if keys.has_keys(model):
-            wide = keys.with_width(
+        if key_moves.has_keys(model):
+            wide = key_moves.with_width(
                 model, model.draw_keys(count, seeds), medium_width(model)
             )
             means["medium_scale"] = model.generate_from_keys(memory, wide, seeds)
@@ -87,31 +88,37 @@ def samples(
             "novelty": float(np.mean([near for _, near, _ in found])),
             "diversity": float(np.mean([apart for _, _, apart in found])),
         }
-    if keys.has_keys(model):
+    if key_moves.has_keys(model):
         results["medium_scale"]["width"] = medium_width(model)
     results["images"] = len(spaces["written"])
     return results
 
 
-def _halves(dataset):
+def enough(dataset: Iterable[Episodes]) -> bool:
+    """Whether `samples` has a pair of batches with whole episodes to compare."""
+    whole = (np.any(np.all(batch.mask > 0, axis=1)) for batch in dataset)
+    return any(first and second for first, second in zip(whole, whole, strict=False))
+
+
+def _halves(dataset: Iterable[Episodes]) -> Iterator[tuple[Episodes, np.ndarray]]:
     """Batches of whole episodes to write, and the images [B, T, ...] beside each."""
-    halves: tuple[list, list] = ([], [])
-    for number, batch in enumerate(dataset):
+    pairs, waiting = 0, None
+    for batch in dataset:
         whole = tf.where(tf.reduce_all(batch.mask > 0, axis=1))[:, 0]
         batch = tf.nest.map_structure(
             lambda part, whole=whole: tf.gather(part, whole), batch
         )
-        halves[number % 2].append(batch)
-    written, held_out, pairs = *halves, min(map(len, halves))
-    cut = []
-    for first, second in zip(written[:pairs], held_out[:pairs], strict=True):
-        rows = min(len(first.images), len(second.images))
+        if waiting is None:
+            waiting = batch
+            continue
+        rows = min(len(waiting.images), len(batch.images))
         if rows:
-            first = tf.nest.map_structure(lambda part, n=rows: part[:n], first)
-            cut.append((first, second.images[:rows].numpy()))
-    if not cut:
+            pairs += 1
+            first = tf.nest.map_structure(lambda part, n=rows: part[:n], waiting)
+            yield first, batch.images[:rows].numpy()
+        waiting = None
+    if not pairs:
         raise ValueError(
             "samples are judged by two batches of whole episodes or more. Received: "
-            f"{len(written)} to write, {len(held_out)} to hold out"
+            "no pair of them"
         )
-    return zip(*cut, strict=True)

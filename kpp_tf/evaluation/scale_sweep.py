@@ -1,4 +1,4 @@
-"""What the scale of a key does: from the finest window to all of the memory."""
+"""The effect of a key's scale, from the finest window to the whole memory."""
 
 from collections.abc import Iterable
 
@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from kpp_tf.data import Episodes
-from kpp_tf.evaluation import keys, pixels
+from kpp_tf.evaluation import key_moves, pixels
 from kpp_tf.evaluation.averages import Totals
 from kpp_tf.models import MemoryModel
 
@@ -14,14 +14,14 @@ WIDTHS = 7
 
 
 def widths(model: MemoryModel) -> np.ndarray:
-    """Widths of windows in blocks, even in the logarithm: the finest to all, 2G."""
+    """Widths of windows in blocks, evenly spaced in the logarithm: finest to 2G."""
     return np.geomspace(
-        float(model.reader.finest), 2 * keys.blocks_a_side(model), WIDTHS
+        float(model.reader.finest), 2 * key_moves.blocks_a_side(model), WIDTHS
     )
 
 
 def scale_sweep(model: MemoryModel, dataset: Iterable[Episodes]) -> list[dict] | None:
-    """Reads the places of the written images through wider and wider windows.
+    """Reads the places of written images through windows of growing width.
 
     Images are drawn from p(Z|M-hat), a picture at each place.
 
@@ -32,12 +32,12 @@ def scale_sweep(model: MemoryModel, dataset: Iterable[Episodes]) -> list[dict] |
     Returns:
       None for a model without keys. Else for each of `WIDTHS` windows, the finest
       first: `width` in blocks; `bound`, in nats/image, of -ln p(x given M and the key)
-      for the written image at whose place the key reads, the cost of the key left out;
-      `distance` of the picture to that image; `novelty`, its distance to the nearest
-      written image; `diversity`, the mean distance of two pictures of a memory.
-      Distances are mean absolute differences of a pixel.
+      for the written image at the key's place, without the KL of the key; `distance` of
+      the picture to that image; `novelty`, its distance to the nearest written image;
+      `diversity`, the mean distance of two pictures from one memory. Distances are mean
+      absolute differences of a pixel.
     """
-    if not keys.has_keys(model):
+    if not key_moves.has_keys(model):
         return None
     write, read = tf.function(model.write), tf.function(model.generate_from_keys)
     score = tf.function(model.elbo_at)
@@ -45,9 +45,9 @@ def scale_sweep(model: MemoryModel, dataset: Iterable[Episodes]) -> list[dict] |
     for batch in dataset:
         images, counted = batch.images.numpy(), batch.mask.numpy()
         memory = write(batch.images, batch.mask)
-        recall = keys.recall_keys(model, memory, batch.images)
+        recall = key_moves.recall_keys(model, memory, batch.images)
         for row in rows:
-            wide = keys.with_width(model, recall, row["width"])
+            wide = key_moves.with_width(model, recall, row["width"])
             found = pixels.likeliest(model, read(memory, wide, batch.seeds))
             numbers = {
                 "bound": score(

@@ -1,4 +1,4 @@
-"""What the bounds ask of whatever scores episodes."""
+"""The interface that bounds need of a model."""
 
 from collections.abc import Callable
 from typing import Protocol
@@ -7,7 +7,7 @@ from kpp_tf.models import Elbo, Memory
 
 
 class Scorer(Protocol):
-    """A `MemoryModel`, or what scores as one does by its `write` and `elbo`."""
+    """A `MemoryModel`, or a stand-in with the same `write` and `elbo`."""
 
     image_shape: tuple[int, ...]
     likelihood_name: str

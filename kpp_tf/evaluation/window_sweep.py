@@ -7,8 +7,7 @@ import tensorflow as tf
 
 from kpp_tf import noise
 from kpp_tf.data import Episodes
-from kpp_tf.evaluation import keys as key_moves
-from kpp_tf.evaluation import pixels
+from kpp_tf.evaluation import key_moves, pixels
 from kpp_tf.evaluation.averages import Totals
 from kpp_tf.evaluation.features import FeatureSpace
 from kpp_tf.evaluation.frechet import frechet_distance

@@ -3,8 +3,7 @@
 import keras
 
 from kpp_tf.errors import UserError
-
-POLICIES = ("float32", "mixed_bfloat16", "mixed_float16")
+from kpp_tf.validation import PRECISIONS as POLICIES
 
 
 def check() -> None:

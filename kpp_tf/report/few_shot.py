@@ -14,7 +14,7 @@ def lines(found: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     """Lines of Markdown: a row for each model and way of drawing, then the published.
 
     Args:
-      found: by the name of a model, what `kpp_tf.evaluation.few_shot` returns.
+      found: by the name of a model, what `kpp_tf.evaluation.few_shot_protocol` returns.
     """
     rows = []
     for name, curves in found.items():

@@ -1,10 +1,13 @@
-"""Checkpoints of a run: written whole, checked on reading, one before if damaged."""
+"""Checkpoints of a run: written by TensorFlow, checked by SHA-256 before they are read.
 
-import hashlib
+Of a damaged checkpoint the one before is taken.
+"""
+
 import re
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import keras
 import ml_collections
@@ -15,40 +18,23 @@ from kpp_tf import files
 from kpp_tf.config import read
 from kpp_tf.errors import UserError
 from kpp_tf.models import MemoryModel, build_model
+from kpp_tf.training.architecture import check_shapes, weight_names
 from kpp_tf.training.weight_average import WeightAverage
 
 FOLDER, BEST_FOLDER, PREFIX = "checkpoints", "best", "ckpt"
-
-
-class ArchitectureError(UserError):
-    """The checkpoint's weights are not those of this model."""
+_VALUE = "/.ATTRIBUTES/VARIABLE_VALUE"
 
 
 class DamagedError(UserError):
     """Every checkpoint of a run is damaged."""
 
 
-def weight_names(model: keras.Model) -> dict[str, tf.Variable]:
-    """The model's weights by path, without the model's own name.
-
-    Raises:
-      ValueError: if two weights share a path.
-    """
-    named = {}
-    for weight in model.weights:
-        name = weight.path.partition("/")[2]
-        if name in named:
-            raise ValueError(f"two weights are called {name}: name the layers")
-        named[name] = weight.value
-    return named
-
-
 class Checkpointer:
     """Saves and restores weights, optimiser slots, average, step and data position.
 
-    Files lie in `workdir/checkpoints`; beside each checkpoint a JSON file holds the
-    SHA-256 of its files and what was measured. The data need no state: a batch is a
-    function of (seed, step), and `skipped` batches were passed over.
+    Files lie in `workdir/checkpoints`; a JSON file beside each checkpoint holds the
+    SHA-256 of its files and the results measured there. The data need no state: a batch
+    is a function of (seed, step), and `skipped` counts the batches passed over.
 
     Args:
       workdir: the run's folder.
@@ -58,7 +44,7 @@ class Checkpointer:
       keep: newest checkpoints to keep.
 
     Attributes:
-      restored_results: what was measured at the checkpoint that was restored, or {}.
+      restored_results: the results at the restored checkpoint, or {}.
     """
 
     def __init__(
@@ -75,10 +61,11 @@ class Checkpointer:
         names = weight_names(model)
         self.step = tf.Variable(0, dtype=tf.int64, trainable=False)
         self.skipped = tf.Variable(0, dtype=tf.int64, trainable=False)
-        slots = {f"{i:04d}": v.value for i, v in enumerate(optimizer.variables)}
-        parts = {
+        parts: dict[str, Any] = {
             "model": names,
-            "optimizer": slots,
+            "optimizer": {
+                f"{i:04d}": v.value for i, v in enumerate(optimizer.variables)
+            },
             "step": self.step,
             "skipped": self.skipped,
         }
@@ -89,56 +76,31 @@ class Checkpointer:
         self.manager = self._manager(self.folder, keep)
         self.best_manager = self._manager(self.best_folder, 1)
 
-    def save(self, step: int, skipped: int = 0, results: Mapping | None = None) -> str:
-        """Writes a checkpoint of step `step`; returns its path."""
-        return self._save(self.manager, step, skipped, results)
+    def save(
+        self,
+        step: int,
+        skipped: int = 0,
+        results: Mapping[str, float] | None = None,
+        best: bool = False,
+    ) -> str:
+        """Writes a checkpoint of step `step`; returns its path.
 
-    def save_best(self, step: int, skipped: int, results: Mapping) -> str:
-        """Writes the checkpoint that `load_model(which="best")` reads."""
-        return self._save(self.best_manager, step, skipped, results)
-
-    def restore(self) -> tuple[int, int] | None:
-        """Restores the newest checkpoint that is whole.
-
-        Returns:
-          (step, skipped), or None if there is no checkpoint.
-
-        Raises:
-          ArchitectureError: if its weights are not this model's.
-          DamagedError: if there are checkpoints and every one is damaged.
+        Args:
+          step: steps made.
+          skipped: batches passed over.
+          results: what was measured at this step.
+          best: whether to write the one that `load_model(which="best")` reads.
         """
-        for path in whole_checkpoints(self.folder):
-            check_architecture(path, self.model)
-            status = self.checkpoint.restore(str(path))
-            status.assert_existing_objects_matched()
-            self.restored_results = _results(path)
-            return int(self.step), int(self.skipped)
-        return None
-
-    def best_results(self) -> dict[str, float]:
-        """What was measured at the best checkpoint; {} if there is none."""
-        path = next(whole_checkpoints(self.best_folder), None)
-        return {} if path is None else _results(path)
-
-    def _manager(self, folder, keep):
-        arguments = (self.checkpoint, str(folder), keep)
-        try:
-            return tf.train.CheckpointManager(*arguments, checkpoint_name=PREFIX)
-        except ValueError:
-            # TensorFlow's list of the checkpoints is damaged; we go by the folder.
-            (folder / "checkpoint").unlink()
-            return tf.train.CheckpointManager(*arguments, checkpoint_name=PREFIX)
-
-    def _save(self, manager, step, skipped, results):
+        manager = self.best_manager if best else self.manager
         self.step.assign(step)
         self.skipped.assign(skipped)
         try:
             path = Path(manager.save(checkpoint_number=step))
-            digests = {file.name: _digest(file) for file in _files(path)}
+            digests = {file.name: files.sha256(file) for file in _files(path)}
             record = {"step": step, "files": digests, "results": dict(results or {})}
             files.write_json(_sidecar(path), record)
         except (OSError, tf.errors.OpError):
-            # A part of a checkpoint is of no use, and the room may be needed.
+            # A part of a checkpoint is useless, and the disk may be full.
             for part in Path(manager.directory).glob(f"{PREFIX}-{step}[._]*"):
                 shutil.rmtree(part) if part.is_dir() else part.unlink()
             raise
@@ -148,6 +110,39 @@ class Checkpointer:
                 sidecar.unlink()
         return str(path)
 
+    def restore(self) -> tuple[int, int] | None:
+        """Restores the newest undamaged checkpoint.
+
+        Returns:
+          (step, skipped), or None if there is no checkpoint.
+
+        Raises:
+          ArchitectureError: if its weights are not this model's.
+          DamagedError: if there are checkpoints and every one is damaged.
+        """
+        path = next(whole_checkpoints(self.folder), None)
+        if path is None:
+            return None
+        _check_weights(path, self.model)
+        status = self.checkpoint.restore(str(path))
+        status.assert_existing_objects_matched()
+        self.restored_results = _results(path)
+        return int(self.step), int(self.skipped)
+
+    def best_results(self) -> dict[str, float]:
+        """The results at the best checkpoint; {} if there is none."""
+        path = next(whole_checkpoints(self.best_folder), None)
+        return {} if path is None else _results(path)
+
+    def _manager(self, folder: Path, keep: int) -> tf.train.CheckpointManager:
+        arguments = (self.checkpoint, str(folder), keep)
+        try:
+            return tf.train.CheckpointManager(*arguments, checkpoint_name=PREFIX)
+        except ValueError:
+            # TensorFlow's list of checkpoints is damaged; the folder is what counts.
+            (folder / "checkpoint").unlink()
+            return tf.train.CheckpointManager(*arguments, checkpoint_name=PREFIX)
+
 
 def load_model(
     workdir: str | Path, ema: bool = True, which: str = "newest"
@@ -156,7 +151,7 @@ def load_model(
 
     Args:
       workdir: the run's folder, with `config.json` in it.
-      ema: whether to take the weights' moving average, where the run has one.
+      ema: whether to take the weights' moving average, if the run has one.
       which: "newest" checkpoint or the "best" on the validation split.
 
     Returns:
@@ -180,16 +175,15 @@ def load_model(
 
 
 def load_weights(path: str | Path, model: MemoryModel, ema: bool = True) -> None:
-    """Restores the weights of one checkpoint; arguments as in `load_model`."""
-    check_architecture(path, model)
-    reader = tf.train.load_checkpoint(str(path))
+    """Restores the weights of one checkpoint; see `load_model`."""
+    reader = _check_weights(path, model)
     part = "average" if ema and _shapes(reader, "average") else "model"
     for name, variable in weight_names(model).items():
         variable.assign(reader.get_tensor(_key(part, name)))
 
 
 def newest_checkpoint(workdir: str | Path) -> Path | None:
-    """Path of the newest whole checkpoint of a run, or None if it has none."""
+    """Path of a run's newest undamaged checkpoint, or None if it has none."""
     return next(whole_checkpoints(Path(workdir) / FOLDER), None)
 
 
@@ -199,12 +193,12 @@ def checkpoint_step(path: str | Path) -> int:
 
 
 def whole_checkpoints(folder: Path) -> Iterator[Path]:
-    """Checkpoints of a folder that pass their checks, newest first.
+    """Undamaged checkpoints of a folder, newest first.
 
-    A damaged one is named in a warning and passed over.
+    A warning names each damaged one.
 
     Raises:
-      DamagedError: when the last is reached, if every one is damaged.
+      DamagedError: at the end, if every one is damaged.
     """
     found = [
         path.with_suffix("")
@@ -239,11 +233,11 @@ def damage(path: Path) -> str | None:
             file = path.parent / name
             if not file.exists():
                 return f"{name} is missing"
-            if _digest(file) != digest:
+            if files.sha256(file) != digest:
                 return f"{name} has changed since it was written"
         return None
-    # Killed between writing the checkpoint and its sidecar. Each tensor has a checksum
-    # of its own, which reading compares.
+    # The run was killed before it wrote the JSON file. Reading compares the checksum
+    # that TensorFlow keeps of each tensor.
     try:
         reader = tf.train.load_checkpoint(str(path))
         for name in reader.get_variable_to_shape_map():
@@ -253,42 +247,29 @@ def damage(path: Path) -> str | None:
     return None
 
 
-def check_architecture(path: str | Path, model: MemoryModel) -> None:
-    """Compares a checkpoint's weights with the model's by name and shape.
+def _check_weights(path: str | Path, model: MemoryModel) -> Any:
+    """Checks that a checkpoint's weights are the model's; returns its reader."""
+    reader = tf.train.load_checkpoint(str(path))
+    check_shapes(_shapes(reader, "model"), model, path)
+    return reader
 
-    Raises:
-      ArchitectureError: if they differ; the message lists the differences.
-    """
-    saved = _shapes(tf.train.load_checkpoint(str(path)), "model")
-    wanted = {
-        _key("model", name): tuple(variable.shape)
-        for name, variable in weight_names(model).items()
+
+def _shapes(reader: Any, part: str) -> dict[str, tuple[int, ...]]:
+    """Shapes of the entries of one part of a checkpoint, by name."""
+    return {
+        _unescaped(key.removeprefix(f"{part}/").removesuffix(_VALUE)): tuple(shape)
+        for key, shape in reader.get_variable_to_shape_map().items()
+        if key.startswith(f"{part}/")
     }
-    lines = []
-    for key in sorted(saved.keys() | wanted.keys()):
-        if saved.get(key) != wanted.get(key):
-            name = key.split("/")[1].replace(".S", "/")
-            lines.append(
-                f"  {name}: {saved.get(key, 'absent')} in the checkpoint, "
-                f"{wanted.get(key, 'absent')} in the model"
-            )
-    if lines:
-        shown = lines[:10] + [f"  and {len(lines) - 10} more"] * (len(lines) > 10)
-        raise ArchitectureError(
-            f"The checkpoint is of another architecture. Received: {path}\n"
-            + "\n".join(shown)
-        )
-
-
-def _shapes(reader, part: str) -> dict[str, tuple[int, ...]]:
-    shapes = reader.get_variable_to_shape_map()
-    return {k: tuple(s) for k, s in shapes.items() if k.startswith(f"{part}/")}
 
 
 def _key(part: str, name: str) -> str:
-    # How TensorFlow's object graph spells the entry `name` of a dictionary.
-    escaped = name.replace(".", "..").replace("/", ".S")
-    return f"{part}/{escaped}/.ATTRIBUTES/VARIABLE_VALUE"
+    """The key of entry `name` of a dictionary in TensorFlow's object graph."""
+    return f"{part}/{name.replace('.', '..').replace('/', '.S')}{_VALUE}"
+
+
+def _unescaped(name: str) -> str:
+    return re.sub(r"\.(.)", lambda match: "/" if match[1] == "S" else ".", name)
 
 
 def _sidecar(path: Path) -> Path:
@@ -306,11 +287,3 @@ def _files(path: Path) -> list[Path]:
         for file in path.parent.glob(f"{path.name}.*")
         if file.suffix != ".json" and "tempstate" not in file.name
     )
-
-
-def _digest(file: Path) -> str:
-    with file.open("rb") as stream:
-        digest = hashlib.sha256()
-        while block := stream.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()

@@ -1,9 +1,9 @@
-"""The controller: takes a run from its last checkpoint to its end."""
+"""The controller: takes a run from its newest checkpoint to its end."""
 
 import contextlib
 import dataclasses
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,53 +11,45 @@ import tensorflow as tf
 
 from kpp_tf import files
 from kpp_tf.data import ImageTable, evaluation_episodes, partition
-from kpp_tf.errors import UserError
 from kpp_tf.models import capacity
-from kpp_tf.training import strategies, workdirs
+from kpp_tf.training import workdirs
 from kpp_tf.training.checkpoints import Checkpointer
-from kpp_tf.training.progress import Clock, Progress
-from kpp_tf.training.run_log import COLUMNS, MetricsFile, RunLog
+from kpp_tf.training.devices import strategies
+from kpp_tf.training.failures import (
+    LOST,
+    Diverged,
+    Unwritten,
+    WorkerLost,
+    divergence,
+    reason,
+)
+from kpp_tf.training.progress import Progress, Speed
+from kpp_tf.training.run_log import COLUMNS, Logger, MetricsFile, averages
 from kpp_tf.training.stopping import Stopped, StopSignals
 from kpp_tf.training.summaries import Summaries
-from kpp_tf.training.train_step import METRICS
 from kpp_tf.training.trainer import Trainer
 
-# What TensorFlow raises where a peer went away in the middle of a sum over workers.
-LOST = (
-    tf.errors.UnavailableError,
-    tf.errors.AbortedError,
-    tf.errors.CancelledError,
-    tf.errors.DeadlineExceededError,
-    tf.errors.InternalError,
-)
-
-
-class Diverged(RuntimeError):
-    """A term of the objective or the gradient is no finite number."""
-
-
-class WorkerLost(RuntimeError):
-    """Another worker went away; the run cannot go on without it."""
-
-
-class Unwritten(UserError):
-    """The run ended because a file could not be written, as on a full disk."""
+# `Trainer.train`.
+Loop = Callable[[int, bool], tuple[np.ndarray, bool]]
 
 
 @dataclasses.dataclass
 class Options:
-    """What a run may be asked for beside its config.
+    """Options of a run that are not in its config.
 
     Attributes:
-      rollbacks: how often to go back to the last checkpoint after divergence and pass
-        over the batches since then; 0 stops instead.
-      profile_at: the first loop from this step on is profiled for TensorBoard; 0: none.
+      rollbacks: how often to return to the last checkpoint after divergence and pass
+        over the batches since; 0 stops instead.
+      profile_at: profiles the first loop from this step on, for TensorBoard; 0: none.
       summaries: whether to write TensorBoard files.
+      loggers: functions of (step, numbers by name) for other trackers, called every
+        `config.train.log_every` steps and after each validation.
     """
 
     rollbacks: int = 0
     profile_at: int = 0
     summaries: bool = True
+    loggers: Sequence[Logger] = ()
 
 
 class Controller:
@@ -66,14 +58,14 @@ class Controller:
     Args:
       trainer: the trainer.
       workdir: the run's folder, of `workdirs.opened`.
-      test: the split that is evaluated at the end, and shown in TensorBoard.
+      test: the split to evaluate at the end, and to show in TensorBoard.
       validation: the split that chooses the best checkpoint, or None.
-      options: see `Options`.
+      options: of the run.
 
     Raises:
-      ArchitectureError: if its checkpoint is of another architecture.
-      DamagedError: if all its checkpoints are damaged.
-      UserError: if the run could not be evaluated at its end.
+      ArchitectureError: if the checkpoint is of another architecture.
+      DamagedError: if every checkpoint is damaged.
+      UserError: if a split cannot be cut into episodes.
     """
 
     def __init__(
@@ -121,9 +113,9 @@ class Controller:
 
         Raises:
           Stopped: after SIGTERM or Ctrl-C to any worker, once a checkpoint is saved.
-          Diverged: when a term is no finite number and no roll-back is left.
-          Unwritten: when a file could not be written.
-          WorkerLost: when another worker went away.
+          Diverged: if a metric is not finite and no roll-back is left.
+          Unwritten: if a file cannot be written.
+          WorkerLost: if another worker goes away.
         """
         trainer, steps = self.trainer, self.config.train.steps
         self._began = time.monotonic()
@@ -143,41 +135,42 @@ class Controller:
         self._write_config()
         return {**results, **self._speed()}
 
-    def _loop(self, steps):
+    def _loop(self, steps: int) -> None:
         trainer, train = self.trainer, self.config.train
         pending: list[np.ndarray] = []
-        clock = Clock(trainer.images_per_step, trainer.step)
+        speed = Speed(trainer.images_per_step)
         while trainer.step < steps:
             count = self._steps_to_next_event()
-            rows, stop = self._profiled(trainer.train, count)
-            if not np.isfinite(rows).all() and self._diverged(rows):
-                pending, clock = [], Clock(trainer.images_per_step, trainer.step)
+            with speed.timed(count):
+                rows, stop = self._profiled(trainer.train, count)
+            bad = divergence(rows, train.precision)
+            if bad is not None:
+                self._roll_back(trainer.step - len(rows) + bad[0], bad[1])
+                pending = []
+                speed.take()
                 continue
             step = trainer.step
-            clock.start_after_first_call(step)
             pending.append(rows)
             self.progress.update(step)
             if self._due(train.log_every):
-                self._log(step, np.concatenate(pending), clock.images_per_second(step))
+                self._log(step, np.concatenate(pending), speed.take())
                 pending = []
-                clock.restart(step)
-            with clock.paused():
-                if self.log.summaries and train.summary_every:
-                    if self._due(train.summary_every):
-                        with self._writing(f"The pictures of step {step}"):
-                            self.log.summaries.pictures(step)
-                if stop or self._due(train.checkpoint_every):
-                    self._save(validate=not stop)
+            pictures = train.summary_every and self._due(train.summary_every)
+            if self.summaries and pictures:
+                with self._writing(f"The pictures of step {step}"):
+                    self.summaries.pictures(step)
+            if stop or self._due(train.checkpoint_every):
+                self._save(validate=not stop)
             if stop:
                 message = f"Stopped after step {step}, which is saved."
                 raise Stopped(message, self._signals.number)
 
-    def _due(self, every):
-        """Whether to do now what is done every so many steps and at the end."""
+    def _due(self, every: int) -> bool:
+        """Whether an event of every `every` steps, and of the end, is due."""
         step = self.trainer.step
         return step == self.config.train.steps or (every > 0 and step % every == 0)
 
-    def _steps_to_next_event(self):
+    def _steps_to_next_event(self) -> int:
         train, step = self.config.train, self.trainer.step
         events = (
             train.steps_per_loop,
@@ -188,7 +181,7 @@ class Controller:
         steps = [every - step % every for every in events if every]
         return min(train.steps - step, *steps)
 
-    def _profiled(self, train: Callable, count: int):
+    def _profiled(self, train: Loop, count: int) -> tuple[np.ndarray, bool]:
         at = self.options.profile_at
         stop = self._signals.number is not None
         if not (at and self.chief and self.trainer.step >= at):
@@ -200,26 +193,34 @@ class Controller:
         self.progress.say(f"Profiled {count} steps into {folder}.")
         return result
 
-    def _open_log(self):
-        self.log = RunLog(self.progress, int(np.prod(self.config.data.image_shape)))
+    def _open_log(self) -> None:
+        self.summaries: Summaries | None = None
+        # The first two need every column, so they take no validation.
+        self.of_steps: list[Logger] = [self.progress.write]
+        self.loggers: list[Logger] = []
         if not self.chief:
             return
         step = self.trainer.step
-        self.log.metrics = MetricsFile(self.workdir, COLUMNS, step)
+        self.of_steps.append(MetricsFile(self.workdir, COLUMNS, step).write)
+        self.loggers.extend(self.options.loggers)
         if self.options.summaries:
             episodes = evaluation_episodes(
                 self.test, self.config.data, episodes_per_batch=4, seed=0
             )
-            self.log.summaries = Summaries(
+            self.summaries = Summaries(
                 self.workdir, self.config, self.trainer.model, next(iter(episodes))
             )
+            self.loggers.append(self.summaries.scalars)
 
-    def _log(self, step, rows, images_per_second):
+    def _log(self, step: int, rows: np.ndarray, images_per_second: float) -> None:
         self._images_per_second = images_per_second or self._images_per_second
+        values = averages(rows, int(np.prod(self.config.data.image_shape)))
+        values["images_per_second"] = images_per_second
         with self._writing(f"The metrics of step {step}"):
-            self.log.write(step, rows, images_per_second)
+            for logger in (*self.of_steps, *self.loggers):
+                logger(step, values)
 
-    def _save(self, validate):
+    def _save(self, validate: bool) -> None:
         trainer = self.trainer
         step, skipped = trainer.step, trainer.skipped
         results = self._speed()
@@ -229,20 +230,19 @@ class Controller:
                 f"step {step:,}: bound {results['bound']:.2f} nats/image on "
                 f"{self.validation.split}"
             )
-            if self.log.summaries:
-                with self._writing(f"The validation of step {step}"):
-                    scalars = {"validation/bound": results["bound"]}
-                    self.log.summaries.scalars(step, scalars)
+            with self._writing(f"The validation of step {step}"):
+                for logger in self.loggers:
+                    logger(step, {"validation/bound": results["bound"]})
         if self.chief:
             with self._writing(f"The checkpoint of step {step}"):
                 self._write_config()
                 self.checkpoints.save(step, skipped, results)
                 if results.get("bound", np.inf) < self.best_bound:
-                    self.checkpoints.save_best(step, skipped, results)
+                    self.checkpoints.save(step, skipped, results, best=True)
         self.best_bound = min(self.best_bound, results.get("bound", np.inf))
         self.saved_step = step
 
-    def _write_config(self):
+    def _write_config(self) -> None:
         if self.chief and not self._config_written:
             workdirs.write_config(self.workdir, self.config, self.saved_step or 0)
             self._config_written = True
@@ -252,28 +252,17 @@ class Controller:
         try:
             yield
         except (OSError, tf.errors.OpError) as error:
-            whole = f"Nothing is saved in {self.workdir}"
+            saved = f"Nothing is saved in {self.workdir}"
             if self.saved_step is not None:
-                whole = f"Whole in {self.workdir} is all up to step {self.saved_step}"
+                saved = f"{self.workdir} holds the run up to step {self.saved_step}"
             raise Unwritten(
-                f"{what} could not be written: {_reason(error)}. {whole}; put that "
-                "right, and the same command goes on from there."
+                f"{what} could not be written: {reason(error)}. {saved}; once that is "
+                "solved, the same command goes on from there."
             ) from error
 
-    def _diverged(self, rows) -> bool:
-        """Rolls back and returns True; or returns False if it is not divergence."""
+    def _roll_back(self, step: int, terms: list[str]) -> None:
+        """Returns to the last checkpoint; raises `Diverged` if that is not allowed."""
         trainer = self.trainer
-        finite = np.isfinite(rows)
-        if self.config.train.precision == "mixed_float16":
-            # Loss scaling finds its scale by such gradients, and skips their steps.
-            finite[:, METRICS.index("gradient_norm")] = True
-        if finite.all():
-            return False
-        row = int(np.argmin(finite.all(axis=1)))
-        # The sum of the others says nothing by itself.
-        bad = [n for n, ok in zip(METRICS, finite[row], strict=True) if not ok]
-        terms = [name for name in bad if name != "loss"] or bad
-        step = trainer.step - len(rows) + row
         last = "none" if self.saved_step is None else f"step {self.saved_step}"
         message = (
             f"Diverged at step {step}: not a finite number: {', '.join(terms)}. "
@@ -299,21 +288,20 @@ class Controller:
         self.progress.say(
             f"{message} Going on from there without the {passed} batches since."
         )
-        return True
 
-    def _lost_message(self, error):
+    def _lost_message(self, error: Exception) -> str:
         last = "none" if self.saved_step is None else f"step {self.saved_step}"
-        reason = str(error).strip().partition("\n")[0]
+        cause = str(error).strip().partition("\n")[0]
         return (
             "Another worker went away, and a sum over the workers cannot be completed. "
-            f"Start all workers again to go on; last checkpoint: {last}. ({reason})"
+            f"Start all workers again to go on; last checkpoint: {last}. ({cause})"
         )
 
-    def _speed(self):
+    def _speed(self) -> dict[str, float]:
         seconds = self._seconds_before + time.monotonic() - self._began
         return {"seconds": seconds, "images_per_second": self._images_per_second}
 
-    def _say_start(self):
+    def _say_start(self) -> None:
         trainer = self.trainer
         weights = trainer.model.count_params()
         what = "Starting" if self.saved_step is None else "Going on"
@@ -324,17 +312,9 @@ class Controller:
             f"replica(s), in {self.workdir}"
         )
         for name, (before, now) in self.changes.items():
-            self.progress.say(f"From here on config.{name} is {now}, before {before}.")
+            self.progress.say(f"From here on config.{name} is {now}; it was {before}.")
         warning = capacity.warning(
             trainer.model, self.config.data.episode_length, "--config.model.memory_size"
         )
         if warning:
             self.progress.say(warning)
-
-
-def _reason(error: OSError | tf.errors.OpError) -> str:
-    if isinstance(error, OSError):
-        return error.strerror or str(error)
-    # "{{node}} FILE; REASON [Op:NAME]", and perhaps more lines.
-    line = error.message.partition("\n")[0].partition(" [Op:")[0]
-    return line.rpartition(";")[2].strip()

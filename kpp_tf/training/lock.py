@@ -17,9 +17,9 @@ NAME = "lock"
 class Lock:
     """Holds a folder until it is released or this process ends.
 
-    The lock is the system's, on a file that says which process of which host holds it.
-    The system lets go of it however that process ends: a file that a killed process
-    left behind locks nobody out.
+    The system locks an open file, which names the process and host for people. The lock
+    ends with the process, even one that is killed, and moves with the folder. (The
+    `filelock` package does the same, but empties the file, and so loses the name.)
 
     Args:
       folder: of a run; it exists.
@@ -38,12 +38,12 @@ class Lock:
         self._stream.flush()
 
     def release(self) -> None:
-        """Lets go of the folder."""
+        """Releases the folder."""
         self.path.unlink(missing_ok=True)
         self._stream.close()
 
     def _take(self) -> bool:
-        """Locks the file; False if its owner removed it meanwhile."""
+        """Locks the file; False if its last owner removed it in the meantime."""
         self._stream = self.path.open("a+")
         try:
             fcntl.flock(self._stream, fcntl.LOCK_EX | fcntl.LOCK_NB)

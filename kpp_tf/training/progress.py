@@ -1,4 +1,4 @@
-"""What a person sees of a run in the terminal."""
+"""The progress of a run on the terminal, and its speed."""
 
 import contextlib
 import math
@@ -16,7 +16,7 @@ class Progress:
 
     Args:
       total: steps of the run.
-      step: steps made before.
+      step: steps already made.
       visible: whether to show anything (one of many workers does).
     """
 
@@ -40,7 +40,7 @@ class Progress:
             self._bar.start()
         return self
 
-    def __exit__(self, *_) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._bar is not None:
             self._bar.stop()
 
@@ -51,10 +51,10 @@ class Progress:
 
     def write(self, step: int, metrics: Mapping[str, float]) -> None:
         """Shows metrics: nats per image, and images a second."""
-        # NaN is the mean of no image.
+        # NaN is the mean over no image.
         shown = [name for name in SHOWN if not math.isnan(metrics[name])]
         terms = "  ".join(f"{name} {metrics[name]:.2f}" for name in shown)
-        speed = metrics["images_per_second"]  # 0 until steps were made that count
+        speed = metrics["images_per_second"]  # 0 until a step is timed
         text = f"{speed:,.0f} images/s  {terms}" if speed else terms
         if self._bar is not None:
             self._bar.update(self._task, completed=step, description=text)
@@ -71,47 +71,38 @@ class Progress:
         else:
             print(line, file=sys.stderr, flush=True)
 
-    def _seconds_left(self, step):
+    def _seconds_left(self, step: int) -> float:
         began, first = self._started
         return (time.monotonic() - began) / max(step - first, 1) * (self.total - step)
 
 
-class Clock:
-    """Times training: not the first call, which compiles, nor what is paused for.
+class Speed:
+    """Images a second of training, without the first call, which compiles.
 
     Args:
       images_per_step: images of a step.
-      step: the step at which training starts.
     """
 
-    def __init__(self, images_per_step: int, step: int):
-        self.images_per_step = images_per_step
-        self._first = step
-        self._began: float | None = None
-
-    def start_after_first_call(self, step: int) -> None:
-        """Starts, once."""
-        if self._began is None:
-            self.restart(step)
-
-    def restart(self, step: int) -> None:
-        """Starts anew."""
-        self._first, self._began = step, time.monotonic()
-
-    def images_per_second(self, step: int) -> float:
-        """Since the start; 0 if no step was made since."""
-        images = (step - self._first) * self.images_per_step
-        if self._began is None or not images:
-            return 0.0
-        return images / (time.monotonic() - self._began)
+    def __init__(self, images_per_step: int):
+        self._images_per_step = images_per_step
+        self._compiled = False
+        self._images, self._seconds = 0, 0.0
 
     @contextlib.contextmanager
-    def paused(self) -> Iterator[None]:
-        """What happens in this block is not timed."""
-        at = time.monotonic()
+    def timed(self, steps: int) -> Iterator[None]:
+        """Times a block that makes `steps` steps."""
+        began = time.monotonic()
         yield
-        if self._began is not None:
-            self._began += time.monotonic() - at
+        if self._compiled:
+            self._images += steps * self._images_per_step
+            self._seconds += time.monotonic() - began
+        self._compiled = True
+
+    def take(self) -> float:
+        """Images a second since the last `take`; 0 if nothing was timed."""
+        images, seconds = self._images, self._seconds
+        self._images, self._seconds = 0, 0.0
+        return images / seconds if seconds else 0.0
 
 
 def _duration(seconds: float) -> str:

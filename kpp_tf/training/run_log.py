@@ -1,14 +1,12 @@
-"""What a run tells of its steps: to the terminal, metrics.csv and TensorBoard."""
+"""The metrics of a run: their means over steps, and metrics.csv."""
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from kpp_tf import files, likelihoods
-from kpp_tf.training.progress import Progress
-from kpp_tf.training.summaries import Summaries
 from kpp_tf.training.train_step import METRICS
 
 FILE = "metrics.csv"
@@ -23,55 +21,30 @@ COLUMNS = (
 )
 
 
-class RunLog:
-    """Averages the metrics of steps, and writes them everywhere.
-
-    Args:
-      progress: the terminal.
-      pixels: numbers of an image, H W C.
-
-    Attributes:
-      metrics: the table on disk, or None in processes that write no files.
-      summaries: TensorBoard's, or None.
-    """
-
-    def __init__(self, progress: Progress, pixels: int):
-        self.progress = progress
-        self.pixels = pixels
-        self.metrics: MetricsFile | None = None
-        self.summaries: Summaries | None = None
-
-    def write(self, step: int, rows: np.ndarray, images_per_second: float) -> None:
-        """Writes the means of `rows`, float32 [steps, len(METRICS)]."""
-        metrics = averages(rows)
-        bits = likelihoods.bits_per_dim(metrics["bound"], self.pixels)
-        metrics["bits_per_dim"] = bits
-        metrics["images_per_second"] = images_per_second
-        self.progress.write(step, metrics)
-        if self.metrics:
-            self.metrics.write(step, metrics)
-        if self.summaries:
-            self.summaries.scalars(step, metrics)
+# Takes the step and numbers by name, such as `wandb.log` with its arguments swapped.
+Logger = Callable[[int, Mapping[str, float]], None]
 
 
-def averages(rows: np.ndarray) -> dict[str, float]:
+def averages(rows: np.ndarray, pixels: int) -> dict[str, float]:
     """Means over steps, by name.
 
     Args:
       rows: float32 [steps, len(METRICS)].
+      pixels: numbers in an image, H W C.
 
     Returns:
-      The means, the whole `bound`, and in place of PARTS the bound of images that the
-      memory held, `stored`, and of those that it did not, `unseen`; NaN if there were
-      none.
+      The means; the whole `bound`, also as `bits_per_dim`; and in place of PARTS
+      `stored`, the bound of images that the memory held, and `unseen`, of the others
+      (NaN without any).
     """
     means = dict(zip(METRICS, rows.mean(axis=0, dtype=np.float64), strict=True))
     stored, unseen, held = (means.pop(name) for name in PARTS)
     kl = means["kl_latents"] + means["kl_keys"] + means["kl_memory"]
     means["bound"] = kl - means["log_likelihood"]
-    # Over all images of all steps: no mean of means, whose numbers of images differ.
+    # Over all images of all steps: their numbers differ from step to step.
     means["stored"] = stored / held if held > 0 else np.nan
     means["unseen"] = unseen / (1 - held) if held < 1 else np.nan
+    means["bits_per_dim"] = likelihoods.bits_per_dim(means["bound"], pixels)
     return means
 
 
@@ -81,7 +54,7 @@ class MetricsFile:
     Args:
       folder: of the run.
       names: columns after `step`.
-      step: the run goes on here; later rows, of steps that are made again, go away.
+      step: from which the run goes on; later rows are removed.
     """
 
     def __init__(self, folder: Path, names: Sequence[str], step: int):
@@ -93,7 +66,7 @@ class MetricsFile:
                 # A crash of the machine may leave NUL, which csv refuses.
                 lines = (line.replace("\0", "") for line in stream)
                 for row in csv.DictReader(lines):
-                    # A row that a kill cut short has None in its last columns.
+                    # The last columns of a row cut short by a kill are None.
                     made = row.get("step") or ""
                     if None not in row.values() and made.isdecimal():
                         if int(made) <= step:

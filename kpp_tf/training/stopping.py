@@ -1,14 +1,14 @@
-"""How a run is asked to stop: by SIGTERM, or by Ctrl-C."""
+"""Stopping a run by SIGTERM or Ctrl-C."""
 
 import os
 import signal
 
 
 class Stopped(Exception):
-    """The run was asked to stop, and what it reached is saved.
+    """The run was asked to stop, and has saved its last step.
 
     Attributes:
-      number: of the signal that asked; SIGTERM if another process got it.
+      number: of the signal; SIGTERM if another process received it.
     """
 
     def __init__(self, message: str, number: int | None):
@@ -17,22 +17,21 @@ class Stopped(Exception):
 
     @property
     def exit_code(self) -> int:
-        """As a shell shows it: 143 for SIGTERM, 130 for Ctrl-C."""
+        """The exit code that shells use: 143 for SIGTERM, 130 for Ctrl-C."""
         return 128 + self.number
 
 
 class StopSignals:
-    """Notes SIGTERM and SIGINT within a `with` block, in place of dying of them.
+    """Records SIGTERM and SIGINT within a `with` block instead of ending the process.
 
-    A second Ctrl-C interrupts as usual. A signal that is ignored stays so.
+    A second Ctrl-C interrupts as usual. A signal that was ignored stays ignored.
 
     Attributes:
-      number: of the signal that came; None if none did.
-      stopped: where it is set, the message of the `Stopped` that a signal raises
-        at once.
+      number: of the signal received, or None.
+      stopped: if set, a signal raises `Stopped` with this message at once.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.number: int | None = None
         self.stopped = ""
 
@@ -44,17 +43,17 @@ class StopSignals:
                 signal.signal(number, self._note)
         return self
 
-    def __exit__(self, *_) -> None:
+    def __exit__(self, *_: object) -> None:
         for number, before in self._before.items():
             signal.signal(number, before)
 
     def stop_at_once(self, message: str) -> None:
-        """From now on, and if a signal came before, it raises `Stopped`."""
+        """Makes every signal from now on, and one already received, raise `Stopped`."""
         self.stopped = message
         if self.number is not None:
             raise Stopped(message, self.number)
 
-    def _note(self, number, _):
+    def _note(self, number: int, _: object) -> None:
         self.number = number
         if self.stopped:
             raise Stopped(self.stopped, number)

@@ -1,16 +1,18 @@
-"""What TensorBoard shows of a run: `tensorboard --logdir=WORKDIR/tensorboard`."""
+"""TensorBoard files of a run: `tensorboard --logdir=WORKDIR/tensorboard`."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 from ml_collections import ConfigDict
+from tensorboard.plugins.hparams import api as hparams
 
 from kpp_tf import plots
 from kpp_tf.data import Episodes
-from kpp_tf.models import KanervaPlusPlus, MemoryModel
+from kpp_tf.models import KanervaPlusPlus, Memory, MemoryModel
+from kpp_tf.validation import flatten
 
 FOLDER = "tensorboard"
 IMAGES = 8  # shown of each episode
@@ -22,9 +24,9 @@ class Summaries:
 
     Args:
       workdir: the run's folder.
-      config: shown as text.
+      config: shown as text, and as hyperparameters to compare runs by.
       model: whose samples and weights are shown.
-      episodes: a fixed batch to look at.
+      episodes: a fixed batch to show.
     """
 
     def __init__(
@@ -37,9 +39,16 @@ class Summaries:
         text = json.dumps(config.to_dict(), indent=2)
         with self.writer.as_default(step=0):
             tf.summary.text("config", f"```\n{text}\n```")
+            fields = flatten(config.to_dict()).items()
+            hparams.hparams(
+                {
+                    name: value if isinstance(value, int | float | str) else str(value)
+                    for name, value in fields
+                }
+            )
 
     def scalars(self, step: int, values: Mapping[str, float]) -> None:
-        """Writes numbers by name; not those that are NaN."""
+        """Writes finite numbers by name; skips the others."""
         with self.writer.as_default(step=step):
             for name, value in values.items():
                 if np.isfinite(value):
@@ -73,7 +82,7 @@ class Summaries:
 
 
 def occupancy(memory: np.ndarray) -> np.ndarray:
-    """How much each cell of spatial memories holds.
+    """The content of each cell of spatial memories.
 
     Args:
       memory: [B, S, S, D].
@@ -88,7 +97,7 @@ def occupancy(memory: np.ndarray) -> np.ndarray:
 
 
 def key_scatter(places: np.ndarray) -> np.ndarray:
-    """Draws where keys point in the memory, Phi(x) to the right and Phi(y) down.
+    """Draws the places of keys in the memory, Phi(x) to the right and Phi(y) down.
 
     Args:
       places: [B, T, K, 2] of (x, y), shares of the memory's sides.
@@ -103,11 +112,11 @@ def key_scatter(places: np.ndarray) -> np.ndarray:
     return canvas[None, ..., None]
 
 
-def _named_parts(memory):
+def _named_parts(memory: Memory) -> Iterable[tuple[str, tf.Tensor]]:
     if hasattr(memory, "_asdict"):
         return memory._asdict().items()
     return [("memory", memory)]
 
 
-def _image(name, pixels):
+def _image(name: str, pixels: np.ndarray) -> None:
     tf.summary.image(name, pixels[None])

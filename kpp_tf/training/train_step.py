@@ -8,14 +8,14 @@ from ml_collections import ConfigDict
 
 from kpp_tf.models import Elbo, MemoryModel
 from kpp_tf.models.elbo import TrainingTerms
-from kpp_tf.training.objective import kl_weight, objective
+from kpp_tf.training.loss import training_loss
+from kpp_tf.training.schedules import kl_weight
 from kpp_tf.training.weight_average import WeightAverage
 from kpp_tf.training.written import draw_written
 
-# What a step returns. In nats per image, over the global batch: what is minimised and
-# its part beside the bound. In nats per score: the bound's terms, and the parts of the
-# bound that are of images which the memory held (a share `held` of them) and of the
-# others. Then what the optimiser did.
+# What a step returns, over the global batch. In nats per image: the loss, and its part
+# beside the bound. In nats per score: the bound's terms; the parts of the bound from
+# images that the memory held (a share `held`) and from the others. Last, the optimiser.
 PER_SCORE = (*Elbo._fields, "stored_part", "unseen_part", "held")
 METRICS = (
     "loss",
@@ -38,14 +38,15 @@ def make_train_step(
 ) -> Step:
     """The step of one replica.
 
-    Gradients and metrics are those of one device with the global batch: sums over
-    images, added over replicas, divided by the number of images that count.
+    Gradients and metrics equal those of one device with the global batch: sums over
+    images, added over replicas and the parts of `accumulate`, divided by the number of
+    images that count. (The loss of K++'s map sees pairs of images of one part.)
 
     Args:
       model: the model, weights created.
       optimizer: of `make_optimizer`.
-      train_config: `config.train`; uses `kl_warmup_steps`, `free_bits`, `clip_norm`,
-        `all_written`, `stored_weight`, `samples`, `jit_compile`.
+      train_config: `config.train`; uses `kl_warmup_steps`, `clip_norm`, `all_written`,
+        `stored_weight`, `samples`, `accumulate`, `jit_compile`.
       average: of the weights, or None.
       num_replicas: replicas that run this step together.
 
@@ -59,19 +60,19 @@ def make_train_step(
     weights = model.trainable_variables
     schedule = getattr(optimizer, "inner_optimizer", optimizer)._learning_rate
     scaled = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
+    parts = train_config.accumulate
 
-    def gradients_of(images, mask, seeds, beta):
-        # A constant here, the true number of images after the sum over replicas.
-        nominal = images.shape[0] * images.shape[1] * num_replicas
+    def gradients_of(
+        images: tf.Tensor, mask: tf.Tensor, seeds: tf.Tensor, beta: tf.Tensor
+    ) -> list[tf.Tensor]:
+        # A constant; the true number of images is known after the sum over replicas.
+        nominal = images.shape[0] * images.shape[1] * num_replicas * parts
         with tf.GradientTape() as tape:
             written = draw_written(seeds, mask, train_config.all_written)
             terms = model.training_terms(
                 images, seeds, mask, written, train_config.samples
             )
-            loss = objective(
-                terms, beta, train_config.free_bits, train_config.stored_weight
-            )
-            loss /= nominal
+            loss = training_loss(terms, beta, train_config.stored_weight) / nominal
             target = optimizer.scale_loss(loss) if scaled else loss
         gradients = tape.gradient(
             target,
@@ -81,14 +82,36 @@ def make_train_step(
         auxiliary = tf.reduce_sum(terms.auxiliary) / nominal
         sums = [loss, auxiliary, *(part / nominal for part in _per_score(terms))]
         counts = [tf.reduce_sum(mask) / nominal, tf.reduce_sum(terms.real) / nominal]
-        return gradients, tf.stack(sums + counts)
+        return [*gradients, tf.stack(sums + counts)]
 
-    def step(images, mask, seeds, step):
+    def accumulated(
+        images: tf.Tensor, mask: tf.Tensor, seeds: tf.Tensor, beta: tf.Tensor
+    ) -> list[tf.Tensor]:
+        total: list[tf.Tensor] = []
+        rows = images.shape[0] // parts
+        for first in range(0, images.shape[0], rows):
+            own = slice(first, first + rows)
+            # Each part waits for the one before: only one is in memory at a time.
+            with tf.control_dependencies(total):
+                found = gradients_of(
+                    tf.identity(images[own]),
+                    tf.identity(mask[own]),
+                    tf.identity(seeds[own]),
+                    beta,
+                )
+                total = list(map(tf.add, total, found)) if total else found
+        return total
+
+    def step(
+        images: tf.Tensor, mask: tf.Tensor, seeds: tf.Tensor, step: tf.Tensor
+    ) -> tf.Tensor:
         beta = kl_weight(step, train_config.kl_warmup_steps)
-        gradients, sums = gradients_of(images, mask, seeds, beta)
+        score = accumulated if parts > 1 else gradients_of
+        found = score(images, mask, seeds, beta)
         if num_replicas > 1:
             replica = tf.distribute.get_replica_context()
-            *gradients, sums = replica.all_reduce("SUM", [*gradients, sums])
+            found = replica.all_reduce("SUM", found)
+        *gradients, sums = found
         count, scores = tf.unstack(tf.maximum(sums[-2:], 1e-12))
         factor = 1.0 / count
         norm = tf.linalg.global_norm(gradients) * factor

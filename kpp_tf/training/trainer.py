@@ -1,26 +1,32 @@
-"""The trainer: what one call of the training and evaluation loops does."""
+"""The trainer: one call of the training loop, one of the evaluation."""
 
 import contextlib
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import tensorflow as tf
 from ml_collections import ConfigDict
 
 from kpp_tf import validation
-from kpp_tf.data import ImageTable, evaluation_episodes, training_episodes
+from kpp_tf.data import (
+    Episodes,
+    ImageTable,
+    evaluation_episodes,
+    training_episodes,
+)
 from kpp_tf.errors import UserError
 from kpp_tf.evaluation import bounds
 from kpp_tf.models import MemoryModel, build_model
-from kpp_tf.training import checkpoints, precision, strategies
-from kpp_tf.training.architecture import check_same_architecture
+from kpp_tf.training.architecture import check_same_architecture, weight_names
+from kpp_tf.training.devices import precision, strategies
+from kpp_tf.training.devices.replicated_model import ReplicatedModel
 from kpp_tf.training.optimizers import make_optimizer
-from kpp_tf.training.replicated_model import ReplicatedModel
 from kpp_tf.training.train_step import METRICS, make_train_step
 from kpp_tf.training.weight_average import WeightAverage
 
 
 class Trainer:
-    """Model, optimiser and data of a run, and the compiled loops over them.
+    """Model, optimiser and data of a run, and the compiled training loop.
 
     Args:
       config: the run's config.
@@ -28,13 +34,13 @@ class Trainer:
       strategy: of `make_strategy`; None for one device.
 
     Raises:
-      UserError: if the config has a field outside its range, or batches that the
-        replicas cannot share.
+      UserError: if a config field is outside its range, or the replicas cannot share
+        a batch evenly.
 
     Attributes:
       model, optimizer, average: what is trained (`average` is None without EMA).
-      step: steps made, an int; also the position in the data, with `skipped`.
-      skipped: batches that were passed over.
+      step: steps made; step + skipped is the position in the data.
+      skipped: batches passed over.
     """
 
     def __init__(
@@ -68,14 +74,17 @@ class Trainer:
         self._replicated = ReplicatedModel(self.model, self.strategy)
         self._iterator = None
 
-    def _check_batches(self):
+    def _check_batches(self) -> None:
         replicas = self.strategy.num_replicas_in_sync
-        for part in ("data", "eval"):
-            batch = self.config[part].episodes_per_batch
-            if batch % replicas:
+        parts = self.config.train.accumulate
+        for name, share in (("data", replicas * parts), ("eval", replicas)):
+            batch = self.config[name].episodes_per_batch
+            if batch % share:
+                times = f" times config.train.accumulate={parts}" * (name == "data")
                 raise UserError(
-                    f"config.{part}.episodes_per_batch must be a multiple of the "
-                    f"number of replicas. Received: {batch} for {replicas} replicas"
+                    f"config.{name}.episodes_per_batch must be a multiple of the "
+                    f"number of replicas{times}. Received: {batch} for {replicas} "
+                    "replicas"
                 )
 
     @property
@@ -88,25 +97,25 @@ class Trainer:
         """Takes another model's weights, for the first step and for the average.
 
         Args:
-          model: of the same architecture (see `check_same_architecture`); no weight
-            knows an episode's length or K++'s memory size, so these may differ.
+          model: of the same architecture (see `check_same_architecture`). No weight
+            depends on the episode length or K++'s memory size, so these may differ.
 
         Raises:
-          ArchitectureError: naming what differs.
+          ArchitectureError: if another difference exists; the message names it.
         """
         check_same_architecture(model, self.model)
-        ours = checkpoints.weight_names(self.model)
-        for name, weight in checkpoints.weight_names(model).items():
+        ours = weight_names(self.model)
+        for name, weight in weight_names(model).items():
             ours[name].assign(weight)
         if self.average:
             self.average.restart()
 
     def move_to(self, step: int, skipped: int = 0) -> None:
-        """Sets the step, and the data to the batch that it sees."""
+        """Sets the step, and the data to its batch."""
         self.step, self.skipped = step, skipped
         data = self.config.data
 
-        def shard_of(shard, num_shards):
+        def shard_of(shard: int, num_shards: int) -> tf.data.Dataset:
             return training_episodes(
                 self.table,
                 data,
@@ -127,11 +136,11 @@ class Trainer:
 
         Args:
           num_steps: at least 1; the steps run inside one `tf.function`.
-          stop: this process wishes to stop.
+          stop: whether this process was asked to stop.
 
         Returns:
           (metrics, stop): float32 [num_steps, len(METRICS)], and whether any process
-          wishes to stop; the same in each of them.
+          was asked to stop; the same in each process.
 
         Raises:
           UserError: if the workers were not at the same step.
@@ -155,19 +164,24 @@ class Trainer:
         self.step += len(rows)
         return rows, bool(stops > 0)
 
-    def _make_train_loop(self):
+    def _make_train_loop(self) -> Callable[..., tuple[tf.Tensor, tf.Tensor]]:
         strategy, replica_step = self.strategy, self.replica_step
         many_workers = strategies.num_workers(strategy) > 1
 
-        def local(per_replica):
+        def local(per_replica: tf.Tensor) -> tf.Tensor:
             return strategy.experimental_local_results(per_replica)[0]
 
-        def count(votes):
-            # A copy: the function's argument lies on no replica's device.
+        def count(votes: tf.Tensor) -> tf.Tensor:
+            # A copy: the argument lies on no replica's device.
             votes = tf.identity(votes)
             return tf.distribute.get_replica_context().all_reduce("MEAN", votes)
 
-        def train_loop(iterator, first_step, num_steps, votes):
+        def train_loop(
+            iterator: Iterator[Episodes],
+            first_step: tf.Tensor,
+            num_steps: tf.Tensor,
+            votes: tf.Tensor,
+        ) -> tuple[tf.Tensor, tf.Tensor]:
             rows = tf.TensorArray(
                 tf.float32, size=num_steps, element_shape=[len(METRICS)]
             )
@@ -190,7 +204,7 @@ class Trainer:
         return train_loop
 
     def evaluate(self, table: ImageTable) -> dict[str, float]:
-        """The bound of a split and its terms, by the averaged weights if there are.
+        """The bound of a split and its terms, by the averaged weights if there are any.
 
         All replicas take part. See `kpp_tf.evaluation.bounds.evaluate`.
         """

@@ -1,4 +1,8 @@
-"""Exponential moving average of the weights."""
+"""Exponential moving average of the weights.
+
+`tf.train.ExponentialMovingAverage` has the same formula, but would read the number of
+updates from the optimiser's counter, which is one ahead when the average is updated.
+"""
 
 import contextlib
 from collections.abc import Iterator, Sequence
@@ -8,11 +12,11 @@ import tensorflow as tf
 
 
 class WeightAverage:
-    """Follows the weights: after each update, with t updates before it,.
+    """Averages of the weights, updated after each step of the optimiser.
 
-        a <- d_t a + (1 - d_t) w,    d_t = min(decay, (1 + t) / (10 + t)),
+        a <- d_t a + (1 - d_t) w,    d_t = min(decay, (1 + t) / (10 + t))
 
-    so that the first, bad weights are forgotten at once.
+    where t is the number of updates before this one: early weights are soon forgotten.
 
     Args:
       weights: the model's weights; create this in the same strategy scope.
@@ -20,10 +24,6 @@ class WeightAverage:
     """
 
     def __init__(self, weights: Sequence[keras.Variable], decay: float):
-        if not 0 < decay < 1:
-            raise ValueError(
-                f"config.train.ema_decay must lie in [0, 1). Received: {decay}"
-            )
         self.decay = decay
         self.weights = list(weights)
         self.averages = [
@@ -38,7 +38,7 @@ class WeightAverage:
         ]
 
     def update(self, updates: tf.Tensor) -> None:
-        """Takes the weights in; `updates` is t, how many were made before this one."""
+        """Averages in the weights; `updates` is t, the updates before this one."""
         t = tf.cast(updates, tf.float32)
         rate = 1.0 - tf.minimum(self.decay, (1.0 + t) / (10.0 + t))
         for average, weight in zip(self.averages, self.weights, strict=True):
@@ -46,13 +46,13 @@ class WeightAverage:
             average.assign_sub(rate * (tf.convert_to_tensor(average) - value))
 
     def restart(self) -> None:
-        """Takes the weights as they are for the average."""
+        """Sets the averages to the weights."""
         for average, weight in zip(self.averages, self.weights, strict=True):
             average.assign(weight.numpy())
 
     @contextlib.contextmanager
     def in_place(self) -> Iterator[None]:
-        """Lends the averages to the model: its weights are these within the block."""
+        """Gives the model the averages as its weights within the block."""
         kept = [weight.numpy() for weight in self.weights]
         try:
             for weight, average in zip(self.weights, self.averages, strict=True):

@@ -1,4 +1,4 @@
-"""The folder of a run: whom it admits, its config, its summary."""
+"""The folder of a run: which configs may go on in it, its config, its summary."""
 
 import contextlib
 import json
@@ -18,8 +18,8 @@ from kpp_tf.validation import flatten
 
 SUMMARY, CHANGES, DIVERGED = "summary.json", "config_changes.json", "diverged.json"
 
-# A run may go on with other values of these: none changes a step that was made, but
-# for `train.steps`, which the schedule of the steps to come depends on.
+# A run may go on with other values of these: none changes a step already made.
+# (`train.steps` changes the schedule of the steps to come.)
 FREE = (
     "eval.",
     "data.test_split",
@@ -31,10 +31,10 @@ FREE = (
     "train.summary_every",
     "train.jit_compile",
 )
-# After divergence it may go on with other values of these, too.
+# After divergence, with other values of these, too.
 REMEDIES = ("train.learning_rate", "train.final_learning_rate", "train.clip_norm")
 
-# By field: what it was, and what it is.
+# By field: the value before, and now.
 Changes = dict[str, tuple[Any, Any]]
 
 
@@ -43,7 +43,7 @@ class WorkdirError(UserError):
 
 
 def check(workdir: str | Path, config: ml_collections.ConfigDict) -> Changes:
-    """Compares a config with that of the run in a folder. Writes nothing.
+    """Compares a config with the config of a folder's run. Writes nothing.
 
     A folder without a checkpoint holds no run.
 
@@ -52,7 +52,7 @@ def check(workdir: str | Path, config: ml_collections.ConfigDict) -> Changes:
       config: of the run that is to start or go on there.
 
     Returns:
-      The fields with another value than before, where the run may go on with it.
+      The fields that differ, if the run may go on with them.
 
     Raises:
       WorkdirError: if the folder holds a run of another config, or one that has made
@@ -64,7 +64,7 @@ def check(workdir: str | Path, config: ml_collections.ConfigDict) -> Changes:
         return {}
     saved = flatten(files.read_json(folder / FILE))
     given = flatten(json.loads(json.dumps(config.to_dict())))
-    # A field that the folder's config does not know is newer than the run.
+    # Fields that the folder's config lacks are newer than the run.
     changes = {
         name: (saved[name], given.get(name))
         for name in sorted(saved)
@@ -95,11 +95,11 @@ def check(workdir: str | Path, config: ml_collections.ConfigDict) -> Changes:
 def opened(workdir: str | Path, writes: bool = True) -> Iterator[Path]:
     """Creates or reopens a run's folder, and locks it for the block.
 
-    A folder that is still empty at the end goes away.
+    A folder that is still empty at the end is removed.
 
     Args:
       workdir: the folder.
-      writes: whether this process writes; others only get the path.
+      writes: whether this process writes; the others only get the path.
 
     Raises:
       WorkdirError: if it cannot be written.
@@ -126,15 +126,15 @@ def opened(workdir: str | Path, writes: bool = True) -> Iterator[Path]:
 
 
 def write_config(folder: Path, config: ml_collections.ConfigDict, step: int) -> None:
-    """Writes the config; to be called before the first checkpoint after `step`.
+    """Writes the config; call it before the first checkpoint after `step`.
 
-    What changed since the checkpoint of `step` is added to `config_changes.json`, and
-    the summary of fewer steps goes away.
+    Adds what changed since the checkpoint of `step` to `config_changes.json`, and
+    removes the summary of that step.
 
     Args:
       folder: of the run.
       config: of the steps after `step`.
-      step: that the run went on from.
+      step: from which the run goes on.
     """
     changes = check(folder, config)
     if changes:
@@ -160,15 +160,15 @@ def write_summary(
     device: str,
     command: Sequence[str],
 ) -> dict[str, Any]:
-    """Writes `summary.json`, the outcome of a complete run, and returns it.
+    """Writes `summary.json`, the results of a complete run, and returns it.
 
     Args:
       workdir: the run's folder.
       config: of the run, all of whose steps are made.
-      model: that was trained.
+      model: the trained model.
       results: of `Controller.run`.
-      device: see `strategies.device_name`.
-      command: the arguments of the process.
+      device: of `strategies.device_name`.
+      command: the process's arguments.
     """
     names = (
         "bound",

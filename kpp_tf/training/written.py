@@ -1,4 +1,4 @@
-"""Which frames of an episode a training step writes; the others are only scored."""
+"""The frames of an episode that a training step writes; others are only scored."""
 
 import tensorflow as tf
 
@@ -6,11 +6,11 @@ from kpp_tf import noise
 
 
 def draw_written(seeds: tf.Tensor, mask: tf.Tensor, all_written: float) -> tf.Tensor:
-    """Draws the number n of written frames, an episode at a time.
+    """Draws the number n of written frames of each episode.
 
     With probability `all_written` every real frame is written, otherwise n is uniform
-    on 0..N for N real frames. The first n are written: an episode is a random draw
-    already, and its beginning is what a causal encoder sees.
+    on 0..N for N real frames. The first n are written: episodes are in random order
+    already, and a causal encoder sees their beginning.
 
     Args:
       seeds: int32 [B, 2].

@@ -1,5 +1,6 @@
-"""What the benchmarks are made of; nothing here looks at how long anything takes."""
+"""The parts of the benchmarks; no test here looks at how long anything takes."""
 
+import keras
 import pytest
 import tensorflow as tf
 
@@ -10,7 +11,7 @@ from tests.serving.tiny_models import tiny_model
 from tests.training import tiny
 
 
-def test_a_function_is_called_so_often_and_warmed_up():
+def test_a_function_is_warmed_up_and_called_in_rounds():
     calls = []
 
     def function():
@@ -46,6 +47,35 @@ def test_flops_of_generating_count_the_decoders_products():
     flops = speed.flops_per_image(model)
     assert products <= flops["generate"] < 1.5 * products
     assert 0 < flops["write"] < float("inf")
+
+
+@pytest.mark.parametrize(
+    ("precision", "dtype"),
+    [("float32", tf.float32), ("mixed_bfloat16", tf.bfloat16)],
+)
+def test_a_share_is_of_products_in_the_precision_that_runs(
+    precision, dtype, monkeypatch
+):
+    multiplied, calls = [], []
+
+    def seconds(function, *_, **__):
+        product = function()
+        if isinstance(product, tf.Tensor) and product.shape == (1024, 1024):
+            multiplied.append(product.dtype)
+        calls.append(1)
+        return 0.5
+
+    monkeypatch.setattr(speed, "seconds_per_call", seconds)
+    monkeypatch.setattr(benchmarks, "seconds_per_call", seconds)
+    before = keras.config.dtype_policy().name
+    results = benchmarks.model_speed(tiny.config(precision=precision))
+    assert multiplied == [dtype] and len(calls) == 5
+    assert results["matmul_dtype"] == dtype.name
+    assert results["matmul_gflops"] == 2 * 1024**3 / 0.5 / 1e9
+    for call in ("training_step", "write"):
+        share = results[call]["gflops"] / results["matmul_gflops"]
+        assert results[call]["share_of_matmul"] == pytest.approx(share)
+    assert keras.config.dtype_policy().name == before
 
 
 @pytest.mark.slow

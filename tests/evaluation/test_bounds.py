@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from kpp_tf import noise
 from kpp_tf.evaluation import bounds
-from tests.evaluation import known_model
+from tests.evaluation import known_model, tiny_models
 from tests.evaluation.known_model import BATCHES, KnownModel, batch, episodes
 
 EMPTY = np.zeros(known_model.SHAPE)
@@ -34,7 +34,7 @@ def test_stored_images_are_scored_under_their_own_memory():
     assert kl - terms["log_likelihood"] == pytest.approx(results["value"], rel=1e-5)
 
 
-def test_images_of_256_levels_are_told_in_bits_per_dim():
+def test_images_of_256_levels_are_in_bits_per_dim():
     class Grey(KnownModel):
         likelihood_name = "logistic_mixture:5"
 
@@ -58,25 +58,114 @@ def test_standard_error_is_that_of_independent_episodes():
     assert results["standard_error"] == pytest.approx(expected, rel=1e-4)
 
 
+def _ratio(values):
+    """Mean over images and its error over episodes, of a list of values each."""
+    counts = np.array([len(own) for own in values])
+    sums = np.array([np.sum(own) for own in values])
+    mean = sums.sum() / counts.sum()
+    variance = np.sum((sums - counts * mean) ** 2) * len(counts) / (len(counts) - 1)
+    return mean, np.sqrt(variance) / counts.sum()
+
+
+def _unseen(images):
+    half = len(images) // 2
+    first, second = images[:half], images[half:]
+    return [
+        *known_model.bounds(first, second.mean(axis=0)),
+        *known_model.bounds(second, first.mean(axis=0) if half else EMPTY),
+    ]
+
+
 def test_unseen_images_are_scored_under_the_other_half():
-    values, means = [], []
-    for images, _ in episodes():
-        half = len(images) // 2
-        first, second = images[:half], images[half:]
-        own = [
-            *known_model.bounds(first, second.mean(axis=0)),
-            *known_model.bounds(second, first.mean(axis=0) if half else EMPTY),
-        ]
-        values += own
-        means.append(np.mean(own))
     results = bounds.unseen(KnownModel(), BATCHES)
-    assert results["images"] == 21
-    assert results["value"] == pytest.approx(np.mean(values) + 0.5, rel=1e-5)
     # Both halves are one episode: what is independent is its sum.
-    counts = np.array([len(images) for images, _ in episodes()])
-    deviations = counts * (np.array(means) - np.mean(values))
-    error = np.sqrt(np.sum(deviations**2) * len(counts) / (len(counts) - 1)) / 21
+    mean, error = _ratio([_unseen(images) for images, _ in episodes()])
+    assert results["images"] == 21
+    assert results["value"] == pytest.approx(mean + 0.5, rel=1e-5)
     assert results["standard_error"] == pytest.approx(error, rel=1e-4)
+
+
+def test_an_empty_memory_is_the_control_of_unseen_images():
+    found = [images for images, _ in episodes()]
+    nothing = [known_model.bounds(images, EMPTY) + 0.5 for images in found]
+    unseen = [np.array(_unseen(images)) + 0.5 for images in found]
+    results = bounds.empty(KnownModel(), BATCHES)
+    mean, error = _ratio(nothing)
+    assert results["images"] == 21 and results["unit"] == "nats/image"
+    assert results["value"] == pytest.approx(mean, rel=1e-5)
+    assert results["standard_error"] == pytest.approx(error, rel=1e-4)
+    assert set(results["terms"]) == set(bounds.TERMS)
+    pairs = [a - b for a, b in zip(unseen, nothing, strict=True)]
+    mean, error = _ratio(pairs)
+    difference = results["unseen_minus_empty"]
+    assert difference["value"] == pytest.approx(mean, rel=1e-4)
+    assert difference["standard_error"] == pytest.approx(error, rel=1e-4)
+    assert difference["unit"] == "nats/image"
+    # The pairs share an image: their error is not the sum of both variances.
+    assert difference["standard_error"] < 0.9 * np.hypot(
+        _ratio(unseen)[1], _ratio(nothing)[1]
+    )
+
+
+def test_the_curve_over_held_images_scores_the_others():
+    found = [images for images, _ in episodes()]
+    curve = bounds.held_curve(KnownModel(), BATCHES)
+    assert [point["held"] for point in curve] == [0, 1, 3]
+    for point in curve:
+        held = point["held"]
+        scored = [images for images in found if len(images) > held]
+        values = [
+            known_model.bounds(
+                images[held:], images[:held].mean(axis=0) if held else EMPTY
+            )
+            for images in scored
+        ]
+        mean, error = _ratio(values)
+        assert point["images"] == sum(map(len, values))
+        assert point["value"] == pytest.approx(mean + 0.5, rel=1e-5)
+        assert point["standard_error"] == pytest.approx(error, rel=1e-4)
+        pairs = [
+            own - known_model.bounds(images[held:], EMPTY)
+            for own, images in zip(values, scored, strict=True)
+        ]
+        mean, error = _ratio(pairs)
+        change = point["minus_empty"]
+        assert change["value"] == pytest.approx(mean, rel=1e-4, abs=1e-6)
+        assert change["standard_error"] == pytest.approx(error, rel=1e-3, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("length", "held"),
+    [(1, [0]), (2, [0, 1]), (10, [0, 1, 4, 9]), (32, [0, 1, 4, 16, 31])],
+)
+def test_the_curve_has_powers_of_four(length, held):
+    one = batch([length, length], length=length)
+    assert [p["held"] for p in bounds.held_curve(KnownModel(), [one])] == held
+
+
+def test_kanerva_plus_plus_scores_under_its_own_empty_memory():
+    model, batches = tiny_models.kanerva_plus_plus(), tiny_models.episodes(16)
+    results = bounds.empty(model, batches)
+    totals = 0.0
+    for one in batches:
+        memory = model.empty_memory(len(one.images))
+        totals += (
+            model.elbo(one.images, one.seeds, one.mask, memory=memory)
+            .bound.numpy()
+            .sum()
+        )
+    assert results["value"] == pytest.approx(totals / results["images"], rel=1e-5)
+    (nothing, *_) = bounds.held_curve(model, batches)
+    assert nothing["value"] == results["value"]
+
+
+def test_a_model_without_a_memory_gains_nothing():
+    class Vae(KnownModel):
+        def write(self, episode, mask=None, written=None):
+            return tf.zeros_like(episode[:, 0])
+
+    difference = bounds.empty(Vae(), BATCHES)["unseen_minus_empty"]
+    assert (difference["value"], difference["standard_error"]) == (0.0, 0.0)
 
 
 def test_an_episode_of_one_image_is_unseen_under_an_empty_memory():
@@ -136,7 +225,7 @@ def test_the_memory_is_read_as_it_was_transformed():
     assert results["value"] == pytest.approx(expected, rel=1e-5)
 
 
-def test_a_training_run_is_told_the_stored_bound_in_both_units():
+def test_a_training_run_gets_the_stored_bound_in_both_units():
     flat, stored = (f(KnownModel(), BATCHES) for f in (bounds.evaluate, bounds.stored))
     assert flat["bound"] == stored["value"]
     assert flat["bound_standard_error"] == stored["standard_error"]

@@ -1,10 +1,12 @@
 """What stands where in the JSON."""
 
+import pytest
 import tensorflow as tf
 
+from kpp_tf.errors import UserError
 from kpp_tf.evaluation import bounds, measure
 from kpp_tf.evaluation.predictive import predictive
-from tests.evaluation.known_model import BATCHES, KnownModel
+from tests.evaluation.known_model import BATCHES, KnownModel, batch
 
 
 class Sized(KnownModel):
@@ -16,16 +18,16 @@ class Sized(KnownModel):
 
 
 def _measure(*quantities, **material):
-    told = []
+    said = []
     material = measure.Material(BATCHES, BATCHES[:1], length=4, **material)
-    results = measure.measure(Sized(), material, quantities, told.append)
-    return results, told
+    *_, results = measure.measure(Sized(), material, quantities, said.append)
+    return results, said
 
 
 def test_bounds_stand_beside_their_terms_and_the_curve():
-    results, told = _measure("swapped", "stored", "predictive", "unseen")
-    assert told == ["stored", "unseen", "predictive", "swapped"]
-    for name in ("stored", "unseen", "swapped"):
+    results, said = _measure("swapped", "stored", "predictive", "unseen", "empty")
+    assert said == ["stored", "unseen", "empty", "predictive", "swapped"]
+    for name in ("stored", "unseen", "empty", "swapped"):
         alone = getattr(bounds, name)(KnownModel(), BATCHES)
         assert results["terms"][name] == alone.pop("terms")
         assert results[name] == alone
@@ -50,3 +52,43 @@ def test_importance_weights_are_of_the_few_episodes():
 def test_what_a_model_cannot_give_is_none():
     results, _ = _measure("nudge", "scale_sweep", "samples")  # no keys, no classifier
     assert results["nudge"] is results["scale_sweep"] is results["samples"] is None
+
+
+def test_results_come_one_by_one_and_are_not_measured_again():
+    material = measure.Material(BATCHES, BATCHES[:1], length=4)
+    wanted = ("stored", "predictive", "held_curve")
+    found = list(measure.measure(Sized(), material, wanted))
+    done = [[name for name in wanted if name in results] for results in found]
+    assert done == [[], ["stored"], ["stored", "predictive"], list(wanted)]
+    assert found[-1]["held_curve"] == bounds.held_curve(KnownModel(), BATCHES)
+    said = []
+    again = measure.measure(Sized(), material, wanted, said.append, found[1])
+    assert list(again)[-1] == found[-1] and said == list(wanted[1:])
+
+
+def _impossible(batches, *quantities):
+    material = measure.Material(batches, batches, length=4)
+    return set(measure.impossible(material, quantities))
+
+
+def test_quantities_that_lack_episodes_are_known_before():
+    assert _impossible(BATCHES, *measure.QUANTITIES) == set()
+    assert _impossible([batch([4]), batch([3, 0])], "stored", "swapped") == {"swapped"}
+    assert _impossible([batch([3]), batch([3, 3])], "swapped") == set()
+    assert _impossible(BATCHES[:1], *measure.QUANTITIES) == {"samples"}
+    assert _impossible([BATCHES[0], batch([3, 2])], "samples") == {"samples"}
+    pairs = [batch([3, 2]), *BATCHES]  # whole ones are not next to each other in a pair
+    assert _impossible(pairs, "samples") == {"samples"}
+
+
+@pytest.mark.parametrize(
+    ("quantities", "batches", "said"),
+    [
+        (("stored", "taste"), BATCHES, r"Received: \['taste'\]"),
+        (("stored",), [], "holds no image"),
+        (("stored",), [batch([0, 0])], "holds no image"),
+    ],
+)
+def test_unknown_quantities_and_empty_splits_are_refused(quantities, batches, said):
+    with pytest.raises(UserError, match=said):
+        _impossible(batches, *quantities)

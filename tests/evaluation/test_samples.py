@@ -87,5 +87,5 @@ def test_the_medium_scale_has_a_row_of_its_own():
 
 
 def test_too_few_whole_episodes_are_an_error():
-    with pytest.raises(ValueError, match="Received: 1 to write, 0 to hold out"):
+    with pytest.raises(ValueError, match="Received: no pair"):
         samples(Copier(), tiny_models.episodes(16), _features)

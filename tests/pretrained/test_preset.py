@@ -12,7 +12,7 @@ from kpp_tf import pretrained
 from kpp_tf.errors import UserError
 from kpp_tf.models import load_preset
 from kpp_tf.pretrained.preset import METADATA, WEIGHTS
-from kpp_tf.training.checkpoints import weight_names
+from kpp_tf.training.architecture import weight_names
 from tests.evaluation import tiny_models
 from tests.models import tiny_models as of_every_kind
 

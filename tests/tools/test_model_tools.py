@@ -126,6 +126,40 @@ def test_evaluate_takes_other_memories_and_lengths(run, tmp_path):
     assert "unseen" not in results
 
 
+def test_evaluate_goes_on_with_what_is_missing(run, tmp_path):
+    target = tmp_path / "some.json"
+    target.write_text("{}")
+    command = ("evaluate", f"--workdir={run}", f"--json={target}", "--batches=1")
+    refused = tool(*command, "--quantities=stored")
+    assert refused.returncode == 1 and "results of other weights" in refused.stderr
+    assert target.read_text() == "{}"
+    target.unlink()
+    done(*command, "--quantities=attractor")
+    first = json.loads(target.read_text())
+    # Were it measured again, it would be another.
+    target.write_text(json.dumps({**first, "attractor": "kept"}))
+    added = done(*command, "--quantities=attractor,held_curve")
+    assert "measuring attractor" not in added.stderr
+    results = json.loads(target.read_text())
+    assert results["attractor"] == "kept"
+    assert [point["held"] for point in results["held_curve"]] == [0, 1, 4, 7]
+    assert results["command"] == first["command"]
+    assert results["added_by"].keys() == {"held_curve"}
+    other = tool(*command[:-1], "--quantities=stored", "--batches=2")
+    assert other.returncode == 1
+    assert "batches is 1 there, 2 here" in other.stderr
+    assert json.loads(target.read_text()) == results
+
+
+def test_evaluate_refuses_before_what_it_could_not_measure(run, tmp_path):
+    target = tmp_path / "samples.json"
+    command = ("evaluate", f"--workdir={run}", f"--json={target}", "--batches=1")
+    refused = tool(*command, "--quantities=swapped,samples")
+    assert refused.returncode == 1 and "measuring" not in refused.stderr
+    assert "samples takes two batches of whole episodes" in refused.stderr
+    assert not target.exists()
+
+
 def test_evaluate_knows_its_quantities(run):
     process = tool("evaluate", f"--workdir={run}", "--quantities=stored,taste")
     assert process.returncode == 1

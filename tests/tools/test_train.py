@@ -48,7 +48,9 @@ def test_a_run_stops_on_sigterm_goes_on_and_ends(tmp_path):
     summary = json.loads((tmp_path / "run" / "summary.json").read_text())
     assert summary["steps"] == step + 10 and summary["data"] == "glyphs"
     exported = tmp_path / "run" / "exported"
-    assert text.endswith(f"Wrote {exported / '1'}: a SavedModel, checked.\n")
+    wrote = text.splitlines()[-1]
+    assert wrote.startswith(f"Wrote {tmp_path / 'run'}: summary.json, checkpoints/, ")
+    assert wrote.endswith(f"metrics.csv; {exported / '1'}: a SavedModel, checked")
     assert [path.name for path in exported.iterdir()] == ["1"]
     assert (exported / "1" / "saved_model.pb").is_file()
 

@@ -3,16 +3,16 @@ r"""Kills training again and again, and checks that nothing is lost.
     python -m tests.training.faults     # `make faults`: 20 kills, two workers
     python -m tests.training.faults --kills=3 --noworkers
 
-1. A run without interruption, for reference.
-2. The same run with SIGKILL at random moments, start-up and saving included; in
-   between, the newest checkpoint gets a bit flipped, later it is cut short, and once
-   the run is stopped by SIGTERM. Its last checkpoint must equal the reference bit for
-   bit (weights, optimiser, average), and no whole checkpoint may be lost.
-3. Two workers; one is killed. The other must stop by itself with the code and the
+1. An uninterrupted run of configs/faults.py, for reference.
+2. The same run with SIGKILL at random moments, start-up and saving included. A bit of
+   the newest checkpoint is flipped, another is cut short, and once the run is stopped
+   by SIGTERM. The last checkpoint must equal the reference bit for bit (weights,
+   optimiser, average), and no undamaged checkpoint may be lost.
+3. Two workers, one of which is killed. The other must stop by itself, with the code and
    message for it, and a restart of both must finish the run.
 
-The last line is a JSON object with what was tried and what survived. The exit code is
-0 if everything did.
+The last line is a JSON object of what was tried and what held. The exit code is 0 if
+everything did.
 """
 
 import json
@@ -22,21 +22,22 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 from absl import flags, logging
 
 from kpp_tf import cli
-from kpp_tf.training import checkpoints, local_workers
+from kpp_tf.training import checkpoints
+from kpp_tf.training.devices import local_workers
 from tests.training import tiny
 
 KILLS = flags.DEFINE_integer("kills", 20, "SIGKILLs in one run.", lower_bound=0)
 WORKERS = flags.DEFINE_bool("workers", True, "Try two workers, too.")
 SEED = flags.DEFINE_integer("seed", 0, "Chooses the moments.")
 OUT = flags.DEFINE_string("out", "runs/faults", "Folder; emptied at the start.")
-CONFIG = flags.DEFINE_string("config", "configs/faults.py", "Config of the runs.")
 
 TRAIN = str(Path(__file__).resolve().parents[2] / "tools" / "train.py")
-STEPS_A_KILL = 150  # More than a run gets on between two kills.
+STEPS_A_KILL = 150  # more than a run makes between two kills
 SIGTERM_EXIT, WORKER_LOST_EXIT = 143, 144
 PATIENCE_SECONDS = 1800.0
 
@@ -63,13 +64,18 @@ def main() -> int:
     return 0 if report["passed"] else 1
 
 
-def kill_one_device(out: Path, kills: int, rng: random.Random) -> dict:
+def kill_one_device(out: Path, kills: int, rng: random.Random) -> dict[str, Any]:
     """Trials 1 and 2."""
     steps = max(kills, 1) * STEPS_A_KILL
     say("uninterrupted run")
     began = time.monotonic()
-    subprocess.run(command(out / "whole", steps), check=True, stderr=subprocess.PIPE)
-    report = {"steps": steps, "seconds_uninterrupted": time.monotonic() - began}
+    log = out / "whole.log"
+    if start(command(out / "whole", steps), log).wait():
+        raise RuntimeError(f"the uninterrupted run failed: {log.read_text()[-3000:]}")
+    report: dict[str, Any] = {
+        "steps": steps,
+        "seconds_uninterrupted": time.monotonic() - began,
+    }
 
     workdir, log = out / "killed", out / "killed.log"
     report.update(kills=0, checkpoints_lost=0)
@@ -111,11 +117,11 @@ def kill_one_device(out: Path, kills: int, rng: random.Random) -> dict:
     return report
 
 
-def kill_one_worker(out: Path) -> dict:
+def kill_one_worker(out: Path) -> dict[str, Any]:
     """Trial 3."""
     workdir, logs = out / "workers", out / "workers-logs"
 
-    def launch(steps):
+    def launch(steps: int) -> list[subprocess.Popen]:
         arguments = [*command(workdir, steps)[1:], "--strategy=multi_worker"]
         return local_workers.start(arguments, 2, logs)
 
@@ -145,7 +151,7 @@ def command(workdir: Path, steps: int) -> list[str]:
         sys.executable,
         TRAIN,
         "--noexport",
-        f"--config={CONFIG.value}",
+        "--config=faults",
         f"--config.train.steps={steps}",
         f"--workdir={workdir}",
         "--notensorboard",
@@ -161,7 +167,7 @@ def start(arguments: list[str], log: Path) -> subprocess.Popen:
 def wait_for_step(
     process: subprocess.Popen, workdir: Path, goal: int, reached: int
 ) -> None:
-    """Returns when the run has a checkpoint of step `goal`, or has ended."""
+    """Waits until the run has a checkpoint of step `goal`, or has ended."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while goal > reached and process.poll() is None and time.monotonic() < deadline:
         names = workdir.glob(f"{checkpoints.FOLDER}/ckpt-*.index")
@@ -205,7 +211,7 @@ def equal(one: Path, other: Path) -> bool:
 
 
 def say(line: str) -> None:
-    """Tells a person how far this is."""
+    """Prints a line of progress."""
     print(line, file=sys.stderr, flush=True)
 
 

@@ -10,7 +10,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import numpy as np
 
-from kpp_tf.training import strategies
+from kpp_tf.training.devices import strategies
 from kpp_tf.training.trainer import Trainer
 from tests.training import tiny
 

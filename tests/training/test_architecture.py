@@ -1,12 +1,14 @@
-"""Fine-tuning: whose weights may be taken, and what is taken."""
+"""Fine-tuning: which weights may be taken, and what is taken."""
 
 import numpy as np
 import pytest
 
 from kpp_tf.models import build_model
-from kpp_tf.training import checkpoints
-from kpp_tf.training.architecture import check_same_architecture
-from kpp_tf.training.checkpoints import ArchitectureError
+from kpp_tf.training.architecture import (
+    ArchitectureError,
+    check_same_architecture,
+    weight_names,
+)
 from kpp_tf.training.trainer import Trainer
 from tests.training import tiny
 
@@ -74,8 +76,7 @@ def test_larger_images_may_be_more_cells_of_the_same():
 
     small, large = of_maps(8, 2), of_maps(16, 4)
     check_same_architecture(small, large)
-    names = checkpoints.weight_names
-    shapes = [{n: w.shape for n, w in names(m).items()} for m in (small, large)]
+    shapes = [{n: w.shape for n, w in weight_names(m).items()} for m in (small, large)]
     assert shapes[0] == shapes[1]
     with pytest.raises(ArchitectureError, match=r"pixels of a cell is \[4.0, 4.0, 1\]"):
         check_same_architecture(small, of_maps(8, 4, stride=2))
@@ -105,5 +106,4 @@ def test_a_config_older_than_groups_of_latents_has_one():
 def test_lists_of_a_file_are_the_tuples_of_a_config():
     given = _model(encoder={"widths": [8], "blocks": [1]})
     check_same_architecture(given, _model())
-    names = checkpoints.weight_names
-    assert names(given).keys() == names(_model()).keys()
+    assert weight_names(given).keys() == weight_names(_model()).keys()

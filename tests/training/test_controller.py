@@ -13,8 +13,10 @@ import pytest
 import tensorflow as tf
 
 from kpp_tf.training import checkpoints, workdirs
+from kpp_tf.training.architecture import ArchitectureError, weight_names
 from kpp_tf.training.checkpoint_watch import watch
-from kpp_tf.training.controller import Controller, Diverged, Options, Unwritten
+from kpp_tf.training.controller import Controller, Options
+from kpp_tf.training.failures import Diverged, Unwritten
 from kpp_tf.training.stopping import Stopped
 from kpp_tf.training.trainer import Trainer
 from tests.training import tiny
@@ -164,7 +166,7 @@ def test_files_and_averages_of_a_run(trainer, whole):
     arrays = _arrays(workdir)
     key = "{}/encoder.Sstem.Skernel/.ATTRIBUTES/VARIABLE_VALUE"
     for model, part in ((averaged, "average"), (plain, "model")):
-        kernel = checkpoints.weight_names(model)["encoder/stem/kernel"]
+        kernel = weight_names(model)["encoder/stem/kernel"]
         np.testing.assert_array_equal(kernel.numpy(), arrays[key.format(part)])
     assert not np.array_equal(averaged.weights[0].numpy(), plain.weights[0].numpy())
     assert best.count_params() == plain.count_params()
@@ -177,10 +179,28 @@ def test_files_and_averages_of_a_run(trainer, whole):
     assert summary["episode_length"] == 3 and summary["capacity"] == 4
     assert summary["command"] == "train.py '--a=b c'"
     assert [name for name in summary if summary[name] is None] in ([], ["git_revision"])
-    told = {"bits_per_dim", "config_hash", "device", "images_per_second", "parameters"}
-    assert told <= summary.keys()
+    said = {"bits_per_dim", "config_hash", "device", "images_per_second", "parameters"}
+    assert said <= summary.keys()
     assert json.loads((workdir / "summary.json").read_text()) == summary
     assert [path.name for path in watch(workdir)] == ["ckpt-12"]
+
+
+def test_loggers_get_the_metrics_and_the_validation(trainer, tmp_path):
+    logged = []
+    options = Options(summaries=False, loggers=[lambda *args: logged.append(args)])
+    valid = tiny.table(9, "valid")
+    _controller(trainer, tmp_path, options=options, validation=valid).run()
+    with (tmp_path / "metrics.csv").open() as stream:
+        rows = list(csv.DictReader(stream))
+    of_steps = [(step, values) for step, values in logged if "bound" in values]
+    for row, (step, values) in zip(rows, of_steps, strict=True):
+        assert step == int(row["step"])
+        assert float(row["bound"]) == pytest.approx(values["bound"], rel=1e-5)
+    validated = [(step, v) for step, v in logged if "validation/bound" in v]
+    assert [step for step, _ in validated] == [6, 12]
+    for step, values in validated:
+        record = json.loads((tmp_path / f"checkpoints/ckpt-{step}.json").read_text())
+        assert record["results"]["bound"] == values["validation/bound"]
 
 
 def test_best_checkpoint_has_the_lowest_validation_bound(whole):
@@ -197,7 +217,7 @@ def test_checkpoint_of_another_architecture_is_refused(whole):
     config.model.memory_depth = 5
     other = Trainer(config, tiny.table()).model
     path = checkpoints.newest_checkpoint(whole[0])
-    with pytest.raises(checkpoints.ArchitectureError) as error:
+    with pytest.raises(ArchitectureError) as error:
         checkpoints.load_weights(path, other)
     assert "writer/content/kernel: (8, 4) in the checkpoint, (8, 5)" in str(error.value)
 
@@ -209,7 +229,7 @@ def _poisoned(trainer, at):
     def wrapped(count, stop):
         if trainer.step in steps:
             steps.clear()
-            weight = checkpoints.weight_names(trainer.model)["decoder/head/bias"]
+            weight = weight_names(trainer.model)["decoder/head/bias"]
             weight.assign(tf.fill(weight.shape, np.nan))
         return train(count, stop)
 
@@ -230,7 +250,7 @@ def test_divergence_stops_with_step_term_and_checkpoint(trainer, tmp_path):
     assert len(workdirs.check(tmp_path, gentler)) == 2
 
 
-def test_divergence_before_any_checkpoint_binds_nobody(trainer, tmp_path):
+def test_divergence_before_any_checkpoint_leaves_the_folder_free(trainer, tmp_path):
     controller = _controller(trainer, tmp_path)
     diverged = pytest.raises(Diverged, match="Last good checkpoint: none")
     with _poisoned(trainer, 0), diverged:
@@ -256,7 +276,7 @@ def test_a_full_disk_ends_the_run_with_what_is_whole(trainer, whole, tmp_path):
         controller.run()
     text = str(error.value)
     assert "The checkpoint of step 12 could not be written: File too large." in text
-    assert f"Whole in {tmp_path} is all up to step 6;" in text
+    assert f"{tmp_path} holds the run up to step 6;" in text
     files = (tmp_path / "checkpoints").iterdir()
     left = {path.name.partition(".")[0] for path in files}
     assert left == {"checkpoint", "ckpt-6"}
@@ -288,12 +308,12 @@ def test_zero_means_only_at_the_end(trainer, tmp_path, monkeypatch):
         assert [row["step"] for row in csv.DictReader(stream)] == ["12"]
 
 
-def test_a_memory_that_is_too_small_is_told(trainer, tmp_path, monkeypatch, capsys):
+def test_a_memory_that_is_too_small_is_reported(trainer, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(type(trainer.model), "capacity", 2)
     _controller(trainer, tmp_path).run()
-    told = capsys.readouterr().err
-    assert "3 images do not fit a memory of 2" in told
-    assert "--config.model.memory_size=2 holds them all" in told
+    said = capsys.readouterr().err
+    assert "3 images do not fit a memory of 2" in said
+    assert "--config.model.memory_size=2 holds them all" in said
 
 
 def test_a_split_that_cannot_be_evaluated_is_refused_at_the_start(
@@ -328,5 +348,6 @@ def test_tensorboard_shows_numbers_and_pictures(trainer, tmp_path):
     pictures = {"written", "reconstructed", "generated"}
     assert {f"images/{name}" for name in pictures} <= tags
     assert {"config", "bound", "kl_keys", "memory/cells", "keys"} <= tags
+    assert "_hparams_/session_start_info" in tags
     assert "weights/encoder/stem/kernel" in tags
     assert list((tmp_path / "tensorboard").rglob("*.xplane.pb"))

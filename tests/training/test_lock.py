@@ -1,4 +1,4 @@
-"""One process a folder, seen by other processes."""
+"""One process holds a folder; others are refused."""
 
 import os
 import subprocess
@@ -9,7 +9,7 @@ import pytest
 from kpp_tf.errors import UserError
 from kpp_tf.training.lock import Lock
 
-# Takes the lock of a folder, says so and ends when it is told to.
+# Takes the lock of a folder, prints "held", and ends when its input does.
 HOLD = """
 import sys
 from pathlib import Path
@@ -35,7 +35,7 @@ def holder(tmp_path):
     process.communicate()
 
 
-def test_a_second_process_is_told_who_holds_the_folder(holder, tmp_path):
+def test_a_second_process_reads_who_holds_the_folder(holder, tmp_path):
     with pytest.raises(UserError) as error:
         Lock(tmp_path)
     host = os.uname().nodename
@@ -44,6 +44,14 @@ def test_a_second_process_is_told_who_holds_the_folder(holder, tmp_path):
     holder.communicate("")
     Lock(tmp_path).release()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_was_moved_is_still_held(holder, tmp_path):
+    moved = tmp_path.with_name(f"{tmp_path.name}-moved")
+    tmp_path.rename(moved)
+    with pytest.raises(UserError, match=f"process {holder.pid} on"):
+        Lock(moved)
+    moved.rename(tmp_path)
 
 
 def test_a_killed_process_locks_nobody_out(holder, tmp_path):

@@ -1,6 +1,4 @@
-"""Whom optimisers let decay, and schedules against their formulas."""
-
-import math
+"""Which weights decay, and loss scaling."""
 
 import keras
 import numpy as np
@@ -41,31 +39,6 @@ def test_only_kernels_decay(name, kind, decay):
     expected = np.full(3, (1 - RATE * decay) ** STEPS)
     np.testing.assert_allclose(kernel.numpy(), expected, rtol=1e-6)
     np.testing.assert_array_equal(bias.numpy(), 1.0)
-
-
-@pytest.mark.parametrize(("warmup", "final"), [(10, 0.02), (10, 0.0), (0, 0.02)])
-def test_rate_follows_its_formula(warmup, final):
-    settings = _settings(
-        "adam",
-        learning_rate=0.3,
-        steps=50,
-        warmup_steps=warmup,
-        final_learning_rate=final,
-    )
-    rate = optimizers.learning_rate(settings)
-    for step in (0, 3, 9, 10, 27, 50, 80):
-        if step < warmup:
-            expected = np.interp(step, [0, warmup], [0.3 / warmup, 0.3])
-        else:
-            progress = min(1.0, (step - warmup) / (50 - warmup))
-            expected = final + (0.3 - final) * 0.5 * (1 + math.cos(math.pi * progress))
-        assert float(rate(step)) == pytest.approx(expected, rel=1e-5, abs=1e-8)
-
-
-def test_a_run_shorter_than_its_warm_up_only_rises():
-    settings = _settings("adam", learning_rate=0.4, steps=3, warmup_steps=4)
-    rates = [float(optimizers.learning_rate(settings)(step)) for step in range(3)]
-    np.testing.assert_allclose(rates, [0.1, 0.175, 0.25], rtol=1e-6)
 
 
 def test_float16_gets_loss_scaling():

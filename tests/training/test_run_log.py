@@ -1,8 +1,9 @@
-"""The table of a run's metrics."""
+"""The table of a run's metrics, its line on the terminal, its speed."""
 
 import csv
 import os
 
+from kpp_tf.training import progress
 from kpp_tf.training.progress import Progress
 from kpp_tf.training.run_log import MetricsFile
 
@@ -36,3 +37,22 @@ def test_a_mean_of_no_image_is_not_shown(capsys):
     Progress(10, 0).write(5, {**metrics, "images_per_second": 3.0})
     line = capsys.readouterr().err
     assert "stored 12.00  kl_latents 1.00" in line and "nan" not in line
+
+
+def test_speed_leaves_out_the_first_call_and_what_is_between(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    speed = progress.Speed(images_per_step=8)
+
+    def call(steps, seconds):
+        with speed.timed(steps):
+            now[0] += seconds
+
+    call(3, 100.0)  # compiles
+    assert speed.take() == 0.0
+    call(3, 2.0)
+    now[0] += 50.0  # a checkpoint
+    call(1, 1.0)
+    assert speed.take() == 8 * 4 / 3.0
+    call(2, 4.0)
+    assert speed.take() == 4.0

@@ -31,8 +31,3 @@ def test_weights_come_back_after_an_error():
     with pytest.raises(RuntimeError), average.in_place():
         raise RuntimeError
     np.testing.assert_array_equal(weight.numpy(), 5.0)
-
-
-def test_a_decay_of_one_is_refused():
-    with pytest.raises(ValueError, match=r"Received: 1"):
-        WeightAverage([], decay=1.0)

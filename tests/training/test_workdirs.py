@@ -1,4 +1,4 @@
-"""Whom a run's folder admits, and what its files say of the weights beside them."""
+"""Which configs may go on in a run's folder, and what its files record."""
 
 import json
 import os
@@ -69,7 +69,7 @@ def test_a_damaged_record_of_changes_is_named(run, content):
         workdirs.write_config(run, tiny.config(steps=99), 40)
 
 
-def test_a_folder_without_a_checkpoint_binds_nobody(tmp_path):
+def test_a_folder_without_a_checkpoint_takes_any_config(tmp_path):
     with workdirs.opened(tmp_path / "run") as folder:
         workdirs.write_config(folder, tiny.config(), 0)
     other = tiny.config(learning_rate=0.5, steps=1)
@@ -79,7 +79,7 @@ def test_a_folder_without_a_checkpoint_binds_nobody(tmp_path):
     assert not (folder / "config_changes.json").exists()
 
 
-def test_a_folder_that_was_for_nothing_goes_away(tmp_path):
+def test_an_empty_folder_is_removed(tmp_path):
     with pytest.raises(RuntimeError), workdirs.opened(tmp_path / "a" / "run"):
         raise RuntimeError
     assert not (tmp_path / "a" / "run").exists()
@@ -104,7 +104,7 @@ def test_divergence_lets_the_rate_and_the_clipping_change(run):
 
 def test_a_field_that_is_newer_than_the_run_is_no_difference(run):
     saved = json.loads((run / "config.json").read_text())
-    del saved["train"]["free_bits"]
+    del saved["train"]["samples"]
     (run / "config.json").write_text(json.dumps(saved))
     assert workdirs.check(run, tiny.config(steps=40)) == {}
 

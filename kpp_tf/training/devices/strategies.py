@@ -1,14 +1,14 @@
-"""tf.distribute strategies by name, and how a global batch reaches the replicas."""
+"""Distribution strategies by name, and how replicas share a global batch."""
 
 import os
 from collections.abc import Callable
 
 import tensorflow as tf
 
+from kpp_tf.data import Episodes
 from kpp_tf.errors import UserError
-from kpp_tf.training import cluster
-
-NAMES = ("one", "mirrored", "multi_worker", "tpu")
+from kpp_tf.training.devices import cluster
+from kpp_tf.validation import STRATEGIES
 
 
 def make_strategy(
@@ -18,8 +18,8 @@ def make_strategy(
 
     Args:
       name: "one": one device (the first GPU if there is one); "mirrored": all GPUs of
-        this machine, or `num_cpus` logical CPU devices; "multi_worker": one process
-        a worker, which are named in the environment variable TF_CONFIG; "tpu".
+        this machine, or `num_cpus` logical CPU devices; "multi_worker": the processes
+        that the environment variable TF_CONFIG names; "tpu".
       num_cpus: logical CPU devices for "mirrored"; 0 takes the GPUs.
       tpu: name or address of the TPU; "" finds the local one.
 
@@ -28,10 +28,10 @@ def make_strategy(
 
     Raises:
       UserError: if the machine or the environment lacks what the strategy needs, or
-        TF_CONFIG names workers that it would leave alone.
+        the strategy would not use the workers of TF_CONFIG.
     """
-    if name not in NAMES:
-        raise UserError(f"--strategy must be one of {NAMES}. Received: {name!r}")
+    if name not in STRATEGIES:
+        raise UserError(f"--strategy must be one of {STRATEGIES}. Received: {name!r}")
     if num_cpus and name != "mirrored":
         raise UserError(
             f"--num_cpus goes with --strategy=mirrored. Received: --strategy={name}"
@@ -58,7 +58,7 @@ def make_strategy(
     return tf.distribute.get_strategy() if name == "one" else _mirrored(num_cpus)
 
 
-def _mirrored(num_cpus):
+def _mirrored(num_cpus: int) -> tf.distribute.Strategy:
     if not num_cpus:
         gpus = tf.config.list_logical_devices("GPU")
         if not gpus:
@@ -73,7 +73,7 @@ def _mirrored(num_cpus):
     return tf.distribute.MirroredStrategy([f"CPU:{k}" for k in range(num_cpus)])
 
 
-def _multi_worker(workers):
+def _multi_worker(workers: cluster.Cluster | None) -> tf.distribute.Strategy:
     if workers is None:
         raise UserError(
             "--strategy=multi_worker reads the workers from the environment variable "
@@ -92,12 +92,12 @@ def _multi_worker(workers):
         own = workers.addresses[workers.role][workers.index]
         raise UserError(
             f"This process cannot listen at its address in TF_CONFIG: {error.message}. "
-            "Another program may hold the port, or the name be of another machine. "
+            "Another program may use the port, or the address is another machine's. "
             f"Received: cluster.{workers.role}[{workers.index}]={own!r}"
         ) from error
 
 
-def _addresses(strategy) -> dict[str, list[str]]:
+def _addresses(strategy: tf.distribute.Strategy) -> dict[str, list[str]]:
     """Addresses by task type; empty with one process."""
     if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
         return {}
@@ -121,18 +121,18 @@ def num_workers(strategy: tf.distribute.Strategy) -> int:
 
 
 def wait_for_all(strategy: tf.distribute.Strategy) -> None:
-    """Returns when every worker has come here: none leaves while another works on."""
+    """Waits until every worker is here: none leaves while another still works."""
     if num_workers(strategy) == 1:
         return
 
-    def meet():
+    def meet() -> tf.Tensor:
         return tf.distribute.get_replica_context().all_reduce("SUM", tf.ones([]))
 
     strategy.experimental_local_results(tf.function(strategy.run)(meet))[0].numpy()
 
 
 def device_name(strategy: tf.distribute.Strategy) -> str:
-    """What a run computed on, such as "2 x NVIDIA H200" or "1 x CPU, 8 cores"."""
+    """The devices of a run, such as "2 x NVIDIA H200" or "1 x CPU, 8 cores"."""
     replicas = strategy.num_replicas_in_sync
     gpus = tf.config.list_physical_devices("GPU")
     if isinstance(strategy, tf.distribute.TPUStrategy):
@@ -150,8 +150,8 @@ def distribute_episodes(
 ) -> tf.data.Dataset | tf.distribute.DistributedDataset:
     """Splits a global batch over the replicas, in order.
 
-    Replica r of n gets rows r B/n to (r + 1) B/n, on whichever machine it is, so that
-    what becomes of an episode does not depend on the number of replicas.
+    Replica r of n gets rows r B/n to (r + 1) B/n, on whichever machine it is: results
+    of an episode do not depend on the number of replicas.
 
     Args:
       strategy: the strategy.
@@ -175,7 +175,7 @@ def distribute_episodes(
 
         rows = episodes_per_batch // replicas
 
-        def by_replica(episodes):
+        def by_replica(episodes: Episodes) -> Episodes:
             return tf.nest.map_structure(
                 lambda part: tf.reshape(part, [local, rows, *part.shape[1:]]), episodes
             )

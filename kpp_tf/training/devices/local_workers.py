@@ -1,4 +1,4 @@
-"""Workers of one training run as processes of this machine."""
+"""Workers of one training run, as processes on this machine."""
 
 import json
 import os
@@ -61,7 +61,7 @@ def log_path(log_dir: Path, index: int) -> Path:
 
 
 def wait(workers: Sequence[subprocess.Popen], grace_seconds: float) -> int:
-    """Waits for all workers; kills those that run on too long after a failure.
+    """Waits for all workers; after a failure, kills those that do not stop in time.
 
     Args:
       workers: of `start`.

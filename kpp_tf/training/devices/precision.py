@@ -1,4 +1,4 @@
-"""The numbers that a model computes with."""
+"""The precision that a model computes in."""
 
 import contextlib
 import re
@@ -14,10 +14,10 @@ _CPU_INFO = Path("/proc/cpuinfo")
 
 @contextlib.contextmanager
 def policy(precision: str) -> Iterator[None]:
-    """Layers that are made in this block compute in `precision`; weights are float32.
+    """Layers created in this block compute in `precision`; weights are float32.
 
-    Keras' global policy, which a user may have set, neither counts here nor is changed
-    for good.
+    Keras' global policy, which a user may have set, has no effect inside the block and
+    is restored after it.
 
     Args:
       precision: one of `kpp_tf.validation.PRECISIONS`.

@@ -6,12 +6,12 @@ import socket
 import pytest
 
 from kpp_tf.errors import UserError
-from kpp_tf.training import cluster, strategies
+from kpp_tf.training.devices import cluster, strategies
 from tests.programs import python
 
 # In a process of its own: a strategy is made before TensorFlow does anything else.
 MAKE = """
-from kpp_tf.training import strategies
+from kpp_tf.training.devices import strategies
 try:
     strategies.make_strategy("multi_worker")
 except ValueError as error:
@@ -103,6 +103,6 @@ def test_an_address_that_another_program_holds_is_named():
     assert f"UserError cluster.worker[0]='{own}'" in done.stdout, done.stderr
 
 
-def test_a_machine_without_a_tpu_is_told():
+def test_a_missing_tpu_is_reported():
     with pytest.raises(UserError, match="found no TPU.*Received: --tpu=''"):
         strategies.make_strategy("tpu")

@@ -1,7 +1,6 @@
-"""Recall keys and how they are moved about the memory; of models that have keys.
+"""Recall keys and moves of keys in the memory, for models that have keys.
 
-Lengths are in blocks of the memory: what the finest keys tell apart. A block is a cell
-where it has one pixel.
+Lengths are in blocks of the memory, which the finest keys tell apart.
 """
 
 import numpy as np
@@ -16,22 +15,22 @@ TOLERANCE = 0.05
 
 
 def has_keys(model: MemoryModel) -> bool:
-    """Whether a person can move a key of this model: K++ alone."""
+    """Whether the model generates from keys (K++ alone does)."""
     return hasattr(model, "generate_from_keys")
 
 
 def blocks_a_side(model: MemoryModel) -> int:
-    """G: how many blocks lie side by side."""
+    """G: blocks along a side of the memory."""
     return model.memory_size // model.block_size
 
 
 def recall_keys(model: MemoryModel, memory: Memory, images: tf.Tensor) -> tf.Tensor:
-    """Keys that the finest window reads at the images' places: [B, T, K, 3]."""
+    """Keys that read the images' places through the finest window: [B, T, K, 3]."""
     return with_width(model, model.infer_keys(memory, images), 0.0)
 
 
 def with_width(model: MemoryModel, keys: tf.Tensor, width: float) -> tf.Tensor:
-    """The same places, read through windows of another width (0: the finest)."""
+    """Keys of the same places with windows of another width (0: the finest)."""
     finest = float(model.reader.finest)
     scale = model.reader.scale_of(tf.fill(keys.shape[:-1], max(width, finest)))
     return tf.concat([scale[..., None], keys[..., 1:]], axis=-1)
@@ -43,7 +42,7 @@ def positions(model: MemoryModel, keys: tf.Tensor) -> tf.Tensor:
 
 
 def at_positions(model: MemoryModel, keys: tf.Tensor, wanted: tf.Tensor) -> tf.Tensor:
-    """Keys of the same scale at positions [B, T, K, 2]; those outside are cut off."""
+    """Keys of the same scale at positions [B, T, K, 2], clipped to the memory."""
     shares = tf.clip_by_value(wanted / blocks_a_side(model), 1e-4, 1 - 1e-4)
     return tf.concat([keys[..., :1], normal_quantile(shares)], axis=-1)
 
@@ -51,13 +50,13 @@ def at_positions(model: MemoryModel, keys: tf.Tensor, wanted: tf.Tensor) -> tf.T
 def moved(
     model: MemoryModel, keys: tf.Tensor, distance: float, seeds: tf.Tensor
 ) -> tf.Tensor:
-    """Moves keys along a random one of the four directions that stay in the memory.
+    """Moves keys in one of the four directions, drawn among those inside the memory.
 
-    All K keys of an image move together. A key stays in where half a block of room is
-    left; where no direction has that, any one is taken.
+    All K keys of an image move together. A key is inside if half a block of room is
+    left; if no direction is, any of them is drawn.
 
     Args:
-      model: see `has_keys`.
+      model: one that `has_keys`.
       keys: [B, T, K, 3].
       distance: in blocks.
       seeds: int32 [B, 2].
@@ -72,7 +71,7 @@ def moved(
 
 
 def neighbours(places: np.ndarray, real: np.ndarray) -> np.ndarray:
-    """Pairs of images that lie in blocks side by side.
+    """Pairs of images in neighbouring blocks.
 
     Args:
       places: [T, 2], `positions` of one episode's first blocks.

@@ -3,7 +3,7 @@
 import keras
 import pytest
 
-from kpp_tf.training import precision
+from kpp_tf.training.devices import precision
 from tests import layer_checks
 
 

@@ -1,4 +1,4 @@
-"""A model whose batches all replicas of a strategy score together."""
+"""A model whose batches are scored by all replicas of a strategy."""
 
 import functools
 from collections.abc import Callable
@@ -11,11 +11,10 @@ from kpp_tf.models import Elbo, Memory, MemoryModel
 
 
 class ReplicatedModel:
-    """A model whose batches are scored by all replicas of a strategy.
+    """Stands in for a model in `kpp_tf.evaluation.bounds`.
 
-    It stands in for the model in `kpp_tf.evaluation.bounds`: every process
-    passes the whole batch, each replica takes its rows, and every process gets all
-    results. An episode's result does not depend on who computed it.
+    Every process passes the whole batch, each replica scores its rows, and every
+    process gets all results. An episode's result does not depend on the replica.
 
     Args:
       model: created in the strategy's scope.
@@ -37,7 +36,9 @@ class ReplicatedModel:
         """`MemoryModel.write` of the whole batch."""
         return self._by_rows(self.model.write, batch, named)
 
-    def _by_rows(self, function: Callable, batch: tuple, named: dict):
+    def _by_rows(
+        self, function: Callable[..., Any], batch: tuple, named: dict[str, Any]
+    ) -> Any:
         replicas = self.strategy.num_replicas_in_sync
         if replicas == 1:
             return function(*batch, **named)
@@ -49,7 +50,7 @@ class ReplicatedModel:
                 f"{replicas} replicas"
             )
 
-        def part():
+        def part() -> Any:
             replica = tf.distribute.get_replica_context()
             first = replica.replica_id_in_sync_group * rows
             own = tf.nest.map_structure(

@@ -2,7 +2,7 @@
 
 import json
 
-from kpp_tf.training import local_workers
+from kpp_tf.training.devices import local_workers
 
 SCRIPT = """
 import json, os, signal, sys, threading

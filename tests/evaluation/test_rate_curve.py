@@ -6,7 +6,7 @@ import tensorflow as tf
 from scipy import optimize, special
 
 from kpp_tf.data import ImageTable
-from kpp_tf.evaluation import rate
+from kpp_tf.evaluation import rate_curve
 from tests.evaluation.known_model import BATCHES, KnownModel
 
 
@@ -45,7 +45,7 @@ def test_one_logistic_has_the_likeliest_slope_and_bias():
     best = optimize.minimize(
         lambda ab: _cross_entropy(logits(train, ab), train).mean(), [1.0, 0.0]
     ).x
-    losses = rate.pca_and_one_logistic(
+    losses = rate_curve.pca_and_one_logistic(
         train.astype(np.float32), test.astype(np.float32), 2
     )
     np.testing.assert_allclose(losses, _cross_entropy(logits(test, best), test), 1e-2)
@@ -66,13 +66,13 @@ def test_a_logistic_a_pixel_is_the_likeliest_regression():
             [0.0, 0.0],
         ).x
         expected += _cross_entropy(logits(test, best), test[:, one])
-    losses = rate.pca_and_a_logistic_a_pixel(train, test, 1)
+    losses = rate_curve.pca_and_a_logistic_a_pixel(train, test, 1)
     np.testing.assert_allclose(losses, expected, rtol=1e-2)
 
 
 def test_packed_pixels_cost_the_name_of_their_slot_alone():
     table = _table(_images())
-    row = rate.plain_rows(table, table, slots=36, numbers=())[0]
+    row = rate_curve.plain_rows(table, table, slots=36, numbers=())[0]
     assert row["code"] == "packed pixels"
     assert row["bits_per_image"] == 6
     assert row["value"] == pytest.approx(np.log(36))
@@ -81,7 +81,7 @@ def test_packed_pixels_cost_the_name_of_their_slot_alone():
 
 def test_images_of_256_levels_have_packed_pixels_alone():
     table = _table(_images(), levels=256)
-    (row,) = rate.plain_rows(table, table, slots=8)
+    (row,) = rate_curve.plain_rows(table, table, slots=8)
     assert row["bits_per_image"] == 8 * 6
     assert row["unit"] == "bits/dim"
     assert row["value"] == pytest.approx(np.log2(8) / 6)
@@ -89,9 +89,9 @@ def test_images_of_256_levels_have_packed_pixels_alone():
 
 def test_a_row_has_the_mean_over_images_and_its_error():
     train, test = _table(_images()), _table(_images(seed=1))
-    rows = rate.plain_rows(train, test, slots=4, numbers=(2,))
+    rows = rate_curve.plain_rows(train, test, slots=4, numbers=(2,))
     one, pixelwise, _ = rows
-    losses = rate.pca_and_one_logistic(_images(), _images(seed=1), 2)
+    losses = rate_curve.pca_and_one_logistic(_images(), _images(seed=1), 2)
     assert one["value"] == pytest.approx(losses.mean() + np.log(4), rel=1e-5)
     error = losses.std(ddof=1) / np.sqrt(60)
     assert one["standard_error"] == pytest.approx(error, rel=1e-5)
@@ -101,8 +101,8 @@ def test_a_row_has_the_mean_over_images_and_its_error():
 def test_grey_pixels_are_drawn():
     grey = np.full((4000, 6), 0.25, np.float32)
     table = _table(grey)
-    rows = rate.plain_rows(table, table, slots=1, numbers=(1,))
-    # Independent pixels of chance 63/255, of which one coordinate tells a little.
+    rows = rate_curve.plain_rows(table, table, slots=1, numbers=(1,))
+    # Independent pixels of chance 63/255, of which one coordinate explains a little.
     entropy = special.entr([63 / 255, 192 / 255]).sum() * 6
     assert 0.7 * entropy < rows[0]["value"] < entropy
 
@@ -122,7 +122,7 @@ def test_a_model_is_scored_at_every_precision_of_its_memory():
             memory = tf.reshape(memory, [-1, 2, 2, 1])
             return super().elbo(episode, seeds, mask, memory=memory, **given)
 
-    rows = rate.model_rows(Cells(), BATCHES, 4)
+    rows = rate_curve.model_rows(Cells(), BATCHES, 4)
     bits = [row["bits_per_image"] for row in rows]
     # One cell: each channel is its own largest number, stored exactly by its scale.
     assert bits == [4 * 32 / 4, 4 * 16 / 4, 4 * (8 + 32) / 4, 4 * (4 + 32) / 4]

@@ -1,4 +1,4 @@
-"""The workers of a run, which the environment variable TF_CONFIG names."""
+"""The workers of a run, as the environment variable TF_CONFIG names them."""
 
 import dataclasses
 import json
@@ -16,7 +16,7 @@ EXAMPLE = (
 
 @dataclasses.dataclass(frozen=True)
 class Cluster:
-    """What TF_CONFIG says.
+    """The content of TF_CONFIG.
 
     Attributes:
       addresses: "host:port" of each task, by role.
@@ -38,7 +38,7 @@ def read() -> Cluster | None:
     """Reads and checks TF_CONFIG; None where it is not set.
 
     Raises:
-      UserError: if a field is not what it must be; the message names it.
+      UserError: if a field has a wrong value; the message names it.
     """
     text = os.environ.get("TF_CONFIG", "")
     if not text.strip():
@@ -50,46 +50,32 @@ def read() -> Cluster | None:
             f"TF_CONFIG must be JSON such as {EXAMPLE}: {error}. Received: {text!r}"
         ) from error
     _check(isinstance(config, dict), "", f"be an object such as {EXAMPLE}", config)
-    addresses, task = config.get("cluster"), config.get("task")
-    _check(
-        isinstance(addresses, dict) and addresses,
-        "cluster",
-        "name the addresses of each role",
-        addresses,
-    )
-    for role, names in addresses.items():
+    found, task = config.get("cluster"), config.get("task")
+    named = isinstance(found, dict) and found
+    _check(named, "cluster", "name the addresses of each role", found)
+    for role, names in found.items():
         _check(role in ROLES, "cluster", f"have no roles but {ROLES}", role)
-        _check(
-            isinstance(names, list) and names,
-            f"cluster.{role}",
-            'be a list of "host:port"',
-            names,
-        )
+        listed = isinstance(names, list) and names
+        _check(listed, f"cluster.{role}", 'be a list of "host:port"', names)
         for number, name in enumerate(names):
             field = f"cluster.{role}[{number}]"
             _check(_is_address(name), field, 'be "host:port", port 1 to 65535', name)
-    everybody = [name for names in addresses.values() for name in names]
+    everybody = [name for names in found.values() for name in names]
     twice = sorted({name for name in everybody if everybody.count(name) > 1})
     _check(not twice, "cluster", "name each address once", twice)
-    chiefs = addresses.get("chief", ())
+    chiefs = found.get("chief", ())
     _check(len(chiefs) <= 1, "cluster.chief", "be one address", chiefs)
     _check(isinstance(task, dict), "task", "say which of them this process is", task)
     role, index = task.get("type"), task.get("index")
-    _check(role in addresses, "task.type", f"be one of {tuple(addresses)}", role)
-    count = len(addresses[role])
-    _check(
-        type(index) is int and 0 <= index < count,
-        "task.index",
-        f"be a whole number from 0 to {count - 1}, the tasks of cluster.{role}",
-        index,
-    )
-    return Cluster(addresses, role, index)
+    _check(role in found, "task.type", f"be one of {tuple(found)}", role)
+    last = len(found[role]) - 1
+    whole = f"be a whole number from 0 to {last}, the tasks of cluster.{role}"
+    _check(type(index) is int and 0 <= index <= last, "task.index", whole, index)
+    return Cluster(found, role, index)
 
 
 def _is_address(name: Any) -> bool:
-    if not isinstance(name, str):
-        return False
-    host, _, port = name.rpartition(":")
+    host, _, port = name.rpartition(":") if isinstance(name, str) else ("", "", "")
     return bool(host) and port.isascii() and port.isdigit() and 0 < int(port) < 2**16
 
 

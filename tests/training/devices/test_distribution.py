@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kpp_tf.training import local_workers, strategies
+from kpp_tf.training.devices import local_workers, strategies
 from tests.programs import ROOT, python
 
 STEPS = "50"

@@ -1,4 +1,4 @@
-"""Few-shot generation: what images of its class are worth to the next one."""
+"""The few-shot protocol: the bound of an image given others of its class."""
 
 from collections.abc import Callable, Iterable
 
@@ -19,21 +19,21 @@ def few_shot(
 ) -> dict:
     """The importance-weighted predictive curve over episodes of one class each.
 
-    Twice: over new images alone, and over images that are drawn with replacement, as in
-    the published figures. There the next image is a copy of one of the n before it with
-    probability 1 - (1 - 1/c)^n, c being the images of the class, and recall counts.
+    Twice: over distinct images, and over images drawn with replacement, as in the
+    published figures. There the next image is a copy of one of the n before it with
+    probability 1 - (1 - 1/c)^n, for c images in the class, so that recall counts.
 
     Args:
       model: with trained weights.
-      classes: episodes of one class each, from whether they are drawn with replacement
-        and the number of the partition into episodes.
+      classes: gives episodes of one class each, called with whether images are drawn
+        with replacement and the number of the partition into episodes.
       samples: N of the bound.
-      say: takes a line before each partition, which can take minutes.
+      say: takes a line before each partition, which may take minutes.
 
     Returns:
       `samples`; `partitions`, their number; `without_replacement` and
-      `with_replacement`, lists over the images seen of `seen`, `value` (the mean over
-      the partitions, lower is better), `standard_error` (of it, over partitions).
+      `with_replacement`, lists over the number of images seen, of `seen`, `value` (the
+      mean over partitions, lower is better) and its `standard_error` over partitions.
     """
     results: dict = {"samples": samples, "partitions": PARTITIONS}
     for replacement in (False, True):

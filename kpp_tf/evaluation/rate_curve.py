@@ -1,4 +1,4 @@
-"""Stored bound against memory bits: the model beside codes that need no network."""
+"""Stored bound against memory bits: the model beside codes without a network."""
 
 import functools
 import math
@@ -19,7 +19,7 @@ REGRESSION_STEPS = 150
 def model_rows(
     model: MemoryModel, dataset: Iterable[Episodes], length: int
 ) -> list[dict]:
-    """`bounds.stored` of a model whose memory is kept at 32, 16, 8 and 4 bits.
+    """`bounds.stored` of a model whose memory is stored with 32, 16, 8 and 4 bits.
 
     Args:
       model: with trained weights.
@@ -30,7 +30,6 @@ def model_rows(
       For each: `code`, `bits_per_image` of the memory, and the bound's `value`,
       `standard_error` and `unit`.
     """
-    memory = model.write(tf.zeros([1, length, *model.image_shape]))
     rows = []
     for dtype in quantization.BITS:
         transform = None
@@ -40,7 +39,8 @@ def model_rows(
         rows.append(
             {
                 "code": f"model, memory of {dtype}",
-                "bits_per_image": quantization.stored_bits(memory, dtype) / length,
+                "bits_per_image": quantization.memory_bits(model, length, dtype)
+                / length,
                 **{name: scored[name] for name in ("value", "standard_error", "unit")},
             }
         )
@@ -54,7 +54,7 @@ def plain_rows(
     numbers: Iterable[int] = (88, 22),
     seed: int = 0,
 ) -> list[dict]:
-    """What codes without a network store images for, plus ln(slots) to name the image.
+    """The bound of codes without a network, plus ln(slots) to name the image.
 
     * PCA and one logistic: k coordinates an image, and one slope and bias, the same for
       every pixel, from the reconstruction to the pixel's logit.
@@ -62,10 +62,10 @@ def plain_rows(
     * Packed pixels: the image itself, of as many bits as it has pixels and levels.
 
     Args:
-      train: what the codes are fitted on.
-      test: what they are scored on. Both of 2 levels: grey pixels are probabilities,
+      train: the images to fit the codes on.
+      test: the images to score. If both have 2 levels, grey pixels are probabilities,
         drawn once. For images of 256 levels only the packed pixels are given.
-      slots: how many images a memory can tell apart.
+      slots: images that a memory tells apart.
       numbers: values of k; each is a float of 32 bits.
       seed: of the draws.
 
@@ -78,7 +78,7 @@ def plain_rows(
     unit = "nats/image" if binary else "bits/dim"
     pointer = math.log(slots) / (1.0 if binary else dims * math.log(2.0))
 
-    def row(code, bits, losses):
+    def row(code: str, bits: float, losses: np.ndarray) -> dict:
         error = np.std(losses, ddof=1) / np.sqrt(len(losses)) if len(losses) > 1 else 0
         return {
             "code": code,
@@ -117,7 +117,7 @@ def pca_and_one_logistic(
     """
     mean, axes, _ = _pca(train, numbers)
 
-    def rebuilt(images):
+    def rebuilt(images: np.ndarray) -> np.ndarray:
         return mean + ((images - mean) @ axes) @ axes.T
 
     reconstruction = rebuilt(train)
@@ -146,14 +146,14 @@ def pca_and_a_logistic_a_pixel(
     mean, axes, variances = _pca(train, numbers)
     axes = axes / np.sqrt(variances)
 
-    def coordinates(images):
+    def coordinates(images: np.ndarray) -> np.ndarray:
         ones = np.ones((len(images), 1), np.float32)
         return np.concatenate([(images - mean) @ axes, ones], axis=1)
 
     code, pixels = tf.constant(coordinates(train)), tf.constant(train)
 
     @tf.function
-    def gradient(weights):
+    def gradient(weights: tf.Tensor) -> tf.Tensor:
         error = pixels - tf.sigmoid(code @ weights)
         return tf.matmul(code, error, transpose_a=True) / len(train)
 
@@ -167,7 +167,7 @@ def pca_and_a_logistic_a_pixel(
     return _losses(test, coordinates(test) @ weights.numpy())
 
 
-def _pca(images, numbers):
+def _pca(images: np.ndarray, numbers: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Mean [pixels], the first axes [pixels, k] and the variances [k] along them."""
     mean = images.mean(axis=0)
     centred = images - mean
@@ -177,16 +177,17 @@ def _pca(images, numbers):
     return mean, axes, variances[: -numbers - 1 : -1].astype(np.float32)
 
 
-def _sigmoid(logits):
+def _sigmoid(logits: np.ndarray) -> np.ndarray:
     return 0.5 * (1 + np.tanh(0.5 * logits))
 
 
-def _losses(images, logits):
-    return np.sum(np.logaddexp(0, logits) - images * logits, axis=1, dtype=np.float64)
+def _losses(images: np.ndarray, logits: np.ndarray) -> np.ndarray:
+    losses = np.logaddexp(0, logits) - images * logits
+    return np.asarray(losses.sum(axis=1, dtype=np.float64))
 
 
-def _bits(table, seed):
-    """Pixels as 0 and 1, float32 [N, pixels]: grey ones are drawn."""
+def _bits(table: ImageTable, seed: int) -> np.ndarray:
+    """Pixels as 0 and 1, grey ones drawn: float32 [N, pixels]."""
     drawn = np.random.default_rng(seed).random(table.images.shape, np.float32)
     images = table.images.reshape(len(table), -1)
     return (drawn.reshape(images.shape) < images / np.float32(255)).astype(np.float32)

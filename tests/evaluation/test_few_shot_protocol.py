@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from kpp_tf.evaluation import few_shot as few_shot_file
-from kpp_tf.evaluation.few_shot import PARTITIONS, few_shot
+from kpp_tf.evaluation import few_shot_protocol
+from kpp_tf.evaluation.few_shot_protocol import PARTITIONS, few_shot
 from tests.evaluation.known_model import KnownModel, batch, predictive_bounds
 
 
@@ -41,7 +41,7 @@ def test_the_curve_is_the_mean_of_those_of_the_partitions():
 
 def test_the_samples_are_those_of_importance_weights(monkeypatch):
     """The known model's ln w_n is uniform in its KL: 0 to 1 above the rest."""
-    monkeypatch.setattr(few_shot_file, "PARTITIONS", 2)
+    monkeypatch.setattr(few_shot_protocol, "PARTITIONS", 2)
     one = [batch([3], length=3)]
     curves = [
         few_shot(KnownModel(), lambda *_: one, samples)["without_replacement"]
