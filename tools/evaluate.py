@@ -16,6 +16,9 @@ written from; `unseen`, not among them; `empty`, M with nothing written: the con
 memory of x_<t, with its curve over t; `swapped`, under another episode's memory.
 
 `nudge`: what a small move of a key reads; `scale_sweep`: what the scale of a key does;
+`window_sweep`: classes of what windows about an image draw, best with
+--episode_length=1000 --memory_size=34; `large_memory`: one memory of 32 to 60,000
+images of the split, its bound, what is found again under noise, milliseconds and bytes;
 `samples`: whether they are good and new; `attractor`: iterative inference from damaged
 images; `rate`: the stored bound against the bits of the memory, beside codes without a
 network; `importance_weighted` bounds; `few_shot`, for data whose episodes are of one
@@ -60,7 +63,7 @@ NUM_SAMPLES = flags.DEFINE_integer(
 BATCHES = flags.DEFINE_integer(
     "batches",
     0,
-    "Batches of episodes for importance_weighted, nudge, scale_sweep, samples, "
+    "Batches of episodes for importance_weighted, nudge, the sweeps, samples, "
     "attractor and few_shot; 0 takes all.",
     0,
 )
@@ -152,7 +155,7 @@ def _measure(
     missing = set(quantities) - set(earlier)
     if missing & measure.OF_A_CLASSIFIER:
         material = material._replace(space=_classifier(config))
-    if "rate" in missing:
+    if missing & measure.OF_TABLES:
         material = material._replace(
             train=load_images(
                 config.data, config.data.train_split, DATA.data_dir.value
@@ -282,7 +285,10 @@ def _classifier(config: ConfigDict) -> "FeatureSpace | None":
             config.data, folder, DATA.data_dir.value, progress=_say
         )
     except UserError as error:
-        _say(f"nudge and samples need a classifier, and are left out: {error}")
+        _say(
+            "nudge, window_sweep and samples need a classifier, and are left out: "
+            f"{error}"
+        )
         return None
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+import numpy as np
 import tensorflow as tf
 
 from kpp_tf.data import Episodes, ImageTable
@@ -13,12 +15,14 @@ from kpp_tf.evaluation import bounds, quantization, rate_curve
 from kpp_tf.evaluation.attractor import attractor
 from kpp_tf.evaluation.features import FeatureSpace
 from kpp_tf.evaluation.few_shot_protocol import few_shot
+from kpp_tf.evaluation.large_memory import LENGTHS, large_memory
 from kpp_tf.evaluation.nudge import nudge
 from kpp_tf.evaluation.predictive import predictive
 from kpp_tf.evaluation.samples import enough, samples
 from kpp_tf.evaluation.scale_sweep import scale_sweep
 from kpp_tf.evaluation.scorer import Scorer
-from kpp_tf.models import MemoryModel
+from kpp_tf.evaluation.window_sweep import window_sweep
+from kpp_tf.models import KanervaPlusPlus, MemoryModel
 
 # In the order of what they cost.
 QUANTITIES = (
@@ -30,13 +34,16 @@ QUANTITIES = (
     "swapped",
     "nudge",
     "scale_sweep",
+    "window_sweep",
     "samples",
     "attractor",
     "rate",
     "importance_weighted",
     "few_shot",
+    "large_memory",
 )
-OF_A_CLASSIFIER = frozenset({"nudge", "samples"})
+OF_A_CLASSIFIER = frozenset({"nudge", "samples", "window_sweep"})
+OF_TABLES = frozenset({"rate", "large_memory"})
 
 
 class Material(NamedTuple):
@@ -45,11 +52,12 @@ class Material(NamedTuple):
     Attributes:
       episodes: batches of the split's `Episodes`, which can be read many times.
       few: the same, or fewer, for what takes long: `importance_weighted`, `nudge`,
-        `scale_sweep`, `samples`, `attractor`.
+        `scale_sweep`, `window_sweep`, `samples`, `attractor`.
       length: T.
       train: the table that codes without a network are fitted on; for `rate`.
-      split: the table that is scored; for `rate`.
-      space: a classifier and its features. Without one, `nudge` and `samples` are None.
+      split: the table that is scored; for `rate` and `large_memory`.
+      space: a classifier and its features. Without one, `nudge`, `window_sweep` and
+        `samples` are None.
       num_samples: N of the importance-weighted bounds.
       classes: episodes of one class each, see `few_shot`, which is None without.
       scored: scores `episodes` in the model's place, such as a model whose batches many
@@ -135,7 +143,7 @@ def measure(
         del others["predictive"]["curve"]
         return {**bounds.stored(scored, few, count), "samples": count, **others}
 
-    def judged(function: Callable[..., dict | None]) -> dict | None:
+    def judged(function: Callable[..., Any]) -> Any:
         return function(model, few, material.space) if material.space else None
 
     def rates() -> list[dict]:
@@ -143,6 +151,14 @@ def measure(
         train, split = material.train, material.split
         assert train is not None and split is not None, "rate takes both tables"
         return rows + rate_curve.plain_rows(train, split, capacity or material.length)
+
+    def large_memories() -> list[dict[str, float]] | None:
+        table = material.split
+        assert table is not None, "large_memory takes the split's table"
+        if not isinstance(model, KanervaPlusPlus):
+            return None
+        lengths = [length for length in LENGTHS if length <= len(table)]
+        return large_memory(model, functools.partial(_chunks, model, table), lengths)
 
     functions: dict[str, Callable[[], Any]] = {
         "stored": lambda: bounds.stored(scored, material.episodes),
@@ -153,10 +169,12 @@ def measure(
         "swapped": lambda: bounds.swapped(scored, material.episodes),
         "nudge": lambda: judged(nudge),
         "scale_sweep": lambda: scale_sweep(model, few),
+        "window_sweep": lambda: judged(window_sweep),
         "samples": lambda: judged(samples),
         "attractor": lambda: attractor(model, few),
         "rate": rates,
         "importance_weighted": importance_weighted,
+        "large_memory": large_memories,
         "few_shot": lambda: (
             material.classes and few_shot(model, material.classes, count, say)
         ),
@@ -178,3 +196,10 @@ def measure(
             results["terms"] = terms
         results[name] = found
         yield dict(results)
+
+
+def _chunks(model: MemoryModel, table: ImageTable, count: int) -> Iterator[np.ndarray]:
+    """The first images of a table in [0, 1], binary where the model's are."""
+    for first in range(0, count, 1_000):
+        images = table.images[first : min(first + 1_000, count)] / np.float32(255)
+        yield np.rint(images) if model.likelihood.levels == 2 else images
