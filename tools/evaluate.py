@@ -97,7 +97,7 @@ def _measure(model, config, strategy, checkpoint=None) -> None:
     from kpp_tf import provenance
     from kpp_tf.data import load_images
     from kpp_tf.evaluation import measure
-    from kpp_tf.models import capacity
+    from kpp_tf.models.kanerva_plus_plus import capacity
     from kpp_tf.report import few_shot
     from kpp_tf.report.results import write
     from kpp_tf.training import strategies

@@ -1,4 +1,4 @@
-"""The terms of a bound, how they add up, and what training learns from."""
+"""The terms of a bound, their sum, and what training learns from."""
 
 import math
 from collections.abc import Sequence

@@ -1,6 +1,6 @@
 """The memory of a differentiable neural computer (DNC), batched, with its controller.
 
-The layer joins the equations of `addressing` with an LSTM controller and steps
+The layer joins the equations of `dnc_addressing.py` with an LSTM controller and steps
 through an episode.
 
 References:
@@ -8,13 +8,13 @@ References:
     memory. Nature 538, 2016.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 import tensorflow as tf
 
-from kpp_tf.models.dnc import addressing
-from kpp_tf.models.dnc.addressing import ReadInterface
+from kpp_tf.models.baselines import dnc_addressing as addressing
+from kpp_tf.models.baselines.dnc_addressing import ReadInterface
 
 # Biases of the heads before training. All at zero, every write goes in part into every
 # slot and every read is nearly their mean. With these a fresh memory writes each frame
@@ -111,7 +111,7 @@ class DifferentiableNeuralComputer(keras.layers.Layer):
         num_read_heads: int,
         controller_size: int,
         read_steps: int,
-        **kwargs,
+        **kwargs: Any,
     ):
         super().__init__(**kwargs)
         self.num_slots = num_slots
@@ -127,7 +127,7 @@ class DifferentiableNeuralComputer(keras.layers.Layer):
         gates = [*[-_LIKELY] * num_read_heads, _SHARP, _LIKELY, _LIKELY]
         self.write_head = _head("write_head", [*[0.0] * 3 * slot_size, *gates])
 
-    def build(self, input_shape):
+    def build(self, input_shape: tuple[int, ...]) -> None:
         reads = self.num_read_heads * self.slot_size
         self.controller.build((None, input_shape[-1] + reads))
         self.read_head.build((None, self.controller_size))
@@ -152,11 +152,13 @@ class DifferentiableNeuralComputer(keras.layers.Layer):
             frame_mask = tf.ones([batch, length])
         real = tf.cast(frame_mask, tf.float32) > 0
 
-        def body(step, access, controller):
+        def body(
+            step: tf.Tensor, access: AccessState, controller: list[tf.Tensor]
+        ) -> tuple[tf.Tensor, AccessState, list[tf.Tensor]]:
             new_access, new_controller = self._step(inputs[:, step], access, controller)
             frame = real[:, step]
 
-            def keep(new, old):
+            def keep(new: tf.Tensor, old: tf.Tensor) -> tf.Tensor:
                 shape = [-1] + [1] * (new.shape.rank - 1)
                 return tf.where(tf.reshape(frame, shape), new, old)
 
@@ -272,7 +274,7 @@ class DifferentiableNeuralComputer(keras.layers.Layer):
 def _head(name: str, bias: list[float]) -> keras.layers.Dense:
     """A linear layer to `len(bias)` numbers, which it is near before training."""
 
-    def initial_bias(shape, dtype=None):
+    def initial_bias(shape: tuple[int, ...], dtype: Any = None) -> tf.Tensor:
         return tf.constant(bias, dtype, shape)
 
     return keras.layers.Dense(

@@ -1,6 +1,7 @@
 """DNC as a generative memory: written step by step, read at keys from a prior."""
 
 import functools
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -8,7 +9,10 @@ import tensorflow as tf
 from kpp_tf import noise
 from kpp_tf.layers.gaussian_head import GaussianHead
 from kpp_tf.models import gaussians
-from kpp_tf.models.dnc.memory import DifferentiableNeuralComputer
+from kpp_tf.models.baselines.dnc_memory import (
+    DifferentiableNeuralComputer,
+    WrittenMemory,
+)
 from kpp_tf.models.elbo import Elbo
 from kpp_tf.models.frames import any_length
 from kpp_tf.models.memory_model import MemoryModel
@@ -64,7 +68,7 @@ class GenerativeDNC(MemoryModel):
         input_size: int,
         key_size: int,
         latent_size: int,
-        **kwargs,
+        **kwargs: Any,
     ):
         super().__init__(**kwargs)
         self.key_size = key_size
@@ -87,11 +91,21 @@ class GenerativeDNC(MemoryModel):
         slots = self.computer.num_slots
         return slots * self.computer.slot_size + slots * slots
 
-    def write_embeddings(self, embeddings, written):
+    def write_embeddings(
+        self, embeddings: tf.Tensor, written: tf.Tensor | None
+    ) -> WrittenMemory:
         """Writes frame by frame: slots [B, N, W] and links [B, N, N]."""
         return self.computer(self.write_input(embeddings), written)
 
-    def elbo(self, episode, seeds, mask=None, written=None, memory=None, analytic=True):
+    def elbo(
+        self,
+        episode: tf.Tensor,
+        seeds: tf.Tensor,
+        mask: tf.Tensor | None = None,
+        written: tf.Tensor | None = None,
+        memory: WrittenMemory | None = None,
+        analytic: bool = True,
+    ) -> Elbo:
         embeddings, memory = self.embed_and_write(episode, mask, written, memory)
         key_posterior = gaussians.diagonal(*self.key_head(embeddings))
         keys = gaussians.draw(key_posterior, seeds, noise.Stream.KEYS)
@@ -107,30 +121,43 @@ class GenerativeDNC(MemoryModel):
         )
         return Elbo.masked(mask, log_likelihood, kl_latents, kl_keys)
 
-    def generate(self, memory, num_samples, seeds, temperature=None):
+    def generate(
+        self,
+        memory: WrittenMemory,
+        num_samples: int,
+        seeds: tf.Tensor,
+        temperature: tf.Tensor | None = None,
+    ) -> tf.Tensor:
+        seeds = self.check_draws(memory, num_samples, seeds)
         keys = noise.normal(seeds, (num_samples, self.key_size), noise.Stream.KEYS)
         reads = self._read(memory, gaussians.tempered(keys, temperature))
         prior = gaussians.diagonal(*self.latent_prior(reads))
         latents = gaussians.draw(prior, seeds, noise.Stream.LATENTS, temperature)
         return self.picture(tf.concat([latents, reads], axis=-1))
 
-    def reconstruct(self, memory, queries, seeds, mask=None):
-        embeddings = self.embed(queries, mask)
+    def reconstruct(
+        self,
+        memory: WrittenMemory,
+        queries: tf.Tensor,
+        seeds: tf.Tensor,
+        mask: tf.Tensor | None = None,
+    ) -> tf.Tensor:
+        embeddings = self.embed_queries(memory, queries, mask)
         posterior = gaussians.diagonal(*self.key_head(embeddings))
         return self._likeliest(
             memory, gaussians.draw(posterior, seeds, noise.Stream.KEYS)
         )
 
-    def refine(self, memory, images):
-        mean, _ = self.key_head(self.embed(images))
+    def refine(self, memory: WrittenMemory, images: tf.Tensor) -> tf.Tensor:
+        mean, _ = self.key_head(self.embed_queries(memory, images))
         return self._likeliest(memory, mean)
 
-    def _read(self, memory, keys):
+    def _read(self, memory: WrittenMemory, keys: tf.Tensor) -> tf.Tensor:
         """Reads float32 [B, N, R * W] at keys [B, N, key_size]."""
         read = functools.partial(self.computer.read, memory)
         return any_length(read, self.query_input(keys))
 
-    def _likeliest(self, memory, keys):
+    def _likeliest(self, memory: WrittenMemory, keys: tf.Tensor) -> tf.Tensor:
         """Mean images at the mean of p(z|r)."""
         reads = self._read(memory, keys)
         mean, _ = self.latent_prior(reads)
