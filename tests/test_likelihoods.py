@@ -12,7 +12,7 @@ from kpp_tf import likelihoods
 from kpp_tf.errors import UserError
 
 LEVELS = np.arange(256) / 255
-NAMES = ("bernoulli", "logistic_mixture", "gaussian")
+NAMES = ("bernoulli", "logistic_mixture")
 
 
 def _pixels(values):
@@ -212,7 +212,7 @@ def test_images_in_float64_are_scored(name):
 
 
 def test_unknown_name_is_refused():
-    with pytest.raises(UserError, match=r"bernoulli.*gaussian.*Received: 'poisson'"):
+    with pytest.raises(UserError, match=r"bernoulli.*logistic_mixture.*Received: 'poisson'"):
         likelihoods.get("poisson")
 
 

@@ -1,6 +1,7 @@
-"""The one Gaussian head: features to mean and standard deviation."""
+"""From features to the mean and standard deviation of a Gaussian."""
 
 import math
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -12,17 +13,20 @@ class GaussianHead(keras.layers.Layer):
 
     mean = W_m h + b_m;  stddev = min_stddev + softplus(W_s h + b_s).
 
-    Returns tensors, not a distribution: a distribution is made where it is used and
-    never crosses a layer.
+    Returns tensors, of which callers make distributions.
 
     Args:
       size: dimension of the Gaussian.
-      initial_stddev: standard deviation at the start, whatever the features.
+      initial_stddev: standard deviation at the start, for all features.
       min_stddev: floor that keeps KLs finite.
     """
 
     def __init__(
-        self, size: int, initial_stddev: float = 1.0, min_stddev: float = 1e-4, **kwargs
+        self,
+        size: int,
+        initial_stddev: float = 1.0,
+        min_stddev: float = 1e-4,
+        **kwargs: Any,
     ):
         super().__init__(**kwargs)
         if initial_stddev <= min_stddev:
@@ -43,7 +47,7 @@ class GaussianHead(keras.layers.Layer):
             name="stddev",
         )
 
-    def build(self, input_shape):
+    def build(self, input_shape: tuple[Any, ...]) -> None:
         self.mean.build(input_shape)
         self.stddev.build(input_shape)
 

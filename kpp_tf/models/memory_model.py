@@ -81,7 +81,7 @@ class MemoryModel(keras.Model, abc.ABC):
     @property
     @abc.abstractmethod
     def memory_floats(self) -> int:
-        """Numbers that the memory of one episode of `episode_length` images holds."""
+        """Numbers in the memory of one episode of `episode_length` images."""
 
     def write(
         self,
@@ -89,7 +89,7 @@ class MemoryModel(keras.Model, abc.ABC):
         mask: tf.Tensor | None = None,
         written: tf.Tensor | None = None,
     ) -> Memory:
-        """The memory of an episode, in which frames not `written` leave no trace."""
+        """Returns the memory of an episode; only `written` frames affect it."""
         written = self.check_written(episode, mask, written)
         return self.write_embeddings(self.embed(episode, mask, written), written)
 
@@ -247,7 +247,7 @@ class MemoryModel(keras.Model, abc.ABC):
         written: tf.Tensor | None = None,
         samples: int = 1,
     ) -> TrainingTerms:
-        """What training learns from: by default each frame once, as `elbo` has it.
+        """The scores that training learns from: by default `elbo` of each frame.
 
         Args:
           episode: [B, T, H, W, C] in [0, 1].
@@ -319,7 +319,7 @@ class MemoryModel(keras.Model, abc.ABC):
         mask: tf.Tensor | None = None,
         written: tf.Tensor | None = None,
     ) -> tf.Tensor | None:
-        """The frames that the memory may hold, no padding: float32 [B, T]; None: all.
+        """Returns the frames that the memory may hold, float32 [B, T]; None: all.
 
         Raises:
           UserError: if `mask` or `written` is not [B, T] as the episode is, or (where
@@ -344,16 +344,14 @@ class MemoryModel(keras.Model, abc.ABC):
         """Stores the model for `kpp_tf.from_preset`: four files, half precision.
 
         Args:
-          folder: that does not exist yet.
-          training: what its card is to say of its training; see
-            `kpp_tf.pretrained.card`.
+          folder: a new one.
+          training: facts of its training for the card; see `kpp_tf.pretrained.card`.
 
         Returns:
           The folder.
 
         Raises:
-          UserError: if there is something at `folder`, or a weight is too large for
-            half precision.
+          UserError: if `folder` exists, or a weight is too large for half precision.
         """
         arguments = self.get_config()
         arguments["name"] = self.config_name

@@ -1,4 +1,4 @@
-"""The models by the names that configs give them."""
+"""Builds models by the names in configs; loads presets."""
 
 from pathlib import Path
 

@@ -215,3 +215,41 @@ def test_a_wrong_written_is_refused(model, episode, seeds, method):
     for written in (WRITTEN[:, :-1], 0.5 * WRITTEN):
         with pytest.raises(UserError, match="written must .* Received"):
             getattr(model, method)(*arguments, written=written)
+
+
+def test_a_memory_of_another_batch_is_refused(model, episode, seeds):
+    memory = model.write(episode[:2])
+    for method in (
+        lambda: model.elbo(episode, seeds, memory=memory),
+        lambda: model.reconstruct(memory, episode, seeds),
+        lambda: model.refine(memory, episode),
+        lambda: tf.function(model.refine)(memory, episode),
+    ):
+        with pytest.raises(UserError, match="Received: 2 memories, images of 3 epis"):
+            method()
+    with pytest.raises(UserError, match=r"seeds must be int32 \[2, 2\]"):
+        model.generate(memory, 2, seeds)
+
+
+def test_seeds_of_another_batch_are_refused(model, episode, seeds):
+    memory = model.write(episode)
+    for method in (
+        lambda: model.elbo(episode, seeds[:1]),
+        lambda: model.reconstruct(memory, episode, seeds[:1]),
+        lambda: model.generate(memory, 2, seeds[:1]),
+    ):
+        with pytest.raises(UserError, match=r"seeds must .*\[3, 2\].*Received"):
+            method()
+
+
+def test_samples_and_temperatures_below_0_are_refused(model, episode, seeds):
+    memory = model.write(episode)
+    for count, temperature, message in (
+        (-1, None, "num_samples must be 0 or more. Received: -1"),
+        (2, [1.0, 1.0, -1.0], r"temperature must be 0 or more.*\[1.0, 1.0, -1.0\]"),
+        (2, [1.0, 1.0, np.nan], "temperature must be 0 or more, and finite"),
+        (2, [1.0], r"temperature must be one number for each row, \[3\]"),
+    ):
+        with pytest.raises(UserError, match=message):
+            model.generate(memory, count, seeds, temperature)
+    assert model.generate(memory, 0, seeds).shape == (BATCH, 0, *SHAPE)

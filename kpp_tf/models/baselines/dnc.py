@@ -28,17 +28,15 @@ class GenerativeDNC(MemoryModel):
     Bound:    E_q ln p(x|z, r) - E_q KL[q(z|x) || p(z|r)] - KL[q(y|x) || p(y)]
               <= ln p(x|M).
 
-    A DNC alone has no distribution to sample from. As in the comparison of the Kanerva
-    Machine's authors it gets the encoder and decoder of the other models, writing is
-    kept apart from reading, and reads feed the decoder through a latent variable; the
-    key with its prior stands where their systems have an address. The memory is
-    deterministic, so it has no KL; it is written from the very images that are scored.
+    A DNC alone has no distribution to sample from. As in the comparison by the Kanerva
+    Machine's authors, it gets the encoder and decoder of the other models, writes before
+    it reads, and feeds the decoder through a latent variable; a key with a prior takes
+    the place of their address. The memory is deterministic and has no KL.
 
-    What to expect: the keys collapse (KL 0.01) and the latents carry it all, so that
-    the memory is worth little (docs/experiments.md, "Baselines"). With 2 latents and 4
-    key numbers, in smaller networks on glyphs, the keys lived (KL 4.6), as further
-    latents more than as addresses: 142 nats. Where to read must be learned before a key
-    pays for itself.
+    What to expect: the keys collapse (KL 0.01) and the latents carry all information,
+    so that the memory helps little (docs/experiments.md, "Baselines"). With 2 latents
+    and 4 key numbers, in smaller networks on glyphs, keys stayed in use (KL 4.6, 142
+    nats), but more as latents than as addresses.
 
     References:
       * Graves et al., "Hybrid computing using a neural network with dynamic external
@@ -49,10 +47,10 @@ class GenerativeDNC(MemoryModel):
     Args:
       num_slots, slot_size, num_read_heads, controller_size, read_steps: see
         `DifferentiableNeuralComputer`.
-      input_size: numbers that the DNC sees at a step, of an embedding or of a key.
+      input_size: numbers that the DNC receives at a step.
       key_size: of y.
       latent_size: L.
-      kwargs: see `MemoryModel`. A DNC sees frames one by one: shift="none".
+      kwargs: see `MemoryModel`. A DNC reads frames one by one: shift="none".
     """
 
     config_name = "differentiable_neural_computer"

@@ -31,15 +31,13 @@ class VariationalMemoryAddressing(MemoryModel):
     Bound:    sum_a q(a|x, M) { E_q ln p(x|z, m_a) - KL[q(z|x, m_a) || p(z|m_a)] }
               - KL[q(a|x, M) || p(a)]  <=  ln p(x|M).
 
-    The KL of the address is reported as `kl_keys`. Memory grows with the episode:
-    `item_size` floats an image.
+    The KL of the address is `kl_keys`. Memory grows with the episode: `item_size`
+    floats an image.
 
-    The memory holds the very image that is scored, at a cost of ln T nats for a sharp
-    address, unless it was not `written`: then only similar images help, as in the
-    published system, whose memory does not hold what it explains.
-
-    Unlike the published system, items are embeddings, not the images themselves, and
-    are encoded by the encoder that all models here share.
+    The memory holds a `written` image itself, for which a sharp address costs ln T
+    nats. For other images only similar ones help, as in the published system, whose
+    memory never holds the image that it explains. There, items are the images
+    themselves; here, embeddings by the encoder that all models share.
 
     Reference: Bornschein, Mnih, Zoran, Rezende, "Variational Memory Addressing in
     Generative Models", NeurIPS 2017.
@@ -47,11 +45,10 @@ class VariationalMemoryAddressing(MemoryModel):
     Args:
       item_size: D, numbers stored of an image.
       latent_size: L.
-      key_size: size of the space in which an image is compared with items.
-      address_samples: 0 sums the address exactly, at the cost of decoding every image
-        once a slot; K >= 2 draws K addresses and bounds by VIMCO.
-      kwargs: see `MemoryModel`. Published VMA sees each image by itself:
-        shift="none".
+      key_size: size of the space in which images and items are compared.
+      address_samples: 0 sums over addresses, decoding each image once per slot; K >= 2
+        draws K addresses and bounds by VIMCO.
+      kwargs: see `MemoryModel`. VMA encodes each image by itself: shift="none".
     """
 
     config_name = "variational_memory_addressing"
@@ -106,10 +103,7 @@ class VariationalMemoryAddressing(MemoryModel):
         log_q = self.addressing(embeddings, memory.items, support)
         log_p = address.uniform_log_prob(support)
         if self.address_samples:
-            uniforms = noise.uniform(
-                seeds, (length, self.address_samples), noise.Stream.KEYS
-            )
-            addresses = address.sample_addresses(log_q, uniforms)
+            addresses = _draw(log_q, seeds, self.address_samples)
             items = tf.gather(memory.items, addresses, batch_dims=1)
             log_q = tf.gather(log_q, addresses, batch_dims=2)
             log_p = tf.gather(log_p, addresses, batch_dims=2)
@@ -139,9 +133,7 @@ class VariationalMemoryAddressing(MemoryModel):
         """See `MemoryModel`; the temperature acts on latents, not on the address."""
         seeds = self.check_draws(memory, num_samples, seeds)
         support = address.support_of(memory.occupied, num_samples)
-        uniforms = noise.uniform(seeds, (num_samples, 1), noise.Stream.KEYS)
-        log_p = address.uniform_log_prob(support)
-        addresses = address.sample_addresses(log_p, uniforms)[..., 0]
+        addresses = _draw(address.uniform_log_prob(support), seeds, 1)[..., 0]
         items = tf.gather(memory.items, addresses, batch_dims=1)
         prior = gaussians.diagonal(*self.latent_prior(items))
         latents = gaussians.draw(prior, seeds, noise.Stream.LATENTS, temperature)
@@ -155,9 +147,7 @@ class VariationalMemoryAddressing(MemoryModel):
         mask: tf.Tensor | None = None,
     ) -> tf.Tensor:
         log_q = self._address_posterior(memory, queries, mask)
-        uniforms = noise.uniform(seeds, (tf.shape(log_q)[1], 1), noise.Stream.KEYS)
-        addresses = address.sample_addresses(log_q, uniforms)[..., 0]
-        return self._read(memory, addresses)
+        return self._read(memory, _draw(log_q, seeds, 1)[..., 0])
 
     def refine(self, memory: StoredItems, images: tf.Tensor) -> tf.Tensor:
         log_q = self._address_posterior(memory, images, mask=None)
@@ -215,3 +205,10 @@ class VariationalMemoryAddressing(MemoryModel):
         )
         log_likelihood = self.likelihood.log_prob(parameters, episode[:, :, tf.newaxis])
         return log_likelihood, gaussians.kl(posterior, prior, latents, analytic)
+
+
+def _draw(log_q: tf.Tensor, seeds: tf.Tensor, count: int) -> tf.Tensor:
+    """`count` addresses for each query, int32 [B, T, count], from ln q(a) [B, T, S]."""
+    seeds = noise.checked(seeds, log_q.shape[0])
+    uniforms = noise.uniform(seeds, (tf.shape(log_q)[1], count), noise.Stream.KEYS)
+    return address.sample_addresses(log_q, uniforms)

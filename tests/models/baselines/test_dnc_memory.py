@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kpp_tf.models.dnc import addressing
-from kpp_tf.models.dnc import memory as dnc
+from kpp_tf.models.baselines import dnc_addressing as addressing
+from kpp_tf.models.baselines import dnc_memory as dnc
 
 # The published equations, one example at a time, float64, with the sort.
 

@@ -6,7 +6,7 @@ import warnings
 import pytest
 import tensorflow as tf
 
-from kpp_tf.models import capacity as capacity_lib
+from kpp_tf.models.kanerva_plus_plus import capacity as capacity_lib
 from tests.models.kanerva_plus_plus import tiny
 
 
