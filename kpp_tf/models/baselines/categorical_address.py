@@ -122,7 +122,7 @@ def vimco_terms(
         L = sum_k v_k ln w_k - sum_k v_k ln(K v_k),
 
     where the last sum counts as a cost of the address. The gradient for q(a|x, M) is
-    that of `sum_k (L - L_-k) ln q(a_k|x, M)`, where L_-k replaces ln w_k by the
+    the gradient of `sum_k (L - L_-k) ln q(a_k|x, M)`, where L_-k replaces ln w_k by the
     mean of the others, which makes their geometric mean the guess for w_k.
 
     Args:

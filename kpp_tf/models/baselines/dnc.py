@@ -29,9 +29,9 @@ class GenerativeDNC(MemoryModel):
               <= ln p(x|M).
 
     A DNC alone has no distribution to sample from. As in the comparison by the Kanerva
-    Machine's authors, it gets the encoder and decoder of the other models, writes before
-    it reads, and feeds the decoder through a latent variable; a key with a prior takes
-    the place of their address. The memory is deterministic and has no KL.
+    Machine's authors, it gets the encoder and decoder of the other models, writes
+    before it reads, and feeds the decoder through a latent variable; a key with a prior
+    takes the place of their address. The memory is deterministic and has no KL.
 
     What to expect: the keys collapse (KL 0.01) and the latents carry all information,
     so that the memory helps little (docs/experiments.md, "Baselines"). With 2 latents

@@ -16,10 +16,10 @@ import tensorflow as tf
 from kpp_tf.models.baselines import dnc_addressing as addressing
 from kpp_tf.models.baselines.dnc_addressing import ReadInterface
 
-# Initial biases of the heads. With zeros, a write would spread over all slots and a read
-# return nearly their mean. With these, a fresh memory writes each frame to a free slot,
-# releases none and reads by content: gates start at 0.95, the content mode at 0.91,
-# strengths at 6.
+# Initial biases of the heads. With zeros, a write would spread over all slots and a
+# read return nearly their mean. With these, a fresh memory writes each frame to a free
+# slot, releases none and reads by content: gates start at 0.95, the content mode at
+# 0.91, strengths at 6.
 _LIKELY, _SHARP = 3.0, 5.0
 
 
@@ -175,7 +175,7 @@ class DifferentiableNeuralComputer(keras.layers.Layer):
         return WrittenMemory(access.memory, access.link)
 
     def read(self, written: WrittenMemory, queries: tf.Tensor) -> tf.Tensor:
-        """Answers queries, each by itself.
+        """Answers queries, independent of each other.
 
         Args:
           written: a memory with batch size B.

@@ -1,4 +1,4 @@
-"""A variational autoencoder on the same networks: what a memory must beat."""
+"""A variational autoencoder of the same networks: the baseline without a memory."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ from kpp_tf.models.memory_model import MemoryModel
 
 @keras.saving.register_keras_serializable(package="kpp_tf")
 class VariationalAutoencoder(MemoryModel):
-    """The baseline without memory: every image by itself.
+    """A VAE of single images.
 
     Generate: z ~ p(z) = N(0, I),  x ~ p(x|z).
     Infer:    q(z|x), Gaussian.
