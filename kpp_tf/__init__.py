@@ -28,14 +28,13 @@ def _is_program_starting() -> bool:
     return is_used and not flags.FLAGS.is_parsed()
 
 
-# Keras finds the classes that a saved file names once they have been imported. A
-# program is spared TensorFlow's seconds until it has read its flags: it answers --help,
-# and refuses what is wrong, at once.
+# Keras finds the classes of a saved file once they are imported. A program imports
+# them after it has read its flags, so that --help and bad flags take no seconds.
 if "keras" in sys.modules or not _is_program_starting():
     if os.environ["KERAS_BACKEND"] != "tensorflow" and "keras" not in sys.modules:
         raise UserError(
-            "kpp_tf needs the environment's KERAS_BACKEND to be 'tensorflow', or not "
-            f"to be set. Received: {os.environ['KERAS_BACKEND']!r}"
+            "kpp_tf needs the environment's KERAS_BACKEND to be 'tensorflow', or "
+            f"unset. Received: {os.environ['KERAS_BACKEND']!r}"
         )
     import kpp_tf.models  # noqa: F401
 
@@ -44,12 +43,11 @@ def from_preset(source: str | Path) -> MemoryModel:
     """Loads a model; nothing in its files is run.
 
     Args:
-      source: name of one that ships with the package, such as "binarized_mnist"; else
-        a folder that `model.save_to_preset` wrote; or "hf://user/name", with
-        "@revision" if wanted.
+      source: the name of a shipped model, such as "binarized_mnist"; a folder that
+        `model.save_to_preset` wrote; or "hf://user/name", perhaps with "@revision".
 
     Raises:
-      UserError: if there is none, or it is damaged.
+      UserError: if the model is missing or damaged.
     """
     from kpp_tf.models import load_preset
 

@@ -178,7 +178,6 @@ BASELINES: Mapping[str, Mapping[str, Any]] = {
     "dynamic_kanerva_machine": {
         "slots": 32,
         "code_size": 100,
-        "write_form": "batch",  # batch, sequential
         "write_passes": 2,
         "prior_scale": 1.0,
         "noise_scale": 1.0,  # at the start, as the next

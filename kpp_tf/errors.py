@@ -1,18 +1,17 @@
-"""The error whose message is meant for a person, not for a debugger."""
+"""The error whose message is for a person, not for a debugger."""
 
 import importlib.util
 import re
 
 
 class UserError(ValueError):
-    """What was asked for cannot be done, and the message says what to do instead.
+    """A request cannot be met; the message says what was received and what to do.
 
-    Programs print it as one line without a traceback (`kpp_tf.cli.run`). It is a
-    `ValueError`, so that users of the library need not know it.
+    Programs print it without a traceback (`kpp_tf.cli.run`). It is a `ValueError`, so
+    that users of the library need not know it.
     """
 
-    # Raised while a function is traced, it stays what it is: AutoGraph would make a
-    # `StagingError` of it.
+    # AutoGraph would turn it into a `StagingError` while it traces a function.
     ag_pass_through = True
 
 
@@ -21,8 +20,8 @@ def require(module: str, extra: str, purpose: str) -> None:
 
     Args:
       module: its name, without dots.
-      extra: of this package, which brings it.
-      purpose: what it is needed for, and how to do without, such as "to run a model".
+      extra: of this package, which installs it.
+      purpose: why it is needed, such as "to run a model".
     """
     if importlib.util.find_spec(module) is None:
         raise UserError(

@@ -1,8 +1,8 @@
-"""p(X|Z, M-hat): likelihoods of images, in nats; and the one place for bits/dim.
+"""p(X|Z, M-hat): likelihoods of images, in nats, and their conversion to bits/dim.
 
-Images are float32 in [0, 1]. Binary images hold 0 and 1 alone; images of 256 levels
-hold level / 255, and their likelihoods are masses of the level's bin, of width 1/255,
-with the outermost bins open to infinity. The masses of all levels sum to 1, so that
+Images are float32 in [0, 1]. Binary images hold 0 and 1; images of 256 levels hold
+level / 255, and their likelihood is the mass of the level's bin, of width 1/255, with
+the outermost bins open to infinity. The masses of all levels sum to 1, so that
 bits/dim compare with any other discrete model.
 """
 
@@ -11,7 +11,6 @@ import re
 from typing import Protocol
 
 import tensorflow as tf
-import tensorflow_probability as tfp
 
 from kpp_tf.errors import UserError
 
@@ -28,7 +27,7 @@ class Likelihood(Protocol):
     """What a decoder's output means.
 
     Attributes:
-      levels: how many values a pixel can take; of other images it is no likelihood.
+      levels: number of values of a pixel that the likelihood is normalised over.
     """
 
     levels: int
@@ -45,7 +44,7 @@ class Likelihood(Protocol):
         """
 
     def mean(self, parameters: tf.Tensor, channels: int) -> tf.Tensor:
-        """A picture to look at: [..., H, W, C] in [0, 1]."""
+        """Mean images to look at: [..., H, W, C] in [0, 1]."""
 
 
 class Bernoulli:
@@ -132,11 +131,13 @@ class LogisticMixture:
         shape = tf.concat([tf.shape(parameters)[:-1], [channels]], axis=0)
         return tf.reshape(picture, shape)
 
-    def _split(self, parameters, channels):
+    def _split(
+        self, parameters: tf.Tensor, channels: int
+    ) -> tuple[tf.Tensor, list[tf.Tensor], tf.Tensor, list[tf.Tensor]]:
         """Logits [K, pixels], means of each channel, log scales [C, K, pixels], mixing.
 
-        All pixels of all images are last: with rows of K, a pass takes twice the time.
-        What is taken apart is split: the gradient of a slice is a tensor of zeros.
+        All pixels of all images come last: rows of K take twice the time. `tf.split`
+        takes the parts, because the gradient of a slice is a full tensor of zeros.
         """
         count, pairs = self.components, channels * (channels - 1) // 2
         numbers = self.num_parameters(channels)
@@ -152,44 +153,9 @@ class LogisticMixture:
         return logits, means, log_scales, tf.split(mixing, pairs) if pairs else []
 
 
-class DiscretizedGaussian:
-    """A Gaussian a pixel and channel, its mass integrated over the level's bin.
-
-        p(x) = Phi((x + h - m) / s) - Phi((x - h - m) / s),
-
-    with the outermost bins open, so that bits/dim are honest: a density could be made
-    as large as one likes. The scale s is learned for every pixel.
-    """
-
-    levels = LEVELS
-
-    def num_parameters(self, channels: int) -> int:
-        return 2 * channels
-
-    def log_prob(self, parameters: tf.Tensor, images: tf.Tensor) -> tf.Tensor:
-        mean, scale = self._split(parameters)
-        images = tf.cast(images, tf.float32)
-        lower = tf.where(images < _HALF_BIN, -1e6, (images - _HALF_BIN - mean) / scale)
-        upper = tf.where(
-            images > 1 - _HALF_BIN, 1e6, (images + _HALF_BIN - mean) / scale
-        )
-        # By symmetry the interval is moved to the left tail, where ln Phi is exact.
-        right = lower + upper > 0
-        left, top = tf.where(right, -upper, lower), tf.where(right, -lower, upper)
-        per_pixel = tfp.math.log_sub_exp(_log_ndtr(top), _log_ndtr(left))
-        return tf.reduce_sum(per_pixel, axis=[-3, -2, -1])
-
-    def mean(self, parameters: tf.Tensor, channels: int) -> tf.Tensor:
-        del channels
-        return tf.clip_by_value(self._split(parameters)[0], 0.0, 1.0)
-
-    @staticmethod
-    def _split(parameters):
-        mean, raw = tf.split(tf.cast(parameters, tf.float32), 2, axis=-1)
-        return mean + 0.5, tf.exp(tf.clip_by_value(raw - 1.5, -7.0, 2.0))
-
-
-def _logistic_log_mass(images, means, log_scales):
+def _logistic_log_mass(
+    images: tf.Tensor, means: tf.Tensor, log_scales: tf.Tensor
+) -> tf.Tensor:
     inverse = tf.exp(-log_scales)
     centred = images - means
     upper = (centred + _HALF_BIN) * inverse
@@ -202,21 +168,19 @@ def _logistic_log_mass(images, means, log_scales):
     return below + above + tf.where(inner, width, 0.0)
 
 
-def _log_ndtr(x):
-    return tfp.distributions.Normal(0.0, 1.0).log_cdf(x)
-
-
 _BY_NAME = {
     "bernoulli": Bernoulli,
     "logistic_mixture": LogisticMixture,
-    "gaussian": DiscretizedGaussian,
 }
 
 
 def get(name: str) -> Likelihood:
-    """The likelihood of that name: bernoulli, logistic_mixture or gaussian.
+    """The likelihood of a name: bernoulli or logistic_mixture.
 
-    "logistic_mixture:2" is a mixture of 2 components.
+    "logistic_mixture:2" is a mixture of 2 components; the default is 5.
+
+    Raises:
+      UserError: for another name, or a number of components that is no number above 0.
     """
     kind, colon, components = name.partition(":")
     if kind not in _BY_NAME:
@@ -227,7 +191,7 @@ def get(name: str) -> Likelihood:
         return _BY_NAME[kind]()
     if kind != "logistic_mixture" or not re.fullmatch("[1-9][0-9]*", components):
         raise UserError(
-            "only logistic_mixture takes a number, that of its components, at least "
-            f"1. Received: {name!r}"
+            "only logistic_mixture takes a number of components, of at least 1. "
+            f"Received: {name!r}"
         )
     return LogisticMixture(int(components))

@@ -1,15 +1,18 @@
-"""Stateless noise, one seed a row.
+"""The noise of models: stateless, one seed a row.
 
-Every random number of this package comes from a seed that the caller passes in. Models
-take one seed per episode, so that the noise of an episode depends neither on its place
-in the batch nor on how a batch is split over devices or padded by a server.
+Every random number of this package comes from a seed that the caller passes in. Models,
+training and evaluation draw theirs here, with one seed per episode, so that the noise
+of an episode depends neither on its place in the batch nor on how a batch is split over
+devices or padded by a server. What shuffles, groups and augments data draws its own
+(`kpp_tf.data`).
 
 The same seed gives the same numbers in eager mode and in graphs. A function compiled by
-XLA (`jit_compile=True`) draws other numbers of the same law: TensorFlow's two kernels
-lay out their counters differently.
+XLA (`jit_compile=True`) draws other numbers of the same distribution: TensorFlow's two
+kernels lay out their counters differently.
 """
 
 import enum
+from collections.abc import Callable
 
 import tensorflow as tf
 
@@ -17,9 +20,9 @@ from kpp_tf.errors import UserError
 
 
 class Stream(enum.IntEnum):
-    """Salts: what noise is for. Different streams of one seed are independent.
+    """Salts, one for each use of noise; streams of one seed are independent.
 
-    The numbers are part of what a seed means: a new stream takes a new number.
+    The numbers decide what a seed draws: a new stream takes a new number.
     """
 
     KEYS = 1  # and addresses
@@ -75,7 +78,7 @@ def checked(seeds: tf.Tensor, batch: int | None = None) -> tf.Tensor:
     """Returns the seeds as int32 [B, 2].
 
     Args:
-      seeds: that a caller gave.
+      seeds: from a caller.
       batch: B, if it is known.
 
     Raises:
@@ -90,10 +93,12 @@ def checked(seeds: tf.Tensor, batch: int | None = None) -> tf.Tensor:
     return tf.cast(seeds, tf.int32)
 
 
-def _by_row(seeds, shape, salt, draw):
-    # A loop over rows, not one draw for the batch: a row must not see its neighbours.
+def _by_row(
+    seeds: tf.Tensor, shape: tuple, salt: int, draw: Callable[..., tf.Tensor]
+) -> tf.Tensor:
+    # A loop over rows, not one draw for the batch: a row must not depend on others.
     # 8 rows of 512 numbers cost 0.3 ms on two cores, vectorized_map twice that.
-    def row(seed):
+    def row(seed: tf.Tensor) -> tf.Tensor:
         return draw(shape, tf.random.experimental.stateless_fold_in(seed, salt))
 
     static = [d if isinstance(d, int) else None for d in shape]
@@ -112,5 +117,5 @@ def fold_in(seeds: tf.Tensor, data: int | tf.Tensor) -> tf.Tensor:
 
 
 def copies(seeds: tf.Tensor, count: int) -> list[tf.Tensor]:
-    """Seeds int32 [B, 2] of so many samples of the same rows; the first are `seeds`."""
+    """`count` seeds int32 [B, 2] for samples of the same rows; the first is `seeds`."""
     return [seeds, *(fold_in(seeds, number) for number in range(1, count))]

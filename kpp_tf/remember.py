@@ -13,8 +13,7 @@ from kpp_tf import files, likelihoods, noise, plots
 from kpp_tf.data import SPLITS, Episodes, ImageTable, load_scored
 from kpp_tf.errors import UserError
 from kpp_tf.evaluation import pictures
-from kpp_tf.models import KanervaPlusPlus, capacity
-from kpp_tf.models.kanerva_plus_plus import Memory
+from kpp_tf.models.kanerva_plus_plus import KanervaPlusPlus, Memory, capacity
 from kpp_tf.training import checkpoints, workdirs
 from kpp_tf.training.controller import Controller
 from kpp_tf.training.trainer import Trainer

@@ -12,7 +12,7 @@ from kpp_tf import likelihoods
 from kpp_tf.errors import UserError
 
 LEVELS = np.arange(256) / 255
-NAMES = ("bernoulli", "logistic_mixture", "gaussian")
+NAMES = ("bernoulli", "logistic_mixture")
 
 
 def _pixels(values):
@@ -34,8 +34,9 @@ def _bins(value):
     return lower, np.where(value == 1, np.inf, value + 0.5 / 255)
 
 
-def _log_mass(law, value, mean, scale):
+def _log_mass(value, mean, scale):
     """ln of the mass of the level's bin, from whichever tail is exact."""
+    law = stats.logistic
     a, b = ((edge - mean) / scale for edge in _bins(value))
     left = special.logsumexp([law.logcdf(b), law.logcdf(a)], axis=0, b=[[1], [-1]])
     right = special.logsumexp([law.logsf(a), law.logsf(b)], axis=0, b=[[1], [-1]])
@@ -81,27 +82,18 @@ def test_bernoulli_against_scipy():
     np.testing.assert_allclose(got, expected, rtol=1e-5)
 
 
-@pytest.mark.parametrize(
-    ("likelihood", "law", "shift", "highest"),
-    [
-        (likelihoods.DiscretizedGaussian(), stats.norm, 1.5, 2),
-        (likelihoods.LogisticMixture(1), stats.logistic, 2, 1),
-    ],
-)
-def test_masses_of_levels_against_scipy(likelihood, law, shift, highest):
-    count = likelihood.num_parameters(1)  # mean and scale come last
-    parameters = np.random.default_rng(1).normal(0, 2, (256, count))
-    mean, raw = parameters[:, -2] + 0.5, parameters[:, -1]
-    scale = np.exp(np.clip(raw - shift, -7, highest))
-    expected = _log_mass(law, LEVELS, mean, scale)
-    got = _log_prob(likelihood, parameters, LEVELS)
+def test_masses_of_levels_against_scipy():
+    parameters = np.random.default_rng(1).normal(0, 2, (256, 3))
+    _, mean, raw = parameters.T
+    scale = np.exp(np.clip(raw - 2, -7, 1))
+    expected = _log_mass(LEVELS, mean + 0.5, scale)
+    got = _log_prob(likelihoods.LogisticMixture(1), parameters, LEVELS)
     np.testing.assert_allclose(got, expected, rtol=1e-3, atol=2e-3)
 
 
 @pytest.mark.parametrize("spread", [0.3, 3, 30])
-@pytest.mark.parametrize("name", ["logistic_mixture", "gaussian"])
-def test_masses_of_all_levels_sum_to_one(name, spread):
-    likelihood = likelihoods.get(name)
+def test_masses_of_all_levels_sum_to_one(spread):
+    likelihood = likelihoods.get("logistic_mixture")
     for seed in range(8):
         random = np.random.default_rng(seed)
         parameters = spread * random.standard_normal(likelihood.num_parameters(1))
@@ -110,7 +102,7 @@ def test_masses_of_all_levels_sum_to_one(name, spread):
 
 
 def test_colours_follow_the_chain_rule():
-    """Summed over later channels, the joint mass is that of the earlier ones."""
+    """The joint mass, summed over later channels, is the mass of the earlier ones."""
     likelihood = likelihoods.LogisticMixture(2)
     random = np.random.default_rng(3)
     parameters = 0.7 * random.standard_normal(likelihood.num_parameters(3))
@@ -123,7 +115,7 @@ def test_colours_follow_the_chain_rule():
     for pixels, expected in ((pair, second), (alone, first)):
         total = np.exp(_log_prob(likelihood, parameters, pixels)).sum()
         assert total == pytest.approx(expected, rel=1e-4)
-    # The channels are dependent: the oracle's own masses are no product.
+    # The channels are dependent: the joint mass is no product.
     assert third != pytest.approx(first * second, rel=0.1)
 
 
@@ -163,23 +155,19 @@ def test_extreme_parameters_stay_finite(name, channels):
     assert np.all((picture >= 0) & (picture <= 1))
 
 
-@pytest.mark.parametrize("name", ["logistic_mixture", "gaussian"])
-def test_gradients_against_finite_differences_of_log_mass(name):
-    """d ln p / d mean of one component, the difference taken in float64."""
-    likelihood = likelihoods.get(name)
-    law, shift = (stats.norm, 1.5) if name == "gaussian" else (stats.logistic, 2)
-    if name == "logistic_mixture":
-        likelihood = likelihoods.LogisticMixture(1)
+def test_gradients_against_finite_differences_of_log_mass():
+    """Of one component, by its mean and scale; the difference is in float64."""
+    likelihood = likelihoods.LogisticMixture(1)
     mean, raw = np.random.default_rng(6).uniform(-1, 1, (2, 256))
-    columns = [mean, raw] if name == "gaussian" else [0 * mean, mean, raw]
-    parameters = tf.constant(np.stack(columns, -1)[:, None, None], tf.float32)
+    columns = np.stack([0 * mean, mean, raw], -1)
+    parameters = tf.constant(columns[:, None, None], tf.float32)
     with tf.GradientTape() as tape:
         tape.watch(parameters)
         total = tf.reduce_sum(likelihood.log_prob(parameters, _pixels(LEVELS)))
     got = tape.gradient(total, parameters)[:, 0, 0, -2:].numpy()
 
     def mass(mean, raw):
-        return _log_mass(law, LEVELS, mean + 0.5, np.exp(raw - shift))
+        return _log_mass(LEVELS, mean + 0.5, np.exp(raw - 2))
 
     h = 1e-5
     slopes = (
@@ -193,8 +181,6 @@ def test_means_of_confident_parameters():
     one = np.ones((1, 1, 1), np.float32)
     bernoulli = likelihoods.Bernoulli().mean(one * math.log(3), 1)
     np.testing.assert_allclose(bernoulli, 0.75 * one, rtol=1e-6)
-    gaussian = likelihoods.DiscretizedGaussian().mean(one * [0.2, 0.0], 1)
-    np.testing.assert_allclose(gaussian, 0.7 * one, rtol=1e-6)
     # Components at 1/4 and 3/4 with weights 3/4 and 1/4.
     mixture = likelihoods.LogisticMixture(2)
     parameters = one * [math.log(3), 0, 0, 0, 0, 0]
@@ -212,7 +198,9 @@ def test_images_in_float64_are_scored(name):
 
 
 def test_unknown_name_is_refused():
-    with pytest.raises(UserError, match=r"bernoulli.*gaussian.*Received: 'poisson'"):
+    with pytest.raises(
+        UserError, match=r"bernoulli.*logistic_mixture.*Received: 'poisson'"
+    ):
         likelihoods.get("poisson")
 
 

@@ -14,7 +14,7 @@ import kpp_tf
 
 ROOT = Path(__file__).resolve().parent.parent
 
-# Imports run down this list: a part may import those of the rows above its own.
+# Imports run down this list: a part may import the parts of rows above its own.
 ROWS = (
     ("errors", "version"),
     ("files", "noise", "likelihoods"),

@@ -120,7 +120,7 @@ def _measure(
     from kpp_tf.data import load_images
     from kpp_tf.evaluation import measure
     from kpp_tf.evaluation.batch_progress import WatchedBatches
-    from kpp_tf.models import capacity
+    from kpp_tf.models.kanerva_plus_plus import capacity
     from kpp_tf.report import few_shot
     from kpp_tf.training.devices import strategies
     from kpp_tf.training.devices.replicated_model import ReplicatedModel

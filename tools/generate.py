@@ -92,7 +92,7 @@ def main() -> None:
 
 def _episodes(model, config):
     """Those of the test split, and a word where they do not fit the memory."""
-    from kpp_tf.models import capacity
+    from kpp_tf.models.kanerva_plus_plus import capacity
 
     warning = capacity.warning(model, config.data.episode_length)
     if warning:

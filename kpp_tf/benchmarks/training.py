@@ -15,7 +15,7 @@ from kpp_tf.data import ImageTable, training_episodes
 from kpp_tf.layers.block_memory.reader import WindowReader, normal_quantile
 from kpp_tf.layers.block_memory.writer import BlockWriter
 from kpp_tf.models import build_model
-from kpp_tf.models.kanerva_machines.dynamic_kanerva_memory import DynamicKanervaMemory
+from kpp_tf.models.baselines.dynamic_kanerva_machine import DynamicKanervaMemory
 from kpp_tf.models.kanerva_plus_plus.windows import Windows
 from kpp_tf.training.devices import precision
 from kpp_tf.training.optimizers import make_optimizer
@@ -138,7 +138,9 @@ def memory_speed(rounds: int = 5) -> dict:
       By memory of 3,200 floats an episode (K++: 3,168): ms, forward and backward.
     """
     codes = tf.random.stateless_normal([32, 32, 100], [0, 1])
-    kanerva = DynamicKanervaMemory(32, 100, "batch", write_passes=2)
+    kanerva = DynamicKanervaMemory(
+        32, 100, write_passes=2, noise_scale=1.0, prior_scale=1.0, weight_scale=0.3
+    )
     reader = WindowReader(6, block_size=1, finest=1 / 6, low=0.46, high=0.53)
     writer = BlockWriter(reader, 87, blocks_per_frame=1, allocation="content")
     windows = Windows(reader, blocks_per_frame=1, tails=False)

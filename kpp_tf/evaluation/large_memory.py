@@ -8,9 +8,9 @@ import tensorflow as tf
 
 from kpp_tf import noise
 from kpp_tf.evaluation.corruptions import hide_half, salt_and_pepper
-from kpp_tf.models.capacity import side_for
 from kpp_tf.models.kanerva_plus_plus import KanervaPlusPlus, Memory
 from kpp_tf.models.kanerva_plus_plus.bulk_writer import BulkWriter
+from kpp_tf.models.kanerva_plus_plus.capacity import side_for
 
 LENGTHS = (32, 100, 1_000, 10_000, 60_000)
 QUERIES = 512  # images that are scored and searched, evenly among those written

@@ -3,6 +3,7 @@
 import itertools
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -12,15 +13,15 @@ from kpp_tf.layers.preactivation_block import PreactivationBlock
 
 @keras.saving.register_keras_serializable(package="kpp_tf")
 class ConvolutionalDecoder(keras.layers.Layer):
-    """A start of few features, residual blocks there, sub-pixel upsampling.
+    """A small start, residual blocks and sub-pixel upsampling.
 
-    The start is dense, from a vector; where the code is a map of latents already, it is
-    a convolution over that map.
+    The start is a dense layer for codes that are vectors, a convolution for codes that
+    are maps of latents.
 
     Stage s works at 1 / (`head_stride` * 2^(stages - 1 - s)) of the image's resolution;
     between stages `depth_to_space` doubles it, and the head makes `head_stride`^2
-    pixels of each position. Most arithmetic thus runs where features are small: at
-    28x28 with one stage and a head stride of 4, on a 7x7 grid.
+    pixels of each position. Most arithmetic thus runs at low resolution: for 28x28
+    images with one stage and a head stride of 4, on a 7x7 grid.
 
     Args:
       image_shape: (H, W, C) of the images.
@@ -28,9 +29,9 @@ class ConvolutionalDecoder(keras.layers.Layer):
       widths: channels of each stage, coarse to fine.
       blocks: residual blocks of each stage.
       head_stride: pixels along a side that the head makes of one position.
-      hidden: units of a dense layer before the start; 0 for none, as a map needs it.
+      hidden: units of a dense layer before the start; 0 for none, as for maps.
       code_side: 1 for codes that are vectors; P for maps of P x P in reading order,
-        which has to be the start's resolution.
+        which must be the start's resolution.
     """
 
     def __init__(
@@ -42,7 +43,7 @@ class ConvolutionalDecoder(keras.layers.Layer):
         head_stride: int,
         hidden: int,
         code_side: int = 1,
-        **kwargs,
+        **kwargs: Any,
     ):
         super().__init__(**kwargs)
         if len(widths) != len(blocks):
@@ -93,7 +94,7 @@ class ConvolutionalDecoder(keras.layers.Layer):
             head_stride**2 * num_parameters, 3, padding="same", name="head"
         )
 
-    def build(self, input_shape):
+    def build(self, input_shape: tuple[Any, ...]) -> None:
         code = input_shape
         if self.hidden is not None:
             self.hidden.build(code)
@@ -112,7 +113,7 @@ class ConvolutionalDecoder(keras.layers.Layer):
         """Decodes.
 
         Args:
-          code: [B, T, F], F = P*P*C of maps: what is known of each image.
+          code: [B, T, F], one code an image; F = P*P*C for maps.
 
         Returns:
           float32 [B, T, H, W, num_parameters].
@@ -135,10 +136,10 @@ class ConvolutionalDecoder(keras.layers.Layer):
         shape = [batch, length, *pixels.shape[1:]]
         return tf.cast(tf.reshape(pixels, shape), tf.float32)
 
-    def _map_shape(self, code):
+    def _map_shape(self, code: tuple[Any, ...]) -> tuple[Any, ...]:
         side = self.code_side
         return (None, side, side, code[-1] // side**2)
 
-    def _stages(self):
+    def _stages(self) -> list[list[PreactivationBlock]]:
         rest = iter(self.residual_blocks)
         return [list(itertools.islice(rest, count)) for count in self.blocks]

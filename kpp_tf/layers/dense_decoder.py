@@ -1,4 +1,4 @@
-"""p(X|Z, M-hat) by dense layers: every pixel from all that is known of its image."""
+"""p(X|Z, M-hat) by dense layers, from a vector to all pixels of an image."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -12,16 +12,15 @@ from kpp_tf.layers.convolutional_decoder import ConvolutionalDecoder
 
 @keras.saving.register_keras_serializable(package="kpp_tf")
 class DenseDecoder(keras.layers.Layer):
-    """Residual dense layers, and one that makes all pixels.
+    """Residual dense layers, and a linear one to all pixels.
 
         h_1 = silu(W_1 code),   h_{n+1} = h_n + silu(W_{n+1} h_n),
         pixels = W h_N + c(h_N)
 
-    with c a `ConvolutionalDecoder` or nothing. Dense layers are the faster ones to
-    store an image, each pixel for itself; convolutions draw a stroke that was never
-    seen as they draw those that were. docs/experiments.md compares them, and both. The
-    weights grow with the number of pixels: `ConvolutionalDecoder` alone is for larger
-    images.
+    with c a `ConvolutionalDecoder` or nothing. Dense layers learn to store images
+    faster; convolutions draw unseen strokes better (docs/experiments.md compares them,
+    and both). The weights grow with the number of pixels: use `ConvolutionalDecoder`
+    alone for larger images.
 
     Args:
       image_shape: (H, W, C) of the images.
@@ -38,7 +37,7 @@ class DenseDecoder(keras.layers.Layer):
         hidden: int,
         layers: int,
         convolutions: Mapping[str, Any] | None = None,
-        **kwargs,
+        **kwargs: Any,
     ):
         super().__init__(**kwargs)
         if layers < 1:
@@ -60,7 +59,7 @@ class DenseDecoder(keras.layers.Layer):
             )
             self.convolutions.head.kernel_initializer = keras.initializers.Zeros()
 
-    def build(self, input_shape):
+    def build(self, input_shape: tuple[Any, ...]) -> None:
         features = (*input_shape[:-1], self.hidden_size)
         self.hidden[0].build(input_shape)
         for layer in (*self.hidden[1:], self.head):
@@ -72,7 +71,7 @@ class DenseDecoder(keras.layers.Layer):
         """Decodes.
 
         Args:
-          code: [B, T, F], what is known of each image.
+          code: [B, T, F], one code an image.
 
         Returns:
           float32 [B, T, H, W, num_parameters].

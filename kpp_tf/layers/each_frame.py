@@ -1,4 +1,4 @@
-"""What is done to every frame of an episode by itself."""
+"""Functions of frames, applied to every frame of an episode."""
 
 from collections.abc import Callable
 
@@ -15,7 +15,7 @@ def each_frame(
 
 
 def padded_if_empty(tensor: tf.Tensor, axis: int) -> tf.Tensor:
-    """Adds one row of zeros along an axis that has none.
+    """Pads an axis of length 0 with one row of zeros.
 
     TensorFlow's convolutions and products give an empty batch other shapes than a full
     one (2.21, with oneDNN). The caller drops the row from the result.

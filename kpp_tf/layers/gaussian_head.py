@@ -1,41 +1,38 @@
-"""The one Gaussian head: features to mean and standard deviation."""
+"""From features to the mean and standard deviation of a Gaussian."""
 
 import math
+from typing import Any
 
 import keras
 import tensorflow as tf
+
+MIN_STDDEV = 1e-4  # keeps KLs finite
 
 
 @keras.saving.register_keras_serializable(package="kpp_tf")
 class GaussianHead(keras.layers.Layer):
     """Mean and standard deviation of a diagonal Gaussian over `size` numbers.
 
-    mean = W_m h + b_m;  stddev = min_stddev + softplus(W_s h + b_s).
+    mean = W_m h + b_m;  stddev = 1e-4 + softplus(W_s h + b_s).
 
-    Returns tensors, not a distribution: a distribution is made where it is used and
-    never crosses a layer.
+    Returns tensors, of which callers make distributions.
 
     Args:
       size: dimension of the Gaussian.
-      initial_stddev: standard deviation at the start, whatever the features.
-      min_stddev: floor that keeps KLs finite.
+      initial_stddev: standard deviation at the start, for all features; over 1e-4.
     """
 
-    def __init__(
-        self, size: int, initial_stddev: float = 1.0, min_stddev: float = 1e-4, **kwargs
-    ):
+    def __init__(self, size: int, initial_stddev: float = 1.0, **kwargs: Any):
         super().__init__(**kwargs)
-        if initial_stddev <= min_stddev:
+        if initial_stddev <= MIN_STDDEV:
             raise ValueError(
-                "initial_stddev must exceed min_stddev. Received: "
-                f"initial_stddev={initial_stddev}, min_stddev={min_stddev}"
+                f"initial_stddev must be over {MIN_STDDEV}. Received: {initial_stddev}"
             )
-        self.min_stddev = min_stddev
         self.mean = keras.layers.Dense(
             size, kernel_initializer="lecun_normal", name="mean"
         )
-        # softplus(bias) = initial_stddev - min_stddev
-        bias = math.log(math.expm1(initial_stddev - min_stddev))
+        # softplus(bias) = initial_stddev - MIN_STDDEV
+        bias = math.log(math.expm1(initial_stddev - MIN_STDDEV))
         self.stddev = keras.layers.Dense(
             size,
             kernel_initializer="zeros",
@@ -43,7 +40,7 @@ class GaussianHead(keras.layers.Layer):
             name="stddev",
         )
 
-    def build(self, input_shape):
+    def build(self, input_shape: tuple[Any, ...]) -> None:
         self.mean.build(input_shape)
         self.stddev.build(input_shape)
 
@@ -59,4 +56,4 @@ class GaussianHead(keras.layers.Layer):
         """
         mean = tf.cast(self.mean(features), tf.float32)
         raw = tf.cast(self.stddev(features), tf.float32)
-        return mean, self.min_stddev + tf.nn.softplus(raw)
+        return mean, MIN_STDDEV + tf.nn.softplus(raw)

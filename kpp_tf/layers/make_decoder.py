@@ -1,4 +1,4 @@
-"""The decoders by name, as a config asks for them."""
+"""Decoders by the names that configs use."""
 
 from collections.abc import Sequence
 from typing import Any

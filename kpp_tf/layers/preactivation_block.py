@@ -1,5 +1,7 @@
 """A residual block without normalisation, for decoders."""
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
@@ -8,10 +10,10 @@ import tensorflow as tf
 class PreactivationBlock(keras.layers.Layer):
     """out = x + conv(relu(conv(relu(x)))).
 
-    Nothing stands in the way of x: what a memory recalls reaches the pixels as it was
-    stored, which it does not where features are normalised or cut at zero between the
-    blocks (docs/experiments.md, "Colour"). The last convolution starts at zero: the
-    block starts as the identity.
+    x passes unchanged, so that recalled features reach the pixels as they were stored;
+    normalisation or a relu between the blocks would lose part of them
+    (docs/experiments.md, "Colour"). The last convolution starts at zero: the block
+    starts as the identity.
 
     Reference: He et al., "Identity Mappings in Deep Residual Networks", ECCV 2016.
 
@@ -19,7 +21,7 @@ class PreactivationBlock(keras.layers.Layer):
       width: channels of input and output.
     """
 
-    def __init__(self, width: int, **kwargs):
+    def __init__(self, width: int, **kwargs: Any):
         super().__init__(**kwargs)
         self.width = width
         conv = {"kernel_size": 3, "padding": "same"}
@@ -32,11 +34,11 @@ class PreactivationBlock(keras.layers.Layer):
             width, kernel_initializer="zeros", use_bias=False, name="second", **conv
         )
 
-    def build(self, input_shape):
+    def build(self, input_shape: tuple[Any, ...]) -> None:
         self.first.build(input_shape)
         self.second.build(input_shape)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: tuple[Any, ...]) -> tuple[Any, ...]:
         return input_shape
 
     def call(self, frames: tf.Tensor) -> tf.Tensor:

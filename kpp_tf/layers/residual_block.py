@@ -1,5 +1,7 @@
 """The basic block of ResNet-18, with a temporal shift on its residual branch."""
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
@@ -7,7 +9,9 @@ from kpp_tf.layers.each_frame import each_frame
 from kpp_tf.layers.temporal_shift import TemporalShift
 
 
-def group_norm(channels: int, gamma: str = "ones", name: str | None = None):
+def group_norm(
+    channels: int, gamma: str = "ones", name: str | None = None
+) -> keras.layers.GroupNormalization:
     """Group normalisation in at most 8 equal groups of 4 channels or more."""
     possible = [g for g in range(2, 9) if channels % g == 0 and channels // g >= 4]
     groups = max(possible, default=1)
@@ -30,7 +34,7 @@ class ResidualBlock(keras.layers.Layer):
       shift: mode of the temporal shift; see `TemporalShift`.
     """
 
-    def __init__(self, width: int, stride: int = 1, shift: str = "none", **kwargs):
+    def __init__(self, width: int, stride: int = 1, shift: str = "none", **kwargs: Any):
         super().__init__(**kwargs)
         self.width = width
         self.stride = stride
@@ -42,7 +46,7 @@ class ResidualBlock(keras.layers.Layer):
         self.second_norm = group_norm(width, gamma="zeros", name="second_norm")
         self.projection: keras.layers.Layer | None = None
 
-    def build(self, input_shape):
+    def build(self, input_shape: tuple[Any, ...]) -> None:
         frames = (None, *input_shape[2:])
         self.first.build(frames)
         inner = self.first.compute_output_shape(frames)
@@ -54,12 +58,12 @@ class ResidualBlock(keras.layers.Layer):
                 self.stride,
                 strides=self.stride,
                 padding="same",
-                dtype=self.dtype_policy,  # of the block, whatever rules at build time
+                dtype=self.dtype_policy,  # not the global one at build time
                 name="projection",
             )
             self.projection.build(frames)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: tuple[Any, ...]) -> tuple[Any, ...]:
         *leading, height, width, _ = input_shape
         sides = (-(-side // self.stride) for side in (height, width))
         return (*leading, *sides, self.width)
@@ -86,6 +90,6 @@ class ResidualBlock(keras.layers.Layer):
             features = each_frame(self.projection, features)
         return tf.nn.relu(features + branch)
 
-    def _branch(self, frames):
+    def _branch(self, frames: tf.Tensor) -> tf.Tensor:
         inner = tf.nn.relu(self.first_norm(self.first(frames)))
         return self.second_norm(self.second(inner))

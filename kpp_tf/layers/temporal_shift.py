@@ -1,5 +1,7 @@
 """Temporal shift: frames of an episode exchange channels at no arithmetic cost."""
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
@@ -10,17 +12,17 @@ MODES = ("bidirectional", "causal", "none")
 class TemporalShift(keras.layers.Layer):
     """Shifts a fraction of the channels along time, among the frames that are written.
 
-    With f = floor(channels * fraction), and p(t) and n(t) the written frames next
-    before and next after frame t:
+    With f = floor(channels * fraction), and p(t) and n(t) the last written frame before
+    frame t and the first one after it:
 
         out[t, :f]   = in[p(t), :f]     (forward: from the frame before)
         out[t, f:2f] = in[n(t), f:2f]   (back: from the frame after)
         out[t, 2f:]  = in[t, 2f:]
 
-    Where there is no such frame, zeros come in, or at the start what an earlier part of
-    the episode has handed on. Causal mode has the first line alone, so that an episode
-    can be encoded a frame at a time; "none" returns its input. A frame that is not
-    written receives, and hands nothing on.
+    Zeros replace a missing frame; at the start, an earlier part of the episode may hand
+    on its last frame's channels. Causal mode has the first line alone, so that an
+    episode can be encoded a frame at a time; "none" returns its input. A frame that is
+    not written receives channels but hands none on.
 
     Reference: Lin, Gan, Han, "TSM: Temporal Shift Module for Efficient Video
     Understanding", ICCV 2019.
@@ -30,7 +32,7 @@ class TemporalShift(keras.layers.Layer):
       fraction: share of the channels moved in each direction, in [0, 1/2].
     """
 
-    def __init__(self, mode: str = "causal", fraction: float = 0.125, **kwargs):
+    def __init__(self, mode: str = "causal", fraction: float = 0.125, **kwargs: Any):
         super().__init__(**kwargs)
         if mode not in MODES:
             raise ValueError(f"mode must be one of {MODES}. Received: {mode!r}")
@@ -40,7 +42,7 @@ class TemporalShift(keras.layers.Layer):
         self.fraction = fraction
 
     def moved(self, channels: int) -> int:
-        """f, the channels that move forward; as many move back if they do."""
+        """f, the channels that move forward, and back in bidirectional mode."""
         return 0 if self.mode == "none" else int(channels * self.fraction)
 
     def call(
@@ -76,7 +78,7 @@ class TemporalShift(keras.layers.Layer):
         written: tf.Tensor | None = None,
         carry: tf.Tensor | None = None,
     ) -> tf.Tensor:
-        """What a frame after these would receive from before: [B, ..., f]."""
+        """The channels that these frames hand on to the next: [B, ..., f]."""
         moved = self.moved(features.shape[-1])
         if not moved:
             return tf.reduce_sum(features, axis=1)[..., :0]
@@ -87,25 +89,27 @@ class TemporalShift(keras.layers.Layer):
         return _previous(after, written, carry)[:, -1]
 
 
-def _first(features, carry):
-    """What comes before the first frame: [B, 1, ...]."""
+def _first(features: tf.Tensor, carry: tf.Tensor | None) -> tf.Tensor:
+    """The channels before the first frame: `carry` or zeros, [B, 1, ...]."""
     if carry is not None:
         return tf.cast(carry, features.dtype)[:, tf.newaxis]
     shape = tf.shape(features)
     return tf.zeros(tf.concat([shape[:1], [1], shape[2:]], axis=0), features.dtype)
 
 
-def _previous(features, written, carry):
+def _previous(
+    features: tf.Tensor, written: tf.Tensor | None, carry: tf.Tensor | None
+) -> tf.Tensor:
     """The features of the last written frame before each: [B, T, ...]."""
     first = _first(features, carry)
     if written is None:
         return tf.concat([first, features[:, :-1]], axis=1)[:, : tf.shape(features)[1]]
     batch, length = tf.unstack(tf.shape(features)[:2])
     frames = tf.range(length)
-    number = (frames + 1) * tf.cast(written > 0, tf.int32)  # 0 is what comes before
+    number = (frames + 1) * tf.cast(written > 0, tf.int32)  # 0 is `first`
     earlier = tf.where(frames[:, None] > frames, number[:, None], 0)
     source = tf.reduce_max(tf.pad(earlier, [[0, 0], [0, 0], [1, 0]]), axis=-1)
-    # A product, not a gather: its gradient is the same bits on every run of a GPU.
+    # A product, not a gather: its gradient is deterministic on a GPU.
     choice = tf.one_hot(source, length + 1, dtype=features.dtype)
     known = tf.concat([first, features], axis=1)
     width = 1

@@ -1,7 +1,8 @@
-"""The episode encoder f_enc: a ResNet whose frames talk through temporal shifts."""
+"""The episode encoder f_enc: a ResNet whose frames exchange channels."""
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -18,8 +19,8 @@ class TSMResNet(keras.layers.Layer):
     4 and widths (64, 128, 256) the stages see 7x7, 4x4 and 2x2 features; with 64x64
     images and a stem of stride 4 they see 16x16, 8x8, 4x4 and so on.
 
-    Group normalisation, not batch normalisation: what a frame becomes must not depend
-    on the other episodes of its batch.
+    Group normalisation, not batch normalisation: an embedding must not depend on the
+    other episodes of its batch.
 
     Args:
       widths: channels of each stage.
@@ -29,9 +30,9 @@ class TSMResNet(keras.layers.Layer):
       embedding_size: features of the embedding E of one frame.
       embedding_side: 1 flattens the last features into one vector a frame; P > 1 keeps
         them as a map of P x P, which they must be.
-      linear: whether E has a linear way from the pixels, too: W x is added, each of the
-        map's cells seeing its own P-th part of the image's sides. What normalisation
-        and strides lose of an image can then be stored all the same.
+      linear: whether to add a linear function W x of the pixels to E, so that E also
+        keeps what normalisation and strides lose. Each cell of a map sees its own
+        part of the image, a P-th of each side.
     """
 
     def __init__(
@@ -43,7 +44,7 @@ class TSMResNet(keras.layers.Layer):
         embedding_size: int = 512,
         embedding_side: int = 1,
         linear: bool = False,
-        **kwargs,
+        **kwargs: Any,
     ):
         super().__init__(**kwargs)
         if len(widths) != len(blocks):
@@ -81,7 +82,7 @@ class TSMResNet(keras.layers.Layer):
                 embedding_size, use_bias=False, name="linear"
             )
 
-    def build(self, input_shape):
+    def build(self, input_shape: tuple[Any, ...]) -> None:
         frames = (None, *input_shape[2:])
         self.stem.build(frames)
         frames = self.stem.compute_output_shape(frames)
@@ -99,22 +100,22 @@ class TSMResNet(keras.layers.Layer):
             self.embed.build((None, *features[2:]))
         else:
             raise ValueError(
-                f"the last features must be {side} x {side}, as embedding_side says; "
-                "choose the stem's stride and the stages so. Received: "
+                f"the last features must be {side} x {side}, as in embedding_side; "
+                "change the stem's stride or the stages. Received: "
                 f"{features[2]} x {features[3]}"
             )
         if self.linear is not None:
             height, width = input_shape[2:4]
             if side > 1 and (height != width or height % side):
                 raise ValueError(
-                    "a linear way to a map needs square images that its side divides. "
+                    "linear=True with a map needs square images that its side divides. "
                     f"Received: {height} x {width} and side={side}"
                 )
             self.linear.build((None, math.prod(input_shape[2:]) // side**2))
 
     @property
     def carry_size(self) -> int:
-        """Numbers that the shifts hand on from one frame to the next."""
+        """Numbers that the shifts hand on to the next frame."""
         return sum(math.prod(shape) for shape in self.carry_shapes)
 
     def call(self, episode: tf.Tensor, written: tf.Tensor | None = None) -> tf.Tensor:
@@ -131,14 +132,14 @@ class TSMResNet(keras.layers.Layer):
 
         Args:
           episode: [B, T, H, W, C] images in [0, 1].
-          written: [B, T], 1 for a frame that the others may see; None: all. The
-            embedding of a frame that is not written depends on it, no other does.
+          written: [B, T], 1 for a frame that other frames may see; None: all. A frame
+            that is not written reaches its own embedding alone.
           carry: [B, `carry_size`] of the part before this one; None at the start.
 
         Returns:
-          (embeddings, carry). E: [B, T, embedding_size], or [B, T, side, side,
-          embedding_size] where `embedding_side` exceeds 1; what the shifts hand on to
-          the frames after these: float32 [B, carry_size].
+          (embeddings, carry): E [B, T, embedding_size], or [B, T, side, side,
+          embedding_size] where `embedding_side` exceeds 1; and the numbers that the
+          shifts hand on to the next frames, float32 [B, carry_size].
         """
         batch = tf.shape(episode)[0]
         features = each_frame(self._stem, episode)
@@ -161,20 +162,20 @@ class TSMResNet(keras.layers.Layer):
             embeddings += each_frame(self.linear, parts)
         return embeddings, tf.concat(handed_on, axis=1)
 
-    def _stem(self, frames):
+    def _stem(self, frames: tf.Tensor) -> tf.Tensor:
         return tf.nn.relu(self.stem_norm(self.stem(_centred(frames))))
 
-    def _parts(self, frames):
-        """What each cell of the map sees of the pixels, in one row."""
+    def _parts(self, frames: tf.Tensor) -> tf.Tensor:
+        """The pixels that each cell of the map sees, in one row."""
         frames = _centred(frames)
         if self.embedding_side == 1:
             return self.flatten(frames)
         return tf.nn.space_to_depth(frames, frames.shape[1] // self.embedding_side)
 
-    def _embedding(self, frames):
+    def _embedding(self, frames: tf.Tensor) -> tf.Tensor:
         return self.embed(self.flatten(frames) if self.embedding_side == 1 else frames)
 
 
-def _centred(frames):
-    """At zero, as the initialisers expect."""
+def _centred(frames: tf.Tensor) -> tf.Tensor:
+    """Moves pixels from [0, 1] to [-1, 1], as the initialisers expect."""
     return 2.0 * frames - 1.0

@@ -1,4 +1,4 @@
-"""The terms of a bound, how they add up, and what training learns from."""
+"""The terms of a bound, their sum, and what training learns from."""
 
 import math
 from collections.abc import Sequence
@@ -14,8 +14,8 @@ class Elbo(NamedTuple):
       log_likelihood: E_q[ln p(X|Z, M-hat, Y)], float32 [B, T].
       kl_latents: E_q KL[q(Z|X) || p(Z|M-hat, Y)], float32 [B, T].
       kl_keys: KL[q(Y|X) || p(Y)], float32 [B, T].
-      kl_memory: KL of the memory, shared evenly among an episode's images,
-        float32 [B, T]; 0 for a deterministic memory.
+      kl_memory: KL of the memory in equal shares for an episode's images, float32
+        [B, T]; 0 for a deterministic memory.
 
     Padded images count 0 in every term.
     """

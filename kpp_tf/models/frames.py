@@ -1,4 +1,4 @@
-"""The frames of an episode: how many there are, and what is said of them."""
+"""Checks of the frames of an episode, and functions of episodes without frames."""
 
 from collections.abc import Callable
 
@@ -12,16 +12,15 @@ from kpp_tf.layers.each_frame import padded_if_empty
 def checked_frames(
     name: str, frames: tf.Tensor | None, episode: tf.Tensor
 ) -> tf.Tensor | None:
-    """Numbers that say what frames are, float32 [B, T], or None where they are None.
+    """Returns flags of frames as float32 [B, T], or None where they are None.
 
     Args:
-      name: of them, for messages.
-      frames: one number a frame of `episode`.
+      name: `mask` or `written`, for messages.
+      frames: one flag for each frame of `episode`.
       episode: [B, T, ...].
 
     Raises:
-      UserError: if they are not [B, T], or (where values are known) hold anything but
-        0 and 1.
+      UserError: unless they are [B, T] and (where values are known) 0 or 1.
     """
     if frames is None:
         return None

@@ -33,8 +33,12 @@ def draw(
 
     Returns:
       float32 [B, ..., L].
+
+    Raises:
+      UserError: unless there is one seed and one temperature for each row.
     """
     mean = distribution.mean()
+    seeds = noise.checked(seeds, mean.shape[0])
     drawn = noise.normal(seeds, tuple(tf.unstack(tf.shape(mean)[1:])), salt)
     return mean + distribution.stddev() * tempered(drawn, temperature)
 

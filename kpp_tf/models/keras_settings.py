@@ -1,19 +1,19 @@
-"""Settings of Keras that a user's machine may carry, and these models need."""
+"""Settings of Keras that change what a model computes."""
 
 import keras
 
 from kpp_tf.errors import UserError
-from kpp_tf.validation import PRECISIONS as POLICIES
+from kpp_tf.validation import PRECISIONS
 
 
 def check() -> None:
-    """Refuses settings under which models would compute something else, silently.
+    """Refuses settings under which models would silently compute something else.
 
-    They come from `keras.json` (in ~/.keras or KERAS_HOME), from the environment or
+    Settings come from `keras.json` (in ~/.keras or KERAS_HOME), from the environment or
     from calls to `keras.config`.
 
     Raises:
-      UserError: if one is not what the models are written for.
+      UserError: if a setting is not what the models are written for.
     """
     for name, value, wanted in (
         ("backend", keras.config.backend(), "tensorflow"),
@@ -22,13 +22,13 @@ def check() -> None:
     ):
         if value != wanted:
             raise UserError(
-                f"kpp_tf needs Keras' {name} to be {wanted!r}; set it so in "
-                f"~/.keras/keras.json, or name a folder without that file in the "
-                f"environment variable KERAS_HOME. Received: {name}={value!r}"
+                f"kpp_tf needs Keras' {name} to be {wanted!r}; set it in "
+                f"~/.keras/keras.json, or point KERAS_HOME at a folder without that "
+                f"file. Received: {name}={value!r}"
             )
     policy = keras.config.dtype_policy().name
-    if policy not in POLICIES:
+    if policy not in PRECISIONS:
         raise UserError(
-            f"Keras' global dtype policy must be one of {POLICIES}, which keep weights "
-            f"in float32. Received: {policy!r}"
+            f"Keras' global dtype policy must be one of {PRECISIONS}, which keep "
+            f"weights in float32. Received: {policy!r}"
         )

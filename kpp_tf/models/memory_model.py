@@ -1,4 +1,4 @@
-"""The contract that every generative memory of this package fulfils."""
+"""The contract that every model of this package fulfils."""
 
 import abc
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ from kpp_tf.layers.make_decoder import make_decoder
 from kpp_tf.layers.tsm_resnet import TSMResNet
 from kpp_tf.models import keras_settings
 from kpp_tf.models.elbo import Elbo, TrainingTerms, importance_weighted
-from kpp_tf.models.frames import any_length, checked_frames
+from kpp_tf.models.frames import any_length, checked_count, checked_frames
 
 # A memory: a tensor, or a NamedTuple of tensors, batch first.
 Memory = Any
@@ -26,28 +26,28 @@ class MemoryModel(keras.Model, abc.ABC):
     """A generative model with an episodic memory.
 
     An `episode` is [B, T, H, W, C] in [0, 1]. `seeds` are int32 [B, 2], one stateless
-    seed an episode: what becomes of it depends neither on its place in the batch nor on
-    its neighbours (`kpp_tf.noise`).
+    seed an episode: the noise of an episode depends neither on its place in the batch
+    nor on its neighbours (`kpp_tf.noise`).
 
-    Two numbers say what a frame is. `mask` [B, T] is 1 for a real image and 0 for
-    padding at an episode's end; None: all are real. `written` [B, T] is 1 for an image
-    that the memory may hold and 0 for one that is only scored, against what the others
-    left behind; None: as `mask`. T may be 0, and none need be written.
+    Each frame has two flags. `mask` [B, T] is 1 for a real image and 0 for padding at
+    an episode's end; None: all are real. `written` [B, T] is 1 for an image that the
+    memory may hold and 0 for one that is only scored under the memory of the others;
+    None: as `mask`. T may be 0, and no frame need be written.
 
-    No constructor of a model has defaults: `kpp_tf.config` holds the one set of them.
-    It could not be built from the constructors, as imports run from models to config.
+    Defaults live in `config.py`; the reverse would be an import cycle. A constructor
+    has one only for an argument that older saved configs lack.
 
     Args:
       image_shape: (H, W, C).
       likelihood: name of p(X|Z, M-hat); see `kpp_tf.likelihoods.get`.
-      episode_length: T that the memory is meant for; other lengths work too.
+      episode_length: T that the memory is made for; other lengths work too.
       encoder: arguments of `TSMResNet`.
       decoder: arguments of `make_decoder`.
     """
 
     config_name: str  # `config.model.name` of this class
 
-    def __new__(cls, **arguments: Any):
+    def __new__(cls, **arguments: Any) -> "MemoryModel":
         model = super().__new__(cls)
         model._arguments = arguments
         return model
@@ -59,7 +59,7 @@ class MemoryModel(keras.Model, abc.ABC):
         episode_length: int,
         encoder: Mapping[str, Any],
         decoder: Mapping[str, Any],
-        **kwargs,
+        **kwargs: Any,
     ):
         keras_settings.check()
         # Images and masks stay float32; each layer casts what it takes.
@@ -68,7 +68,7 @@ class MemoryModel(keras.Model, abc.ABC):
         self.likelihood_name = likelihood
         self.likelihood = likelihoods.get(likelihood)
         self.episode_length = episode_length
-        # What is known of the run that it is a model of; of data, training and seed.
+        # The run that trained this model: its data, training and seed, where known.
         self.run_config = default()
         self.run_config.data.name = ""
         self.encoder = TSMResNet(**encoder, name="encoder")
@@ -81,7 +81,7 @@ class MemoryModel(keras.Model, abc.ABC):
     @property
     @abc.abstractmethod
     def memory_floats(self) -> int:
-        """Numbers that the memory of one episode of `episode_length` images holds."""
+        """Numbers in the memory of one episode of `episode_length` images."""
 
     def write(
         self,
@@ -89,17 +89,17 @@ class MemoryModel(keras.Model, abc.ABC):
         mask: tf.Tensor | None = None,
         written: tf.Tensor | None = None,
     ) -> Memory:
-        """The memory of an episode, in which frames not `written` leave no trace."""
+        """Returns the memory of an episode; only `written` frames affect it."""
         written = self.check_written(episode, mask, written)
         return self.write_embeddings(self.embed(episode, mask, written), written)
 
     def write_embeddings(
         self, embeddings: tf.Tensor, written: tf.Tensor | None
     ) -> Memory:
-        """The memory that frames make: what a model has in place of its own `write`.
+        """The memory of frames: what a model implements unless it has its own `write`.
 
         Args:
-          embeddings: [B, T, E]; those of frames that are not `written` mean nothing.
+          embeddings: [B, T, E]; ignored for frames that are not `written`.
           written: [B, T], or None where all are.
         """
         raise NotImplementedError
@@ -121,8 +121,8 @@ class MemoryModel(keras.Model, abc.ABC):
           seeds: int32 [B, 2].
           mask: [B, T].
           written: [B, T].
-          memory: scores the episode under this memory, and `written` says nothing;
-            under the one written from the episode itself where it is None.
+          memory: that the episode is scored under, whatever `written` is; None: the one
+            that the episode writes.
           analytic: KLs in closed form. False replaces each by its one-sample estimate
             ln q - ln p at the drawn values, so that exp(-bound) is an importance
             weight of p(X|M).
@@ -142,11 +142,15 @@ class MemoryModel(keras.Model, abc.ABC):
           memory: B memories.
           num_samples: N images of each.
           seeds: int32 [B, 2].
-          temperature: [B], factor of the standard deviation of everything that is
-            drawn; 1 where it is None.
+          temperature: [B], 0 or more: factor of the standard deviation of everything
+            that is drawn; 1 where it is None.
 
         Returns:
           Mean images in [0, 1]: float32 [B, N, H, W, C].
+
+        Raises:
+          UserError: for seeds or temperatures of another batch, or a negative number
+            of samples or temperature.
         """
 
     @abc.abstractmethod
@@ -163,14 +167,17 @@ class MemoryModel(keras.Model, abc.ABC):
 
         Returns:
           Mean images in [0, 1]: float32 [B, T, H, W, C].
+
+        Raises:
+          UserError: for a memory of another batch, or queries that are no episode.
         """
 
     @abc.abstractmethod
     def refine(self, memory: Memory, images: tf.Tensor) -> tf.Tensor:
         """One step of iterative inference: reads with the likeliest keys of `images`.
 
-        Nothing is drawn. Applied to generated or damaged images [B, N, H, W, C], again
-        and again, it moves them towards what the memory holds.
+        Draws nothing. Applied repeatedly to generated or damaged images [B, N, H, W,
+        C], it moves them towards what the memory holds.
         """
 
     def embed(
@@ -181,7 +188,7 @@ class MemoryModel(keras.Model, abc.ABC):
     ) -> tf.Tensor:
         """Embeddings E = f_enc(X), one a frame: [B, T, embedding_size].
 
-        None depends on another frame that is not written.
+        An embedding depends on its own frame and on written ones.
         """
         written = self.check_written(episode, mask, written)
         return any_length(self.encoder, self.check_episode(episode), written)
@@ -193,24 +200,44 @@ class MemoryModel(keras.Model, abc.ABC):
         written: tf.Tensor | None,
         memory: Memory | None,
     ) -> tuple[tf.Tensor, Memory]:
-        """Embeddings [B, T, E] of all frames; and `memory`, or if None what they write.
+        """Embeddings [B, T, E] of all frames, and a memory.
 
-        Under a given memory all frames may see each other.
+        The memory is the given one, or if None what the frames write. Under a given
+        memory all frames may see each other.
         """
         if memory is not None:
-            self._check_batch(memory, episode)
-            return self.embed(episode, mask), memory
+            return self.embed_queries(memory, episode, mask), memory
         written = self.check_written(episode, mask, written)
         embeddings = self.embed(episode, mask, written)
         return embeddings, self.write_embeddings(embeddings, written)
 
-    def _check_batch(self, memory: Memory, episode: tf.Tensor) -> None:
-        count, batch = tf.nest.flatten(memory)[0].shape[0], episode.shape[0]
-        if None not in (count, batch) and count != batch:
+    def embed_queries(
+        self, memory: Memory | None, queries: tf.Tensor, mask: tf.Tensor | None = None
+    ) -> tf.Tensor:
+        """Embeddings [B, T, E] of images that are read from a memory, if it is given.
+
+        Raises:
+          UserError: if the memory is of another batch.
+        """
+        embeddings = self.embed(queries, mask)
+        held, batch = _batch_of(memory), tf.convert_to_tensor(queries).shape[0]
+        if None not in (held, batch) and held != batch:
             raise UserError(
-                "the memory and the episode must have the same batch. Received: "
-                f"{count} memories, {batch} episodes"
+                "the memory and the images must have the same batch. Received: "
+                f"{held} memories, images of {batch} episodes"
             )
+        return embeddings
+
+    def check_draws(
+        self, memory: Memory, num_samples: int | tf.Tensor, seeds: tf.Tensor
+    ) -> tf.Tensor:
+        """Returns the seeds of images that are drawn from a memory: int32 [B, 2].
+
+        Raises:
+          UserError: unless there is one seed a memory, and `num_samples` is 0 or more.
+        """
+        checked_count(num_samples)
+        return noise.checked(seeds, _batch_of(memory))
 
     def training_terms(
         self,
@@ -220,7 +247,7 @@ class MemoryModel(keras.Model, abc.ABC):
         written: tf.Tensor | None = None,
         samples: int = 1,
     ) -> TrainingTerms:
-        """What training learns from: by default each frame once, as `elbo` has it.
+        """The scores that training learns from: by default `elbo` of each frame.
 
         Args:
           episode: [B, T, H, W, C] in [0, 1].
@@ -292,7 +319,7 @@ class MemoryModel(keras.Model, abc.ABC):
         mask: tf.Tensor | None = None,
         written: tf.Tensor | None = None,
     ) -> tf.Tensor | None:
-        """The frames that the memory may hold, no padding: float32 [B, T]; None: all.
+        """Returns the frames that the memory may hold, float32 [B, T]; None: all.
 
         Raises:
           UserError: if `mask` or `written` is not [B, T] as the episode is, or (where
@@ -317,16 +344,14 @@ class MemoryModel(keras.Model, abc.ABC):
         """Stores the model for `kpp_tf.from_preset`: four files, half precision.
 
         Args:
-          folder: that does not exist yet.
-          training: what its card is to say of its training; see
-            `kpp_tf.pretrained.card`.
+          folder: a new one.
+          training: facts of its training for the card; see `kpp_tf.pretrained.card`.
 
         Returns:
           The folder.
 
         Raises:
-          UserError: if there is something at `folder`, or a weight is too large for
-            half precision.
+          UserError: if `folder` exists, or a weight is too large for half precision.
         """
         arguments = self.get_config()
         arguments["name"] = self.config_name
@@ -337,5 +362,13 @@ class MemoryModel(keras.Model, abc.ABC):
         return pretrained.save(folder, self, config, training)
 
     def get_config(self) -> dict[str, Any]:
-        # All of it: constructors have no defaults.
         return {**self._arguments, "name": self.name}
+
+
+def _batch_of(memory: Memory | None) -> int | None:
+    """B of a memory, if it is known; UserError if its parts differ in B."""
+    sizes = {part.shape[0] for part in tf.nest.flatten(memory) if part is not None}
+    known = sorted(sizes - {None})
+    if len(known) > 1:
+        raise UserError(f"a memory's parts must have the same batch. Received: {known}")
+    return known[0] if known else None

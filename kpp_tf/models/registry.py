@@ -1,4 +1,4 @@
-"""The models by the names that configs give them."""
+"""Builds models by the names in configs; loads presets."""
 
 from pathlib import Path
 
@@ -9,13 +9,13 @@ from kpp_tf import pretrained, validation
 from kpp_tf.config import read
 from kpp_tf.errors import UserError
 from kpp_tf.models import keras_settings
-from kpp_tf.models.dnc.model import GenerativeDNC
-from kpp_tf.models.kanerva_machines.dynamic_kanerva_machine import DynamicKanervaMachine
-from kpp_tf.models.kanerva_machines.kanerva_machine import KanervaMachine
+from kpp_tf.models.baselines.dnc import GenerativeDNC
+from kpp_tf.models.baselines.dynamic_kanerva_machine import DynamicKanervaMachine
+from kpp_tf.models.baselines.kanerva_machine import KanervaMachine
+from kpp_tf.models.baselines.vae import VariationalAutoencoder
+from kpp_tf.models.baselines.vma import VariationalMemoryAddressing
 from kpp_tf.models.kanerva_plus_plus import KanervaPlusPlus
 from kpp_tf.models.memory_model import MemoryModel
-from kpp_tf.models.vae import VariationalAutoencoder
-from kpp_tf.models.vma.model import VariationalMemoryAddressing
 
 BY_NAME: dict[str, type[MemoryModel]] = {
     model.config_name: model
@@ -49,7 +49,7 @@ def build_model(config: ConfigDict) -> MemoryModel:
         raise UserError(
             f"config.model.name must be one of {sorted(BY_NAME)}. Received: {name!r}"
         )
-    keras_settings.check()  # what is wrong there is not the config's
+    keras_settings.check()  # before the `try`: a fault there is not the config's
     keras.utils.set_random_seed(config.seed)
     try:
         model = BY_NAME[name](
@@ -59,7 +59,6 @@ def build_model(config: ConfigDict) -> MemoryModel:
         )
         model.build_from_shapes()
     except (TypeError, ValueError) as error:
-        # Constructors check what they are given, and that is the config's.
         raise UserError(f"config.model cannot be built: {error}") from error
     model.run_config = config.copy_and_resolve_references()
     return model

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from kpp_tf import files
 from kpp_tf.data import ImageTable, evaluation_episodes, partition
-from kpp_tf.models import capacity
+from kpp_tf.models.kanerva_plus_plus import capacity
 from kpp_tf.training import workdirs
 from kpp_tf.training.checkpoints import Checkpointer
 from kpp_tf.training.devices import strategies

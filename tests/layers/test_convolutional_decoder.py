@@ -85,7 +85,7 @@ def test_a_map_is_read_row_by_row(cell):
     )
     code = np.zeros((1, 1, 2 * 2 * 3), np.float32)
     decoder(code)
-    # Each cell by itself: of each 3 x 3 kernel the middle alone.
+    # Kernels of their middle alone keep the cells apart.
     for layer in (decoder.start, decoder.head):
         middle = np.zeros(layer.kernel.shape, np.float32)
         middle[1, 1] = np.asarray(layer.kernel)[1, 1]

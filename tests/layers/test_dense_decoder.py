@@ -33,7 +33,7 @@ def test_fulfils_the_layer_contract(shape, count, convolutions, code, tmp_path):
 
 
 @pytest.mark.parametrize("layers", [1, 3])
-def test_is_what_its_equations_say(layers, code):
+def test_equals_numpy(layers, code):
     decoder = DenseDecoder((4, 2, 1), 3, hidden=8, layers=layers)
     decoder(code)
     perturb(decoder)
@@ -52,7 +52,7 @@ def test_is_what_its_equations_say(layers, code):
     np.testing.assert_allclose(decoder(code), expected, rtol=1e-4, atol=1e-5)
 
 
-def test_convolutions_add_to_the_pixels_what_they_make_of_the_last_layer(code):
+def test_convolutions_of_the_last_layer_add_to_the_pixels(code):
     plain = DenseDecoder((4, 2, 1), 3, hidden=8, layers=2)
     both = DenseDecoder((4, 2, 1), 3, hidden=8, layers=2, convolutions=CONVOLUTIONS)
     plain(code), both(code)

@@ -15,14 +15,14 @@ def features():
 
 
 def test_equals_numpy(features):
-    head = GaussianHead(4, min_stddev=0.01)
+    head = GaussianHead(4)
     head(features)
     perturb(head)
     mean_kernel, mean_bias, kernel, bias = map(np.float64, head.get_weights())
     mean, stddev = head(features)
     np.testing.assert_allclose(mean, features @ mean_kernel + mean_bias, atol=1e-5)
     raw = features @ kernel + bias
-    np.testing.assert_allclose(stddev, 0.01 + np.logaddexp(0, raw), rtol=1e-5)
+    np.testing.assert_allclose(stddev, 1e-4 + np.logaddexp(0, raw), rtol=1e-5)
 
 
 @pytest.mark.parametrize("initial", [0.02, 1.0, 3.0])
@@ -33,10 +33,10 @@ def test_starts_at_its_standard_deviation(features, initial):
 
 
 def test_standard_deviation_keeps_its_floor(features):
-    head = GaussianHead(4, min_stddev=0.01)
+    head = GaussianHead(4)
     head(features)
     head.stddev.bias.assign(np.full(4, -1000.0))
-    np.testing.assert_allclose(head(features)[1], np.full((2, 3, 4), 0.01), rtol=1e-6)
+    np.testing.assert_allclose(head(features)[1], np.full((2, 3, 4), 1e-4), rtol=1e-6)
 
 
 def test_fulfils_the_layer_contract(features, tmp_path):
@@ -50,5 +50,5 @@ def test_fulfils_the_layer_contract(features, tmp_path):
 
 
 def test_wrong_arguments_are_named():
-    with pytest.raises(ValueError, match=r"Received: initial_stddev=0.1, min_std"):
-        GaussianHead(4, initial_stddev=0.1, min_stddev=0.1)
+    with pytest.raises(ValueError, match="over 0.0001. Received: 0.0001"):
+        GaussianHead(4, initial_stddev=1e-4)

@@ -16,7 +16,7 @@ def test_a_classifier_reads_from_a_written_memory(tmp_path, monkeypatch):
     keras.utils.set_random_seed(0)
     exec(compile(program, "docs/layers.md", "exec"), found)
     assert found["accuracy"] > 0.8
-    # Without the memory the question says nothing: half of the answers are right.
+    # With another memory, half of the answers are right.
     images, answers = found["episodes"](512)
     mixed = (images[0][::-1], images[1])
     assert found["loaded"].evaluate(mixed, answers, verbose=0)[1] < 0.6

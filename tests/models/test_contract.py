@@ -1,4 +1,4 @@
-"""What every model promises, whatever its memory is."""
+"""The contract of `MemoryModel`, over the baselines; Kanerva++ has its own tests."""
 
 import keras
 import numpy as np
@@ -131,8 +131,7 @@ def test_training_takes_the_importance_weighted_bound(model, episode, seeds):
         for own in noise.copies(seeds, 2)
     ]
     expected = np.log(2) - np.logaddexp(*samples)
-    recalled = found[:, :LENGTH]  # of K++, which then scores every frame once more
-    np.testing.assert_allclose(recalled, expected * MASK, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(found, expected * MASK, rtol=1e-4, atol=1e-4)
 
 
 def test_padding_changes_no_real_image(model, episode, seeds):
@@ -180,7 +179,7 @@ def test_what_is_not_written_leaves_no_trace(name, model, episode, seeds):
 def test_what_is_written_is_what_the_memory_holds(name, model, episode, seeds):
     memory = model.write(episode, written=WRITTEN)
     given = model.elbo(episode, seeds, memory=memory)
-    if name != "dkm_tsm":  # under a given memory its frames may all see each other
+    if name != "dkm_tsm":  # its frames see each other under a given memory
         _all_close(model.elbo(episode, seeds, written=WRITTEN), given, rtol=1e-6)
     whole = model.elbo(episode, seeds)
     _all_close(model.elbo(episode, seeds, written=np.ones_like(WRITTEN)), whole)
@@ -215,3 +214,41 @@ def test_a_wrong_written_is_refused(model, episode, seeds, method):
     for written in (WRITTEN[:, :-1], 0.5 * WRITTEN):
         with pytest.raises(UserError, match="written must .* Received"):
             getattr(model, method)(*arguments, written=written)
+
+
+def test_a_memory_of_another_batch_is_refused(model, episode, seeds):
+    memory = model.write(episode[:2])
+    for method in (
+        lambda: model.elbo(episode, seeds, memory=memory),
+        lambda: model.reconstruct(memory, episode, seeds),
+        lambda: model.refine(memory, episode),
+        lambda: tf.function(model.refine)(memory, episode),
+    ):
+        with pytest.raises(UserError, match="Received: 2 memories, images of 3 epis"):
+            method()
+    with pytest.raises(UserError, match=r"seeds must be int32 \[2, 2\]"):
+        model.generate(memory, 2, seeds)
+
+
+def test_seeds_of_another_batch_are_refused(model, episode, seeds):
+    memory = model.write(episode)
+    for method in (
+        lambda: model.elbo(episode, seeds[:1]),
+        lambda: model.reconstruct(memory, episode, seeds[:1]),
+        lambda: model.generate(memory, 2, seeds[:1]),
+    ):
+        with pytest.raises(UserError, match=r"seeds must .*\[3, 2\].*Received"):
+            method()
+
+
+def test_samples_and_temperatures_below_0_are_refused(model, episode, seeds):
+    memory = model.write(episode)
+    for count, temperature, message in (
+        (-1, None, "num_samples must be 0 or more. Received: -1"),
+        (2, [1.0, 1.0, -1.0], r"temperature must be 0 or more.*\[1.0, 1.0, -1.0\]"),
+        (2, [1.0, 1.0, np.nan], "temperature must be 0 or more, and finite"),
+        (2, [1.0], r"temperature must be one number for each row, \[3\]"),
+    ):
+        with pytest.raises(UserError, match=message):
+            model.generate(memory, count, seeds, temperature)
+    assert model.generate(memory, 0, seeds).shape == (BATCH, 0, *SHAPE)

@@ -40,7 +40,7 @@ def test_a_model_is_refused(restored, change, message):
     assert "config.model" not in str(error.value)
 
 
-def test_the_backend_of_a_users_file_does_not_count(tmp_path):
+def test_the_backend_in_a_users_keras_json_is_ignored(tmp_path):
     (tmp_path / "keras.json").write_text(json.dumps({"backend": "numpy"}))
     program = "import kpp_tf, keras; print(keras.config.backend())"
     done = python("-c", program, KERAS_BACKEND=None, KERAS_HOME=str(tmp_path))

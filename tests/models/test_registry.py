@@ -1,4 +1,4 @@
-"""Building a model by its config, and what is said of one that cannot be built."""
+"""Building a model by its config, and messages of configs that cannot be built."""
 
 import numpy as np
 import pytest
@@ -27,7 +27,7 @@ def test_build_model_by_name_and_seed():
 
 
 @pytest.mark.parametrize(
-    ("field", "value", "said"),
+    ("field", "value", "message"),
     [
         ("name", "kanerva", "config.model.name must be .*kanerva_plus_plus.*'kanerva'"),
         ("nowhere", 1, "nowhere"),
@@ -39,8 +39,8 @@ def test_build_model_by_name_and_seed():
         ("encoder.widths", (8, 8), "widths and blocks"),
     ],
 )
-def test_a_model_that_cannot_be_built_is_refused(field, value, said):
+def test_a_model_that_cannot_be_built_is_refused(field, value, message):
     config = tiny_models.config().unlock()
     config.update_from_flattened_dict({f"model.{field}": value})
-    with pytest.raises(UserError, match=said):
+    with pytest.raises(UserError, match=message):
         models.build_model(config)

@@ -22,7 +22,7 @@ COMMON = {
     "decoder": {"widths": (8,), "blocks": (1,), "head_stride": 4, "hidden": 0},
 }
 GAUSSIAN = {"slots": 6, "code_size": 10, "prior_scale": 1.0, "memory_kl": False}
-DKM = {**COMMON, **GAUSSIAN, "write_form": "batch", "write_passes": 2}
+DKM = {**COMMON, **GAUSSIAN, "write_passes": 2, "noise_scale": 1.0, "weight_scale": 0.3}
 KM = {**COMMON, **GAUSSIAN, "key_size": 4, "address_size": 5}
 VMA = {
     **COMMON,
@@ -78,7 +78,6 @@ OF_MAPS = {
 MODELS = {
     "dkm": lambda: dkm(memory_kl=True),
     "dkm_tsm": lambda: dkm(encoder={**ENCODER, "shift": "bidirectional"}),
-    "dkm_sequential": lambda: dkm(write_form="sequential", prior_scale=0.5),
     "km": lambda: km(memory_kl=True),
     "vma": vma,
     "vimco": lambda: vma(address_samples=3),

@@ -42,7 +42,7 @@ def test_weights_are_the_models(model, exported):
     assert described["memory_floats"] == model.memory_floats
 
 
-@pytest.mark.parametrize("likelihood", ["logistic_mixture", "gaussian"])
+@pytest.mark.parametrize("likelihood", ["bernoulli", "logistic_mixture"])
 def test_no_likelihood_exports_unknown_operations(likelihood, tmp_path):
     from kpp_tf.serving import saved_model, signatures
 

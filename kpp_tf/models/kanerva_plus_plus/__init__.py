@@ -8,6 +8,7 @@
 | `windows.py`, `regions.py`, `keys.py` | where frames look; how keys are drawn there |
 | `latents.py`, `latent_layers.py` | how latents are drawn; the networks |
 | `bound.py`, `mixture.py` | the bound at keys, in regions, and over several regions |
+| `capacity.py` | the warning of a memory that is too small |
 | `options/` | what the core reads without |
 """
 

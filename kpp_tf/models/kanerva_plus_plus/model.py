@@ -50,9 +50,10 @@ from kpp_tf.errors import UserError
 from kpp_tf.layers.block_memory.map_loss import map_loss
 from kpp_tf.layers.block_memory.reader import WindowReader
 from kpp_tf.layers.block_memory.writer import BlockWriter, Writing
-from kpp_tf.models import capacity, gaussians
+from kpp_tf.models import gaussians
 from kpp_tf.models.elbo import Elbo, TrainingTerms
 from kpp_tf.models.frames import checked_count
+from kpp_tf.models.kanerva_plus_plus import capacity
 from kpp_tf.models.kanerva_plus_plus.bound import Bound, Frames
 from kpp_tf.models.kanerva_plus_plus.episode_writer import EpisodeWriter
 from kpp_tf.models.kanerva_plus_plus.keys import FAMILIES, Region
@@ -394,6 +395,8 @@ class KanervaPlusPlus(MemoryModel):
           float32 [B, T, K, 3].
         """
         view, frames = self._queries(memory, queries)
+        if seeds is not None:
+            seeds = noise.checked(seeds, frames.embeddings.shape[0])
         regions = self.regions.of_any(frames.embeddings, view)
         region = self.bound.cheapest(frames, regions, view)
         return (

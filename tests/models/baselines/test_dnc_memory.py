@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kpp_tf.models.dnc import addressing
-from kpp_tf.models.dnc import memory as dnc
+from kpp_tf.models.baselines import dnc_addressing as addressing
+from kpp_tf.models.baselines import dnc_memory as dnc
 
 # The published equations, one example at a time, float64, with the sort.
 
@@ -192,8 +192,8 @@ def test_write_and_read_match_the_equations():
     reads = layer.read(written, tf.constant(queries, tf.float32))
     for b in range(2):
         memory, link = _np_write(layer, inputs[b])
-        # Slots that nothing tells apart are allocated in the order of rounding
-        # errors: memories are equal up to the slots' names, reads altogether.
+        # Rounding errors decide the order of equal slots: memories are equal up to
+        # a permutation of slots, reads are equal.
         names, got_names = np.argsort(memory[:, 0]), np.argsort(written.memory[b, :, 0])
         np.testing.assert_allclose(
             written.memory[b].numpy()[got_names], memory[names], rtol=1e-4, atol=1e-4

@@ -1,16 +1,17 @@
 """VMA: a memory of stored items, read through a categorical address."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 import tensorflow as tf
 
 from kpp_tf import noise
+from kpp_tf.layers.each_frame import padded_if_empty
 from kpp_tf.layers.gaussian_head import GaussianHead
 from kpp_tf.models import gaussians
+from kpp_tf.models.baselines import categorical_address as address
 from kpp_tf.models.elbo import Elbo
 from kpp_tf.models.memory_model import MemoryModel
-from kpp_tf.models.vma import addressing
 
 
 class StoredItems(NamedTuple):
@@ -30,15 +31,13 @@ class VariationalMemoryAddressing(MemoryModel):
     Bound:    sum_a q(a|x, M) { E_q ln p(x|z, m_a) - KL[q(z|x, m_a) || p(z|m_a)] }
               - KL[q(a|x, M) || p(a)]  <=  ln p(x|M).
 
-    The KL of the address is reported as `kl_keys`. Memory grows with the episode:
-    `item_size` floats an image.
+    The KL of the address is `kl_keys`. Memory grows with the episode: `item_size`
+    floats an image.
 
-    The memory holds the very image that is scored, at a cost of ln T nats for a sharp
-    address, unless it was not `written`: then only similar images help, as in the
-    published system, whose memory does not hold what it explains.
-
-    Unlike the published system, items are embeddings, not the images themselves, and
-    are encoded by the encoder that all models here share.
+    The memory holds a `written` image itself, for which a sharp address costs ln T
+    nats. For other images only similar ones help, as in the published system, whose
+    memory never holds the image that it explains. There, items are the images
+    themselves; here, embeddings by the encoder that all models share.
 
     Reference: Bornschein, Mnih, Zoran, Rezende, "Variational Memory Addressing in
     Generative Models", NeurIPS 2017.
@@ -46,11 +45,10 @@ class VariationalMemoryAddressing(MemoryModel):
     Args:
       item_size: D, numbers stored of an image.
       latent_size: L.
-      key_size: size of the space in which an image is compared with items.
-      address_samples: 0 sums the address exactly, at the cost of decoding every image
-        once a slot; K >= 2 draws K addresses and bounds by VIMCO.
-      kwargs: see `MemoryModel`. Published VMA sees each image by itself:
-        shift="none".
+      key_size: size of the space in which images and items are compared.
+      address_samples: 0 sums over addresses, decoding each image once per slot; K >= 2
+        draws K addresses and bounds by VIMCO.
+      kwargs: see `MemoryModel`. VMA encodes each image by itself: shift="none".
     """
 
     config_name = "variational_memory_addressing"
@@ -62,7 +60,7 @@ class VariationalMemoryAddressing(MemoryModel):
         latent_size: int,
         key_size: int,
         address_samples: int,
-        **kwargs,
+        **kwargs: Any,
     ):
         super().__init__(**kwargs)
         if address_samples < 0 or address_samples == 1:
@@ -73,7 +71,7 @@ class VariationalMemoryAddressing(MemoryModel):
         self.item_size = item_size
         self.address_samples = address_samples
         self.item = keras.layers.Dense(item_size, name="item")
-        self.addressing = addressing.VariationalAddressing(key_size, name="addressing")
+        self.addressing = address.VariationalAddressing(key_size, name="addressing")
         self.latent_posterior = GaussianHead(latent_size, name="latent_posterior")
         self.latent_prior = GaussianHead(latent_size, name="latent_prior")
 
@@ -81,33 +79,38 @@ class VariationalMemoryAddressing(MemoryModel):
     def memory_floats(self) -> int:
         return self.episode_length * self.item_size
 
-    def write_embeddings(self, embeddings, written):
+    def write_embeddings(
+        self, embeddings: tf.Tensor, written: tf.Tensor | None
+    ) -> StoredItems:
         """`StoredItems` with one slot an image; one blank slot if there is no image."""
         items = tf.cast(self.item(embeddings), tf.float32)
         occupied = tf.ones(tf.shape(items)[:2]) if written is None else written
-        missing = tf.maximum(1 - tf.shape(items)[1], 0)
-        blank = [[0, 0], [0, missing]]
-        items = tf.pad(items * occupied[..., tf.newaxis], [*blank, [0, 0]])
-        return StoredItems(items, tf.pad(occupied, blank))
+        items *= occupied[..., tf.newaxis]
+        return StoredItems(padded_if_empty(items, 1), padded_if_empty(occupied, 1))
 
-    def elbo(self, episode, seeds, mask=None, written=None, memory=None, analytic=True):
+    def elbo(
+        self,
+        episode: tf.Tensor,
+        seeds: tf.Tensor,
+        mask: tf.Tensor | None = None,
+        written: tf.Tensor | None = None,
+        memory: StoredItems | None = None,
+        analytic: bool = True,
+    ) -> Elbo:
         embeddings, memory = self.embed_and_write(episode, mask, written, memory)
         length = tf.shape(embeddings)[1]
-        support = addressing.address_support(memory.occupied, length)
+        support = address.support_of(memory.occupied, length)
         log_q = self.addressing(embeddings, memory.items, support)
-        log_p = addressing.uniform_log_prob(support)
+        log_p = address.uniform_log_prob(support)
         if self.address_samples:
-            uniforms = noise.uniform(
-                seeds, (length, self.address_samples), noise.Stream.KEYS
-            )
-            addresses = addressing.sample_addresses(log_q, uniforms)
+            addresses = _draw(log_q, seeds, self.address_samples)
             items = tf.gather(memory.items, addresses, batch_dims=1)
             log_q = tf.gather(log_q, addresses, batch_dims=2)
             log_p = tf.gather(log_p, addresses, batch_dims=2)
             log_likelihood, ratio = self._score(
                 episode, embeddings, items, seeds, analytic=False
             )
-            terms = addressing.vimco_terms(log_q, log_p, log_likelihood, ratio)
+            terms = address.vimco_terms(log_q, log_p, log_likelihood, ratio)
         else:
             items = tf.repeat(memory.items[:, tf.newaxis], length, axis=1)
             log_likelihood, kl = self._score(
@@ -117,41 +120,61 @@ class VariationalMemoryAddressing(MemoryModel):
                 # Under this posterior the sum is ln sum_a p(a) w(a), so that
                 # exp(-bound) is an importance weight.
                 log_q = tf.nn.log_softmax(log_p + log_likelihood - kl)
-            terms = addressing.exact_terms(log_q, log_p, log_likelihood, kl)
+            terms = address.exact_terms(log_q, log_p, log_likelihood, kl)
         return Elbo.masked(mask, *terms)
 
-    def generate(self, memory, num_samples, seeds, temperature=None):
+    def generate(
+        self,
+        memory: StoredItems,
+        num_samples: int,
+        seeds: tf.Tensor,
+        temperature: tf.Tensor | None = None,
+    ) -> tf.Tensor:
         """See `MemoryModel`; the temperature acts on latents, not on the address."""
-        support = addressing.address_support(memory.occupied, num_samples)
-        uniforms = noise.uniform(seeds, (num_samples, 1), noise.Stream.KEYS)
-        log_p = addressing.uniform_log_prob(support)
-        addresses = addressing.sample_addresses(log_p, uniforms)[..., 0]
+        seeds = self.check_draws(memory, num_samples, seeds)
+        support = address.support_of(memory.occupied, num_samples)
+        addresses = _draw(address.uniform_log_prob(support), seeds, 1)[..., 0]
         items = tf.gather(memory.items, addresses, batch_dims=1)
         prior = gaussians.diagonal(*self.latent_prior(items))
         latents = gaussians.draw(prior, seeds, noise.Stream.LATENTS, temperature)
         return self.picture(tf.concat([latents, items], axis=-1))
 
-    def reconstruct(self, memory, queries, seeds, mask=None):
+    def reconstruct(
+        self,
+        memory: StoredItems,
+        queries: tf.Tensor,
+        seeds: tf.Tensor,
+        mask: tf.Tensor | None = None,
+    ) -> tf.Tensor:
         log_q = self._address_posterior(memory, queries, mask)
-        uniforms = noise.uniform(seeds, (tf.shape(log_q)[1], 1), noise.Stream.KEYS)
-        addresses = addressing.sample_addresses(log_q, uniforms)[..., 0]
-        return self._read(memory, addresses)
+        return self._read(memory, _draw(log_q, seeds, 1)[..., 0])
 
-    def refine(self, memory, images):
+    def refine(self, memory: StoredItems, images: tf.Tensor) -> tf.Tensor:
         log_q = self._address_posterior(memory, images, mask=None)
         return self._read(memory, tf.argmax(log_q, axis=-1, output_type=tf.int32))
 
-    def _address_posterior(self, memory, queries, mask):
-        embeddings = self.embed(queries, mask)
-        support = addressing.address_support(memory.occupied, tf.shape(embeddings)[1])
+    def _address_posterior(
+        self, memory: StoredItems, queries: tf.Tensor, mask: tf.Tensor | None
+    ) -> tf.Tensor:
+        """ln q(a|x, M), float32 [B, T, S]."""
+        embeddings = self.embed_queries(memory, queries, mask)
+        support = address.support_of(memory.occupied, tf.shape(embeddings)[1])
         return self.addressing(embeddings, memory.items, support)
 
-    def _read(self, memory, addresses):
+    def _read(self, memory: StoredItems, addresses: tf.Tensor) -> tf.Tensor:
+        """Mean images at the mean of p(z|m_a), for addresses [B, T]."""
         items = tf.gather(memory.items, addresses, batch_dims=1)
         mean, _ = self.latent_prior(items)
         return self.picture(tf.concat([mean, items], axis=-1))
 
-    def _score(self, episode, embeddings, items, seeds, analytic):
+    def _score(
+        self,
+        episode: tf.Tensor,
+        embeddings: tf.Tensor,
+        items: tf.Tensor,
+        seeds: tf.Tensor,
+        analytic: bool,
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         """Likelihood and cost of the latents of each image under A items.
 
         Args:
@@ -182,3 +205,10 @@ class VariationalMemoryAddressing(MemoryModel):
         )
         log_likelihood = self.likelihood.log_prob(parameters, episode[:, :, tf.newaxis])
         return log_likelihood, gaussians.kl(posterior, prior, latents, analytic)
+
+
+def _draw(log_q: tf.Tensor, seeds: tf.Tensor, count: int) -> tf.Tensor:
+    """`count` addresses for each query, int32 [B, T, count], from ln q(a) [B, T, S]."""
+    seeds = noise.checked(seeds, log_q.shape[0])
+    uniforms = noise.uniform(seeds, (tf.shape(log_q)[1], count), noise.Stream.KEYS)
+    return address.sample_addresses(log_q, uniforms)

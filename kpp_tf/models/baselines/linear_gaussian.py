@@ -6,17 +6,15 @@ The memory of the Kanerva machines [1, 2] is a matrix M of S slots by D columns 
     z_t = M^T w_t + noise,       noise ~ N(0, sigma^2 I)
 
 so that, the weights w_t given, writing codes z_t is linear-Gaussian inference with a
-closed form. The row covariance is carried as a square root, U = A A^T: whatever is
-done to A, U stays symmetric and positive semi-definite, and A holds in float32 what U
-would need double precision for.
+closed form. The row covariance is kept as a square root, U = A A^T: U stays symmetric
+and positive semi-definite whatever A is, and A holds in float32 what U would need
+double precision for.
 
 References:
   [1] Wu, Wayne, Graves, Lillicrap. The Kanerva Machine: A Generative Distributed
       Memory. ICLR 2018. arXiv:1804.01756.
   [2] Wu, Wayne, Gregor, Lillicrap. Learning Attractor Dynamics for Generative
       Memory. NeurIPS 2018. arXiv:1811.09556.
-  [3] Bierman. Factorization Methods for Discrete Sequential Estimation. 1977
-      (Potter's square-root update).
 """
 
 from typing import NamedTuple
@@ -34,7 +32,7 @@ class GaussianMemory(NamedTuple):
     Attributes:
       mean: R, float32 [B, S, D].
       scale: A, float32 [B, S, S], a square root of the row covariance: U = A A^T.
-      log_determinant: ln |U|, float32 [B]; each update knows its change exactly.
+      log_determinant: ln |U|, float32 [B]; each write adds its exact change.
     """
 
     mean: tf.Tensor
@@ -82,7 +80,7 @@ def least_squares_weights(
     Minimises |z - M^T w|^2 + ridge |w|^2, hence w = (M M^T + ridge I)^-1 M z: the
     posterior mean of w under z ~ N(M^T w, sigma^2 I), w ~ N(0, I) with
     ridge = sigma^2. Where the trace of M M^T exceeds 1e6 ridge, the ridge is raised to
-    1e-6 of the trace, as float32 tells no smaller one from zero.
+    1e-6 of the trace, the least that float32 distinguishes from zero.
 
     Args:
       matrix: M, float32 [B, S, D].
@@ -144,42 +142,6 @@ def condition(
         memory.mean + change,
         tf.linalg.matrix_transpose(scale_transposed),
         memory.log_determinant - 2.0 * tf.reduce_sum(log_diagonal, axis=-1),
-    )
-
-
-def condition_on_one(
-    memory: GaussianMemory,
-    weights: tf.Tensor,
-    code: tf.Tensor,
-    noise_variance: tf.Tensor,
-) -> GaussianMemory:
-    """Posterior of the memory given one (weights, code) pair: Potter's update [3].
-
-    With v = A^T w and s = v.v + sigma^2,
-
-        R' = R + A v (z - R^T w)^T / s,    A' = A - A v v^T / (s + sqrt(s) sigma),
-        ln |U'| = ln |U| - ln(s / sigma^2).
-
-    Args:
-      memory: Memory before the write.
-      weights: w, float32 [B, S]; zeros leave the memory as it is.
-      code: z, float32 [B, D].
-      noise_variance: sigma^2, positive float32 scalar.
-
-    Returns:
-      Memory after the write.
-    """
-    direction = tf.linalg.matvec(memory.scale, weights, transpose_a=True)
-    signal = tf.reduce_sum(direction**2, axis=-1)
-    spread = signal[:, None, None] + noise_variance
-    covariance_w = tf.linalg.matvec(memory.scale, direction)[:, :, None]
-    error = code - tf.linalg.matvec(memory.mean, weights, transpose_a=True)
-    mean = memory.mean + covariance_w * (error[:, None, :] / spread)
-    shrink = direction[:, None, :] / (spread + tf.sqrt(spread * noise_variance))
-    return GaussianMemory(
-        mean,
-        memory.scale - covariance_w * shrink,
-        memory.log_determinant - tf.math.log1p(signal / noise_variance),
     )
 
 

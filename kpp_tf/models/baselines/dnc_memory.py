@@ -1,6 +1,6 @@
 """The memory of a differentiable neural computer (DNC), batched, with its controller.
 
-The layer joins the equations of `addressing` with an LSTM controller and steps
+The layer joins the equations of `dnc_addressing.py` with an LSTM controller and steps
 through an episode.
 
 References:
@@ -8,29 +8,29 @@ References:
     memory. Nature 538, 2016.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 import tensorflow as tf
 
-from kpp_tf.models.dnc import addressing
-from kpp_tf.models.dnc.addressing import ReadInterface
+from kpp_tf.models.baselines import dnc_addressing as addressing
+from kpp_tf.models.baselines.dnc_addressing import ReadInterface
 
-# Biases of the heads before training. All at zero, every write goes in part into every
-# slot and every read is nearly their mean. With these a fresh memory writes each frame
-# to a free slot, releases none, and reads by content: gates start at 0.95, the content
-# mode at 0.91, strengths at 6.
+# Initial biases of the heads. With zeros, a write would spread over all slots and a
+# read return nearly their mean. With these, a fresh memory writes each frame to a free
+# slot, releases none and reads by content: gates start at 0.95, the content mode at
+# 0.91, strengths at 6.
 _LIKELY, _SHARP = 3.0, 5.0
 
 
 class AccessState(NamedTuple):
-    """What one step of the memory hands to the next; all float32.
+    """The state between two steps of writing; all float32.
 
     Attributes:
       memory: [B, N, W], the slots.
       link: [B, N, N]; link[i, j] near 1 where slot i was written right after slot j.
-      usage: [B, N] in [0, 1], how taken each slot is.
-      precedence: [B, N], how much each slot was the last one written.
+      usage: [B, N] in [0, 1], 1 for a slot that is taken.
+      precedence: [B, N], the weight of each slot as the last one written.
       write_weights: [B, N], of the last step.
       read_weights: [B, R, N], of the last step.
     """
@@ -44,7 +44,7 @@ class AccessState(NamedTuple):
 
 
 class WrittenMemory(NamedTuple):
-    """What is kept of an episode after it has been written; all float32.
+    """The memory of an episode; all float32.
 
     Attributes:
       memory: [B, N, W], the slots.
@@ -64,7 +64,7 @@ class WriteInterface(NamedTuple):
       erase: [B, W] in [0, 1].
       value: [B, W].
       free_gates: [B, R] in [0, 1], which reads release the slot they read.
-      allocation_gate: [B] in [0, 1], new slot (1) against slot found by content (0).
+      allocation_gate: [B] in [0, 1]: 1 takes a free slot, 0 the slot found by content.
       write_gate: [B] in [0, 1]; 0 writes nothing.
     """
 
@@ -80,14 +80,14 @@ class WriteInterface(NamedTuple):
 class DifferentiableNeuralComputer(keras.layers.Layer):
     """Writes an episode step by step; answers queries from what it wrote.
 
-    Writing is the DNC as published: at every step the LSTM controller sees the
-    input and the last reads, and its output sets the write and read heads. What is
-    kept of an episode is the slots and their links, `N * W + N * N` floats. Queries
-    start from a fresh controller and write nothing, so they do not depend on each
-    other: in the first step only content can find a slot, and each further step may
-    follow the links from there, forward or backward.
+    Writing is the DNC as published: at every step the LSTM controller sees the input
+    and the last reads, and its output sets the write and read heads. The memory of an
+    episode is its slots and their links, `N * W + N * N` floats. Queries start from a
+    fresh controller and write nothing, so that they do not depend on each other: the
+    first step finds slots by content, and each further step may follow the links from
+    there, forward or backward.
 
-    Runs in float32 whatever the policy: products of many gates lose too much in
+    Runs in float32 under every dtype policy: products of many gates lose too much in
     half precision.
 
     Example (8 episodes of 32 embeddings of 256 numbers, 32 slots of 64):
@@ -101,7 +101,7 @@ class DifferentiableNeuralComputer(keras.layers.Layer):
       slot_size: W.
       num_read_heads: R.
       controller_size: units of the LSTM.
-      read_steps: steps a query may take.
+      read_steps: steps of each query.
     """
 
     def __init__(
@@ -111,7 +111,7 @@ class DifferentiableNeuralComputer(keras.layers.Layer):
         num_read_heads: int,
         controller_size: int,
         read_steps: int,
-        **kwargs,
+        **kwargs: Any,
     ):
         super().__init__(**kwargs)
         self.num_slots = num_slots
@@ -127,7 +127,7 @@ class DifferentiableNeuralComputer(keras.layers.Layer):
         gates = [*[-_LIKELY] * num_read_heads, _SHARP, _LIKELY, _LIKELY]
         self.write_head = _head("write_head", [*[0.0] * 3 * slot_size, *gates])
 
-    def build(self, input_shape):
+    def build(self, input_shape: tuple[int, ...]) -> None:
         reads = self.num_read_heads * self.slot_size
         self.controller.build((None, input_shape[-1] + reads))
         self.read_head.build((None, self.controller_size))
@@ -144,7 +144,7 @@ class DifferentiableNeuralComputer(keras.layers.Layer):
             links and controller as they were. None: all real.
 
         Returns:
-          WrittenMemory: what queries are answered from.
+          The memory, for `read`.
         """
         inputs = tf.cast(inputs, tf.float32)
         batch, length = tf.shape(inputs)[0], tf.shape(inputs)[1]
@@ -152,11 +152,13 @@ class DifferentiableNeuralComputer(keras.layers.Layer):
             frame_mask = tf.ones([batch, length])
         real = tf.cast(frame_mask, tf.float32) > 0
 
-        def body(step, access, controller):
+        def body(
+            step: tf.Tensor, access: AccessState, controller: list[tf.Tensor]
+        ) -> tuple[tf.Tensor, AccessState, list[tf.Tensor]]:
             new_access, new_controller = self._step(inputs[:, step], access, controller)
             frame = real[:, step]
 
-            def keep(new, old):
+            def keep(new: tf.Tensor, old: tf.Tensor) -> tf.Tensor:
                 shape = [-1] + [1] * (new.shape.rank - 1)
                 return tf.where(tf.reshape(frame, shape), new, old)
 
@@ -173,11 +175,11 @@ class DifferentiableNeuralComputer(keras.layers.Layer):
         return WrittenMemory(access.memory, access.link)
 
     def read(self, written: WrittenMemory, queries: tf.Tensor) -> tf.Tensor:
-        """Answers queries, each by itself.
+        """Answers queries, independent of each other.
 
         Args:
           written: a memory with batch size B.
-          queries: float [B, Q, E], of the size of the inputs that were written.
+          queries: float [B, Q, E], with E as for the inputs.
 
         Returns:
           float32 [B, Q, R * W], the last step's reads.
@@ -270,9 +272,9 @@ class DifferentiableNeuralComputer(keras.layers.Layer):
 
 
 def _head(name: str, bias: list[float]) -> keras.layers.Dense:
-    """A linear layer to `len(bias)` numbers, which it is near before training."""
+    """A linear layer to `len(bias)` numbers, with `bias` as its initial bias."""
 
-    def initial_bias(shape, dtype=None):
+    def initial_bias(shape: tuple[int, ...], dtype: Any = None) -> tf.Tensor:
         return tf.constant(bias, dtype, shape)
 
     return keras.layers.Dense(

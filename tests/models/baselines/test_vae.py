@@ -30,4 +30,6 @@ def test_latents_of_a_map_are_those_of_all_its_cells(episode, seeds):
     decoded = model.likelihood.mean(
         model.decode(mean.reshape(BATCH, LENGTH, 12).astype(np.float32)), 1
     )
-    np.testing.assert_allclose(model.refine(None, episode), decoded, atol=1e-5)
+    np.testing.assert_allclose(
+        model.refine(model.write(episode), episode), decoded, atol=1e-5
+    )

@@ -1,8 +1,8 @@
-"""How a differentiable neural computer addresses its memory: one function an equation.
+"""The equations by which a differentiable neural computer addresses its memory.
 
 N slots of W numbers are written and read by soft weightings over slots. Three ways
-to address them: by content, by how free a slot is (allocation), and by the order in
-which slots were written (temporal links).
+to address them: by content, by usage (allocation), and by the order in which slots
+were written (temporal links).
 
 References:
   * Graves et al. Hybrid computing using a neural network with dynamic external
@@ -76,10 +76,10 @@ def allocation_weights(usage: tf.Tensor) -> tf.Tensor:
 
         a[phi_j] = (1 - u[phi_j]) prod_{i < j} u[phi_i],
 
-    phi being the slots in ascending usage, ties by index. Instead of sorting, slot
-    j sums ln u over the slots that come before it: N^2 additions, no more than the
-    link matrix holds, and a gradient without the division by zero of a cumulative
-    product's. Usage under 1e-6 counts as 1e-6.
+    phi being the slots in ascending usage, ties by index. Instead of sorting, slot j
+    sums ln u over the slots before it: N^2 additions, as many as the link matrix has
+    numbers, and a gradient without the division by zero of a cumulative product. Usage
+    is moved to at least 1e-6.
 
     Args:
       usage: [B, N] in [0, 1].
@@ -121,7 +121,7 @@ def written_memory(
 def updated_link(
     link: tf.Tensor, precedence: tf.Tensor, weights: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Notes in the link matrix which slot was written after which.
+    """Updates the link matrix: which slot was written after which.
 
         L'[i, j] = (1 - w[i] - w[j]) L[i, j] + w[i] p[j],   L'[i, i] = 0
         p'       = (1 - sum_i w[i]) p + w
@@ -149,8 +149,7 @@ def read_weighting(
 ) -> tf.Tensor:
     """Read weights w' = pi_1 L^T w + pi_2 C(M, k, beta) + pi_3 L w.
 
-    Any number of queries may share one memory: the dimensions between batch and
-    heads are theirs.
+    Many queries may share one memory: their dimensions lie between batch and heads.
 
     Args:
       memory: [B, N, W].

@@ -1,4 +1,4 @@
-"""What is said of a memory that is too small."""
+"""The warning of a memory that is too small."""
 
 import types
 import warnings
@@ -6,7 +6,7 @@ import warnings
 import pytest
 import tensorflow as tf
 
-from kpp_tf.models import capacity as capacity_lib
+from kpp_tf.models.kanerva_plus_plus import capacity as capacity_lib
 from tests.models.kanerva_plus_plus import tiny
 
 
@@ -14,7 +14,7 @@ from tests.models.kanerva_plus_plus import tiny
     ("blocks_per_frame", "block_size", "capacity", "size"),
     [(1, 1, 36, 7), (2, 1, 18, 9), (1, 4, 36, 28)],
 )
-def test_a_memory_that_is_too_small_is_told_its_size(
+def test_the_warning_names_a_size_that_is_enough(
     blocks_per_frame, block_size, capacity, size
 ):
     model = types.SimpleNamespace(

@@ -5,7 +5,7 @@ import pytest
 import scipy.stats
 import tensorflow as tf
 
-from kpp_tf.models.kanerva_machines import linear_gaussian
+from kpp_tf.models.baselines import linear_gaussian
 
 SLOTS, SIZE, FRAMES, BATCH = 6, 5, 9, 3
 
@@ -43,23 +43,13 @@ def _closed_form(mean, variance, weights, codes, noise_variance):
     return covariance @ information, covariance
 
 
-def _condition_one_by_one(memory, weights, codes, noise_variance):
-    for t in range(weights.shape[1]):
-        memory = linear_gaussian.condition_on_one(
-            memory, weights[:, t], codes[:, t], noise_variance
-        )
-    return memory
-
-
-@pytest.mark.parametrize(
-    "condition", [linear_gaussian.condition, _condition_one_by_one]
-)
 @pytest.mark.parametrize("noise_variance", [0.05, 1.0])
-def test_condition_is_the_closed_form_posterior(condition, noise_variance):
+def test_condition_is_the_closed_form_posterior(noise_variance):
     rng = np.random.default_rng(0)
     mean, variance = _prior(rng)
     frames = _frames(rng)
-    posterior = condition(_memory(mean, variance), *frames, tf.constant(noise_variance))
+    memory = _memory(mean, variance)
+    posterior = linear_gaussian.condition(memory, *frames, noise_variance)
     for b in range(BATCH):
         written = (np.float64(part[b]) for part in frames)
         expected_mean, expected_covariance = _closed_form(
@@ -158,37 +148,6 @@ def test_kl_of_a_memory_nothing_was_written_to_is_zero():
     np.testing.assert_allclose(kl, np.zeros(BATCH), atol=1e-5)
 
 
-@pytest.mark.parametrize("kind", ["random", "constant", "loud"])
-def test_covariance_stays_positive_definite_over_1000_updates(kind):
-    rng = np.random.default_rng(7)
-    slots, size, updates = 32, 8, 1_000
-    weights = rng.normal(size=[updates, 2, slots]).astype(np.float32)
-    if kind == "constant":
-        weights[:] = weights[0]
-    if kind == "loud":
-        weights *= 30.0
-    codes = rng.normal(size=[updates, 2, size]).astype(np.float32)
-
-    @tf.function
-    def step(memory, weight, code):
-        return linear_gaussian.condition_on_one(memory, weight, code, 0.1)
-
-    memory = _memory(np.zeros([slots, size]), np.ones(slots), 2)
-    for weight, code in zip(weights, codes, strict=True):
-        memory = step(memory, weight, code)
-    covariance = memory.covariance.numpy().astype(np.float64)
-    np.testing.assert_array_equal(covariance, covariance.transpose(0, 2, 1))
-    np.linalg.cholesky(covariance)  # raises unless positive definite
-    # ... and it is still the right one: float64 in the precision form.
-    for b in range(2):
-        written = weights[:, b].astype(np.float64)
-        exact = np.linalg.inv(np.eye(slots) + written.T @ written / 0.1)
-        np.testing.assert_allclose(
-            covariance[b], exact, atol=1e-3 * np.abs(exact).max()
-        )
-    assert np.isfinite(memory.mean).all()
-
-
 @pytest.mark.parametrize("size", [1e-20, 1.0, 1e4])
 def test_a_block_of_equal_weights_is_finite_with_its_gradient(size):
     weights = tf.Variable(tf.fill([2, 32, SLOTS], tf.constant(size, tf.float32)))
@@ -203,3 +162,30 @@ def test_a_block_of_equal_weights_is_finite_with_its_gradient(size):
     assert np.isfinite(memory.mean).all()
     assert np.isfinite(tape.gradient(kl, weights)).all()
     np.linalg.cholesky(memory.covariance.numpy().astype(np.float64))
+
+
+@pytest.mark.parametrize("kind", ["random", "constant", "loud"])
+def test_covariance_stays_positive_definite_over_100_blocks(kind):
+    rng = np.random.default_rng(7)
+    slots, size, blocks, frames = 32, 8, 100, 10
+    weights = rng.normal(size=[blocks, 2, frames, slots]).astype(np.float32)
+    if kind == "constant":
+        weights[:] = weights[0, :, :1]
+    if kind == "loud":
+        weights *= 30.0
+    codes = rng.normal(size=[blocks, 2, frames, size]).astype(np.float32)
+    write = tf.function(linear_gaussian.condition)
+    memory = _memory(np.zeros([slots, size]), np.ones(slots), 2)
+    for block in zip(weights, codes, strict=True):
+        memory = write(memory, *block, tf.constant(0.1))
+    covariance = np.float64(memory.covariance)
+    np.testing.assert_array_equal(covariance, covariance.transpose(0, 2, 1))
+    np.linalg.cholesky(covariance)  # raises unless positive definite
+    # ... and it is still the right one: float64 in the precision form.
+    for b in range(2):
+        written = np.float64(weights[:, b].reshape(-1, slots))
+        exact = np.linalg.inv(np.eye(slots) + written.T @ written / 0.1)
+        np.testing.assert_allclose(
+            covariance[b], exact, atol=1e-3 * np.abs(exact).max()
+        )
+    assert np.isfinite(memory.mean).all()

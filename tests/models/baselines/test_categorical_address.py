@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 from scipy import special, stats
 
-from kpp_tf.models.vma import addressing as va
+from kpp_tf.models.baselines import categorical_address as va
 
 
 def _log_softmax(x):
@@ -13,7 +13,7 @@ def _log_softmax(x):
 
 
 def test_support_leaves_out_what_is_not_occupied():
-    support = va.address_support(tf.constant([[1.0, 1.0, 0.0]]), 3)
+    support = va.support_of(tf.constant([[1.0, 1.0, 0.0]]), 3)
     np.testing.assert_array_equal(support[0], [[True, True, False]] * 3)
 
 
@@ -143,12 +143,12 @@ def _layer_inputs():
 
 def test_posterior_equals_numpy_and_respects_the_support():
     embeddings, items, support = _layer_inputs()
-    layer = va.VariationalAddressing(key_size=3, initial_scale=4.0)
+    layer = va.VariationalAddressing(key_size=3)
     log_q = layer(embeddings, items, support).numpy()
     queries = np.float64(layer.query_projection(embeddings))
     keys = np.float64(layer.item_projection(items))
     queries /= np.linalg.norm(queries, axis=-1, keepdims=True)
     keys /= np.linalg.norm(keys, axis=-1, keepdims=True)
-    logits = 4.0 * np.einsum("btk,bsk->bts", queries, keys)[..., :3]
+    logits = 10.0 * np.einsum("btk,bsk->bts", queries, keys)[..., :3]
     np.testing.assert_allclose(log_q[..., :3], _log_softmax(logits), atol=1e-5)
     assert np.all(np.exp(log_q[..., 3]) == 0)

@@ -1,4 +1,4 @@
-"""Variational addressing: a categorical variable that says which stored item to read.
+"""A categorical address: a latent variable that chooses the stored item to read.
 
 A memory of S stored items is addressed by `a` in {0, ..., S-1}:
 
@@ -15,6 +15,7 @@ References:
 """
 
 import math
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -25,17 +26,19 @@ from kpp_tf.models.elbo import Elbo
 # an exact zero probability stay zero, and far below what float32 can exponentiate.
 _EXCLUDED = -1e9
 
+_INITIAL_SCALE = 10.0  # spreads a cosine over 20 nats
 
-def address_support(occupied: tf.Tensor, length: int | tf.Tensor) -> tf.Tensor:
-    """Says which slots the address of each image may name.
+
+def support_of(occupied: tf.Tensor, length: int | tf.Tensor) -> tf.Tensor:
+    """The slots that the address of each image may name.
 
     Args:
       occupied: float [B, S], 1 where a slot holds an item.
-      length: T, how many images ask.
+      length: T, the number of queries.
 
     Returns:
-      bool [B, T, S]: image, slot. A memory without any item may be named anywhere
-      (its terms are masked later; here they need only be finite).
+      bool [B, T, S]. All slots where no slot holds an item, so that every term is
+      finite.
     """
     named = occupied > 0
     empty = tf.logical_not(tf.reduce_any(named, -1, keepdims=True))
@@ -71,7 +74,7 @@ def exact_terms(
       kl_latents: float32 [B, T, S], KL of the latent variable for each address.
 
     Returns:
-      Terms [B, T], `kl_keys` that of the address.
+      Terms [B, T], where `kl_keys` is the KL of the address.
     """
     q = tf.exp(log_q)
     return Elbo.masked(
@@ -112,15 +115,15 @@ def vimco_terms(
 
         L = ln (1/K) sum_k w_k,     E[L] <= ln p(x|M).
 
-    The latent variable enters by its sampled ratio, not by its KL: with the
-    closed form inside the logarithm, L would be no bound. The value is shared out
-    with the normalised weights v_k = w_k / sum_j w_j, for which
+    The latent variable enters by its sampled ratio: with its closed-form KL inside the
+    logarithm, L would be no bound. The normalised weights v_k = w_k / sum_j w_j split
+    the value into terms,
 
         L = sum_k v_k ln w_k - sum_k v_k ln(K v_k),
 
-    the last sum counted as a cost of the address. The gradient for q(a|x, M) is
-    that of `sum_k (L - L_-k) ln q(a_k|x, M)`, where L_-k replaces ln w_k by the
-    mean of the other samples' (their geometric mean as the guess for w_k).
+    where the last sum counts as a cost of the address. The gradient for q(a|x, M) is
+    the gradient of `sum_k (L - L_-k) ln q(a_k|x, M)`, where L_-k replaces ln w_k by the
+    mean of the others, which makes their geometric mean the guess for w_k.
 
     Args:
       log_q: float32 [B, T, K], ln q(a_k|x, M) of the drawn addresses.
@@ -129,11 +132,11 @@ def vimco_terms(
       log_latent_ratio: float32 [B, T, K], ln q(z_k|x, m_k) - ln p(z_k|m_k).
 
     Returns:
-      Terms [B, T], `kl_keys` that of the address; their bound is -L, and its gradient
-      has the expectation of the gradient of -E[L].
+      Terms [B, T], where `kl_keys` is the cost of the address. Their bound is -L; its
+      gradient is unbiased for that of -E[L].
 
     Raises:
-      ValueError: fewer than two samples: the others of one sample do not exist.
+      ValueError: for fewer than two samples, as each is compared with the others.
     """
     num_samples = log_q.shape[-1]
     if num_samples is None or num_samples < 2:
@@ -182,12 +185,10 @@ class VariationalAddressing(keras.layers.Layer):
 
     Args:
       key_size: size of the space in which query and item are compared.
-      initial_scale: `scale` before training; 10 spreads a cosine over 20 nats.
     """
 
-    def __init__(self, key_size: int, initial_scale: float = 10.0, **kwargs):
+    def __init__(self, key_size: int, **kwargs: Any):
         super().__init__(**kwargs)
-        self.initial_scale = initial_scale
         self.query_projection = keras.layers.Dense(
             key_size, dtype="float32", name="query"
         )
@@ -195,7 +196,10 @@ class VariationalAddressing(keras.layers.Layer):
             key_size, dtype="float32", name="item"
         )
 
-    def build(self, embeddings_shape, items_shape, support_shape):
+    def build(
+        self, embeddings_shape: Any, items_shape: Any, support_shape: Any
+    ) -> None:
+        del support_shape
         self.query_projection.build(embeddings_shape)
         self.item_projection.build(items_shape)
         self.log_scale = self.add_weight(
@@ -203,7 +207,7 @@ class VariationalAddressing(keras.layers.Layer):
             shape=(),
             dtype="float32",
             autocast=False,
-            initializer=keras.initializers.Constant(math.log(self.initial_scale)),
+            initializer=keras.initializers.Constant(math.log(_INITIAL_SCALE)),
         )
 
     def call(
@@ -212,7 +216,7 @@ class VariationalAddressing(keras.layers.Layer):
         """Returns ln q(a|x, M).
 
         Args:
-          embeddings: float [B, T, E], one embedding an image that asks.
+          embeddings: float [B, T, E], one embedding a query.
           items: float [B, S, D], the stored items.
           support: bool [B, T, S], the slots that may be named.
 

@@ -1,1 +1,0 @@
-"""The differentiable neural computer as a generative memory."""

@@ -1,1 +1,0 @@
-"""KM and DKM, and the Gaussian memories that they write."""

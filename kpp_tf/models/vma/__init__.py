@@ -1,1 +1,0 @@
-"""Variational memory addressing."""
