@@ -1,6 +1,7 @@
 """Files and folders that appear whole or not at all."""
 
 import contextlib
+import hashlib
 import json
 import os
 import shutil
@@ -92,3 +93,12 @@ def read_json(path: str | Path, *names: str) -> dict[str, Any]:
     if missing := set(names) - set(content):
         raise UserError(f"the file lacks {sorted(missing)}. Received: {path}")
     return content
+
+
+def sha256(path: str | Path) -> str:
+    """The hexadecimal SHA-256 of a file's content."""
+    digest = hashlib.sha256()
+    with Path(path).open("rb") as stream:
+        while block := stream.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()

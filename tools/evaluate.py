@@ -1,13 +1,13 @@
 r"""Measures all that counts of a model, and writes it as one JSON.
 
     python tools/evaluate.py --workdir=runs/glyphs
-    python tools/evaluate.py --pretrained=binarized_mnist --data_dir=DIR \
+    python tools/evaluate.py --preset=binarized_mnist --data_dir=DIR \
         --json=results/kpp/binarized_mnist.json
-    python tools/evaluate.py --pretrained=binarized_mnist --data_dir=DIR \
+    python tools/evaluate.py --preset=binarized_mnist --data_dir=DIR \
         --quantities=stored,unseen --episode_length=64 --memory_size=8
-    python tools/evaluate.py --pretrained=binarized_mnist --data_dir=DIR \
+    python tools/evaluate.py --preset=binarized_mnist --data_dir=DIR \
         --quantities=importance_weighted --num_samples=1000 --batches=4
-    python tools/evaluate.py --pretrained=few_shot_omniglot --data_dir=DIR \
+    python tools/evaluate.py --preset=few_shot_omniglot --data_dir=DIR \
         --quantities=few_shot --num_samples=1000
 
 Bounds are of -ln p(x given M), lower is better: `stored`, x among the images that M was
@@ -126,7 +126,7 @@ def _measure(model, config, strategy, checkpoint=None) -> None:
     results = {
         "data": config.data.name,
         "model": config.model.name,
-        "pretrained": MODEL.pretrained.value and Path(MODEL.pretrained.value).name,
+        "pretrained": MODEL.preset.value and Path(MODEL.preset.value).name,
         "split": split,
         "episode_length": length,
         "trained_episode_length": model.episode_length,
@@ -159,7 +159,7 @@ def _measure(model, config, strategy, checkpoint=None) -> None:
         return
     print(json.dumps(results, indent=1))
     if results.get("few_shot"):
-        name = str(MODEL.pretrained.value or MODEL.workdir.value)
+        name = str(MODEL.preset.value or MODEL.workdir.value)
         print("\n".join(few_shot.lines({name: results["few_shot"]})))
     if JSON.value:
         write(JSON.value, results)
@@ -196,8 +196,8 @@ def _training(config, trained_length, checkpoint) -> dict:
 
     steps = config.train.steps  # a pretrained model is that of a finished run
     summary = {}
-    if MODEL.pretrained.value is not None:
-        folder = pretrained.find(MODEL.pretrained.value)
+    if MODEL.preset.value is not None:
+        folder = pretrained.find(MODEL.preset.value)
         summary = files.read_json(folder / pretrained.METADATA).get("training", {})
     if MODEL.workdir.value is not None:
         folder = Path(MODEL.workdir.value)

@@ -52,9 +52,9 @@ def test_help_names_every_flag_without_tensorflow(tool):
     source = (ROOT / "tools" / f"{tool}.py").read_text()
     shared = {
         "define_data_dir": ("data_dir",),
-        "define_config": ("config",),
+        "define_config": ("config", "list"),
         "DataFlags": ("data_dir", "split"),
-        "ModelFlags": ("workdir", "pretrained", "which", "ema", "memory_size"),
+        "ModelFlags": ("workdir", "preset", "which", "ema", "memory_size"),
         "StrategyFlags": ("strategy", "num_cpus", "tpu"),
     }
     names = set(re.findall(r'flags\.DEFINE_\w+\(\s*"(\w+)"', source))
@@ -95,11 +95,11 @@ OUT, RUN = "--out=out", "--workdir=run"
     ("tool", "flags", "said"),
     [
         *(
-            (tool, ("--workdir=a", "--pretrained=b", *flags), "one of (workdir, pretr")
+            (tool, ("--workdir=a", "--preset=b", *flags), "one of (workdir, preset")
             for tool, flags in OF_A_MODEL.items()
         ),
         *(
-            (tool, OF_A_MODEL[tool], "Exactly one of (workdir, pretrained")
+            (tool, OF_A_MODEL[tool], "Exactly one of (workdir, preset")
             for tool in ("evaluate", "export", "generate")
         ),
         ("explorer", ("--pretrained=nowhere", OUT), "nowhere"),
