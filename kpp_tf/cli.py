@@ -36,7 +36,7 @@ _PACKAGE = Path(__file__).resolve().parent
 
 
 def beside_package(name: str) -> Path:
-    """A folder that lies beside the package in the source tree, inside it in a wheel."""
+    """A folder that lies beside the package in the source, inside it in a wheel."""
     places = (_PACKAGE / name, _PACKAGE.parent / name)
     return next(folder for folder in places if folder.is_dir())
 

@@ -122,7 +122,7 @@ def _limits(config: Mapping[str, Any], results: Mapping[str, Any]) -> str:
     shape = " x ".join(map(str, config["data"]["image_shape"]))
     lines = [
         f"* It takes images of {shape} in [0, 1], and only knows images like its data.",
-        "* The bound of stored images alone says little about a model: read all bounds.",
+        "* The bound of stored images alone says little of a model: read all bounds.",
     ]
     if "capacity" in results:
         lines.append(

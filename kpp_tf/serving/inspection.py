@@ -31,8 +31,8 @@ KNOWN_OPS = frozenset(
     NotEqual OneHot OnesLike Pack Pad PadV2 PartitionedCall Placeholder
     PlaceholderWithDefault Pow Prod Range Rank ReadVariableOp RealDiv Relu Reshape
     RestoreV2 Round Rsqrt SaveV2 ScaleAndTranslate Select SelectV2 Shape ShardedFilename
-    Sigmoid Sign Size Slice Softmax Softplus SpaceToDepth Split SplitV Sqrt Square SquaredDifference
-    Squeeze StatefulPartitionedCall StatelessIf StatelessRandomGetAlg
+    Sigmoid Sign Size Slice Softmax Softplus SpaceToDepth Split SplitV Sqrt Square
+    SquaredDifference Squeeze StatefulPartitionedCall StatelessIf StatelessRandomGetAlg
     StatelessRandomGetKeyCounter StatelessRandomNormalV2 StatelessRandomUniformFullIntV2
     StatelessRandomUniformIntV2 StatelessRandomUniformV2 StatelessWhile
     StaticRegexFullMatch StopGradient StridedSlice StringJoin Sub Substr Sum Tanh

@@ -33,7 +33,6 @@ KILLS = flags.DEFINE_integer("kills", 20, "SIGKILLs in one run.", lower_bound=0)
 WORKERS = flags.DEFINE_bool("workers", True, "Try two workers, too.")
 SEED = flags.DEFINE_integer("seed", 0, "Chooses the moments.")
 OUT = flags.DEFINE_string("out", "runs/faults", "Folder; emptied at the start.")
-CONFIG = flags.DEFINE_string("config", "configs/faults.py", "Config of the runs.")
 
 TRAIN = str(Path(__file__).resolve().parents[2] / "tools" / "train.py")
 STEPS_A_KILL = 150  # More than a run gets on between two kills.
@@ -145,7 +144,7 @@ def command(workdir: Path, steps: int) -> list[str]:
         sys.executable,
         TRAIN,
         "--noexport",
-        f"--config={CONFIG.value}",
+        "--config=faults",
         f"--config.train.steps={steps}",
         f"--workdir={workdir}",
         "--notensorboard",
