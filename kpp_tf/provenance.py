@@ -23,7 +23,7 @@ def git_revision() -> str | None:
     if not (ROOT / ".git").exists():
         return None  # an installed package, maybe inside a folder of another project
 
-    def git(*arguments):
+    def git(*arguments: str) -> str:
         return subprocess.run(
             ["git", *arguments],
             cwd=ROOT,

@@ -6,7 +6,6 @@ comes from npm.
 
 import base64
 import gzip
-import hashlib
 import io
 import json
 import os
@@ -20,7 +19,7 @@ import numpy as np
 import tensorflow as tf
 
 from kpp_tf.errors import UserError
-from kpp_tf.files import new_folder
+from kpp_tf.files import new_folder, sha256
 from kpp_tf.models import KanervaPlusPlus
 from kpp_tf.serving import tflite
 
@@ -113,11 +112,10 @@ def packages(source: Path) -> dict[str, bytes]:
     """
     default = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     cache = Path(os.environ.get("KPP_CACHE_DIR") or default / "kpp_tf") / "explorer"
-    lock = (source / "package-lock.json").read_bytes()
     if (source / "node_modules").is_dir():
         home = source
     else:
-        home = cache / hashlib.sha256(lock).hexdigest()[:12]
+        home = cache / sha256(source / "package-lock.json")[:12]
     if not home.is_dir():
         _install(source, home)
     folder = home / "node_modules" / "@litertjs"

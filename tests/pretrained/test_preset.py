@@ -218,3 +218,8 @@ def test_what_ships_is_whole():
         card = (pretrained.find(name) / "README.md").read_text()
         assert config.data.name in card and f"{model.count_params():,}" in card
         assert "| images that the memory was written from (stored) |" in card
+        assert "`examples.npz` holds " in card
+        images = kpp_tf.example_images(name)
+        assert images.shape == (32, *config.data.image_shape)
+        levels = 2 if config.model.likelihood == "bernoulli" else 256
+        assert 2 <= len(np.unique(images)) <= levels and images.max() <= 1
