@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 import urllib3
+from urllib3 import exceptions
 
 from kpp_tf.serving.client_base import Client, ServingError, UnavailableError
 from kpp_tf.serving.specs import Field, SignatureSpec
@@ -29,8 +30,12 @@ class _Retry(urllib3.Retry):
     def increment(  # type: ignore[override]
         self, *args: Any, **kwargs: Any
     ) -> urllib3.Retry:
-        if isinstance(kwargs.get("error"), urllib3.exceptions.ReadTimeoutError):
-            raise kwargs["error"]
+        error = kwargs.get("error")
+        # To urllib3 a refused connection is a timeout, too.
+        if isinstance(error, exceptions.TimeoutError) and not isinstance(
+            error, exceptions.NewConnectionError
+        ):
+            raise error
         return super().increment(*args, **kwargs)
 
 
@@ -51,7 +56,7 @@ class RestClient(Client):
         if self._version is not None:
             self._path += f"/versions/{self._version}"
         self.columnar = columnar
-        self._pool = urllib3.PoolManager(timeout=self._timeout)
+        self._pool = urllib3.PoolManager(timeout=self._timeout, maxsize=16)
 
     def send(
         self, signature: str, arrays: Mapping[str, np.ndarray]
@@ -100,19 +105,17 @@ class RestClient(Client):
             response = self._pool.request(
                 method, url, body=body, headers=headers, retries=retry
             )
-        except urllib3.exceptions.ReadTimeoutError:
+        except exceptions.TimeoutError:
             raise self._too_late() from None
-        except urllib3.exceptions.MaxRetryError as error:
+        except exceptions.MaxRetryError as error:
             cause: BaseException = error.reason or error
-            if isinstance(cause, urllib3.exceptions.ProtocolError):
+            if isinstance(cause, exceptions.ProtocolError):
                 cause = next((a for a in cause.args if isinstance(a, Exception)), cause)
             if type(cause) in (http.client.BadStatusLine, http.client.LineTooLong):
                 raise ServingError(
                     f"{self._address} does not speak HTTP; is it the port of the REST "
                     f"API? Received: {str(cause)[:80]!r}"
                 ) from error
-            if isinstance(cause, urllib3.exceptions.ConnectTimeoutError):
-                raise self._too_late() from None
             raise UnavailableError(
                 f"{self._address} is not there: {cause or type(cause).__name__}"
             ) from error

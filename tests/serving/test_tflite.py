@@ -97,9 +97,9 @@ def test_int8_is_smaller_still(converted):
 def test_an_operation_that_tflite_lacks_is_named(model, monkeypatch):
     field = {"noise": Field((1, 3))}
     erfinv = Signature(field, field, lambda noise: {"noise": tf.math.erfinv(noise)})
-    monkeypatch.setattr(tflite, "_offered", lambda *_: {"write": erfinv})
+    monkeypatch.setattr(tflite, "signatures", lambda *_: {"write": erfinv})
     with pytest.raises(UserError, match="Erfinv"):
-        tflite.convert(model, "float32")
+        tflite.convert(model, "float32", names=["write"])
 
 
 @pytest.mark.parametrize("difference", [2e-4, float("nan")])
