@@ -28,7 +28,7 @@ KNOWN_OPS = frozenset(
     DecodeRaw DepthToSpace DisableCopyOnRead EnsureShape Equal Erf Erfc Exp ExpandDims
     Expm1 ExtractJpegShape Fill Floor FloorDiv FloorMod GatherV2 Greater GreaterEqual
     Identity IdentityN If IsFinite Less LessEqual Log Log1p LogSoftmax LogicalAnd
-    LogicalOr MatMul Max Maximum Mean MergeV2Checkpoints Min Minimum Mul Neg NoOp
+    LogicalOr MatMul Max Maximum Mean MergeV2Checkpoints Min Minimum Mul Ndtri Neg NoOp
     NotEqual OneHot OnesLike Pack Pad PadV2 PartitionedCall Placeholder
     PlaceholderWithDefault Pow Prod Range Rank ReadVariableOp RealDiv Relu Reshape
     RestoreV2 Round Rsqrt SaveV2 ScaleAndTranslate Select SelectV2 Shape ShardedFilename
