@@ -1,6 +1,7 @@
 # Everything here runs inside .venv, which `make setup` creates from a plain Python
 # (3.10 to 3.13) with its venv module. PYTHON=python3.12 chooses another one;
-# ARGS="tests/layers -k reader" goes to pytest.
+# ARGS="..." goes to pytest, or to the program
+# of demo, explore, faults and load.
 
 PYTHON ?= python3
 VENV := .venv
@@ -31,19 +32,18 @@ $(STAMP): requirements-dev.txt pyproject.toml setup.py
 	@echo "Ready: $(VENV) holds the pins of requirements-dev.txt and kpp_tf itself."
 
 demo: $(STAMP) ## Remember digits, draw and export; train a minute (offline)
-	$(BIN)/python tools/demo.py --out runs/demo
+	$(BIN)/python tools/demo.py --out runs/demo $(ARGS)
 
-# Built again where the preset or the page has changed.
+# Rebuilt when the preset or the page changes.
 PAGE := runs/explorer/index.html
 PRESET := binarized_mnist
 
 explore: $(PAGE) ## Look into a memory with a browser (needs npm once)
-	$(BIN)/python tools/explorer.py --out=$(dir $(PAGE)) --serve
+	$(BIN)/python tools/explorer.py --out=$(dir $(PAGE)) --serve $(ARGS)
 
-$(PAGE): $(wildcard explorer/*.* explorer/examples/* \
-  kpp_tf/pretrained/$(PRESET)/*) | $(STAMP)
+$(PAGE): $(wildcard explorer/*.* kpp_tf/pretrained/$(PRESET)/*) | $(STAMP)
 	rm -rf $(dir $(PAGE))
-	$(BIN)/python tools/explorer.py --pretrained=$(PRESET) --out=$(dir $(PAGE))
+	$(BIN)/python tools/explorer.py --preset=$(PRESET) --out=$(dir $(PAGE))
 
 test: lint ## Lint, then the quick tests
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow" $(ARGS)
@@ -61,10 +61,10 @@ format: $(STAMP) ## Bring every file into format and repair what can be repaired
 	$(BIN)/python -m ruff format .
 
 faults: $(STAMP) ## Kill training again and again; print what survived as JSON
-	$(BIN)/python -m tests.training.faults
+	$(BIN)/python -m tests.training.faults $(ARGS)
 
 load: $(STAMP) ## Malformed requests and load on the server; print figures as JSON
-	$(BIN)/python -m tests.stand_ins
+	$(BIN)/python -m tests.stand_ins $(ARGS)
 
 # Universal: one file answers for every Python and platform that pyproject.toml allows.
 LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.10 \

@@ -20,7 +20,7 @@ export async function asset(name) {
     const hint =
       location.protocol === 'file:'
         ? 'A page that is opened as a file must be built with --single_file; or open it with --serve.'
-        : 'Build the page again with tools/explorer.py.';
+        : 'Build the page again with kpp-explorer.';
     throw new PageError(`${name} is missing. ${hint}`);
   }
   return new Uint8Array(await response.arrayBuffer());

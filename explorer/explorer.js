@@ -24,6 +24,7 @@ class Explorer {
   highlighted = null; // the entry whose line is strong
   #frame = 0;
   #last = Promise.resolve();
+  #moves = 0; // counts what moved the pointer, so that denoising stops following
 
   constructor(page, model) {
     this.page = page;
@@ -52,8 +53,13 @@ class Explorer {
 
   /** Moves the pointer: `to` gives the new one from the old one. */
   move(to) {
-    this.pointer = this.moved = to(this.pointer);
+    this.#go(to(this.pointer));
     this.refresh();
+  }
+
+  #go(pointer) {
+    this.#moves++;
+    this.pointer = this.moved = pointer;
   }
 
   /** Looks elsewhere, until `leave`; how wide the window is, stays. */
@@ -87,7 +93,7 @@ class Explorer {
       const written = await this.book.write(image);
       forgotten.push(...written.forgotten);
       await this.#decode(written.entry.blocks);
-      this.pointer = this.moved = this.reader.centre(written.entry.blocks[0] ?? 0);
+      this.#go(this.reader.centre(written.entry.blocks[0] ?? 0));
     }
     this.#listWritten();
     await this.show();
@@ -140,17 +146,26 @@ class Explorer {
     this.#enable();
   }
 
-  /** Iterative reading of an image, shown step by step; the pointer follows. */
+  /**
+   * Iterative reading of an image, shown step by step.
+   *
+   * It reads the memory as it was at the start. The pointer follows until something
+   * else moves it or writes.
+   */
   async denoise(image, title) {
+    const { memory } = this.book;
+    let moves = this.#moves;
     const strip = this.results.strip(title, [{ values: image, caption: 'start' }]);
     this.#enable();
     for (let step = 1; step <= MOST_STEPS; step++) {
       await new Promise((resolve) => setTimeout(resolve, STEP_MS));
-      const block = await this.model.nearest(this.book.memory, image);
-      const pointer = this.reader.centre(block);
-      const better = await this.model.read(this.book.memory, this.reader.key(pointer));
+      const pointer = this.reader.centre(await this.model.nearest(memory, image));
+      const better = await this.model.read(memory, this.reader.key(pointer));
       strip.add({ values: better, caption: `step ${step}` });
-      this.move(() => pointer);
+      if (moves === this.#moves) {
+        this.move(() => pointer);
+        moves = this.#moves;
+      }
       const change = Math.max(...better.map((value, i) => Math.abs(value - image[i])));
       image = better;
       if (change < 1e-3) break;

@@ -31,7 +31,7 @@ export async function startRuntime(script, module) {
 export class Model {
   /**
    * @param {Uint8Array} content of the .tflite file.
-   * @param {Object} page what tools/explorer.py says of the model.
+   * @param {Object} page the page's description of the model, page.json.
    */
   static async load(content, page) {
     const model = new Model();

@@ -11,9 +11,11 @@ from kpp_tf.errors import UserError
 from kpp_tf.version import __version__
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from kpp_tf.models import MemoryModel
 
-__all__ = ["__version__", "from_preset"]
+__all__ = ["__version__", "example_images", "from_preset", "presets"]
 
 # Before Keras is imported, which would take another backend from ~/.keras/keras.json.
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
@@ -52,3 +54,30 @@ def from_preset(source: str | Path) -> MemoryModel:
     from kpp_tf.models import load_preset
 
     return load_preset(source)[0]
+
+
+def presets() -> list[str]:
+    """Names of the presets that ship with the package, for `from_preset`."""
+    from kpp_tf import pretrained
+
+    return pretrained.names()
+
+
+def example_images(source: str | Path) -> np.ndarray:
+    """A preset's example images, to try it on: float32 [N, H, W, C] in [0, 1].
+
+    Args:
+      source: see `from_preset`. The preset's card says where the images are from.
+
+    Raises:
+      UserError: if there is no such preset, or it has no example images.
+    """
+    import numpy as np
+
+    from kpp_tf import pretrained
+
+    path = pretrained.examples(source)
+    if path is None:
+        raise UserError(f"the preset has no example images. Received: {str(source)!r}")
+    with np.load(path, allow_pickle=False) as file:
+        return file["images"] / np.float32(255)

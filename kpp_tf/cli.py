@@ -1,10 +1,15 @@
-"""What the programs of tools/ share: how they start, end and say what went wrong.
+"""What the programs of tools/ share: flags, start and end, one line for an error.
 
 A program defines its flags, then calls `run(main)`. Importing this module does not
 import TensorFlow, so that `--help` answers at once.
 """
 
+from __future__ import annotations
+
+import ast
+import contextlib
 import errno
+import io
 import os
 import re
 import sys
@@ -12,25 +17,33 @@ import traceback
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import ml_collections
 from absl import app, flags, logging
 from ml_collections import config_flags
 
-from kpp_tf import validation
+from kpp_tf import pretrained, provenance, validation
 from kpp_tf.config import read
 from kpp_tf.errors import UserError
 
-_PACKAGE = Path(__file__).resolve().parent
-# A wheel has configs/ inside the package; in the source tree it lies beside it.
-CONFIGS = next(
-    folder / "configs"
-    for folder in (_PACKAGE, _PACKAGE.parent)
-    if (folder / "configs").is_dir()
-)
+if TYPE_CHECKING:
+    import tensorflow as tf
 
-# What the system refuses and a person can put right.
+    from kpp_tf.models import MemoryModel
+
+_PACKAGE = Path(__file__).resolve().parent
+
+
+def beside_package(name: str) -> Path:
+    """A folder that lies beside the package in the source, inside it in a wheel."""
+    places = (_PACKAGE / name, _PACKAGE.parent / name)
+    return next(folder for folder in places if folder.is_dir())
+
+
+CONFIGS = beside_package("configs")
+
+# Refusals of the operating system that a person can act on.
 _REFUSALS = frozenset(
     getattr(errno, name)
     for name in """EACCES EDQUOT EEXIST EFBIG EISDIR ENAMETOOLONG ENOENT ENOSPC ENOTDIR
@@ -44,14 +57,14 @@ flags.disclaim_key_flags()
 def run(main: Callable[..., int | None], arguments: bool = False) -> NoReturn:
     """Parses the flags, calls `main` and exits with what it returns.
 
-    A `UserError`, or the system's refusal of a file, becomes one line on stderr and
-    exit code 1; Ctrl-C one line and 130. Other exceptions keep their traceback: they
-    are bugs.
+    A `UserError`, or a file that the system refuses, becomes one line on stderr and
+    exit code 1; Ctrl-C becomes one line and 130. Other exceptions are bugs, and keep
+    their traceback.
 
     Args:
-      main: of the program.
-      arguments: whether the program takes arguments that are no flags; `main` is then
-        called with the list of them, else with nothing, and they are refused.
+      main: the program's main function.
+      arguments: whether `main` takes the list of arguments that are not flags. If not,
+        such arguments are refused.
     """
 
     def call(argv: list[str]) -> int | None:
@@ -68,7 +81,7 @@ def run(main: Callable[..., int | None], arguments: bool = False) -> NoReturn:
     except KeyboardInterrupt:
         _leave("interrupted", 130)
     except BrokenPipeError:
-        # The reader, such as `head`, has seen enough.
+        # The reader, such as `head`, has closed the pipe.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except (UserError, TimeoutError) as error:
@@ -81,11 +94,12 @@ def run(main: Callable[..., int | None], arguments: bool = False) -> NoReturn:
 
 
 def define_config(default: str | None = None) -> flags.FlagHolder:
-    """Defines --config, an experiment's file.
+    """Defines --config, the file of an experiment, and --list, which names them all.
 
     Args:
-      default: name of a file of configs/, such as "glyphs"; None: there is none.
+      default: name of a file of configs/, such as "glyphs"; None for no default.
     """
+    flags.DEFINE_bool("list", False, "List the configs and presets, and stop.")
     return config_flags.DEFINE_config_file(
         "config",
         default and str(CONFIGS / f"{default}.py"),
@@ -107,35 +121,64 @@ def define_data_dir() -> flags.FlagHolder:
 class DataFlags:
     """--data_dir and --split: the episodes that a model is tried on."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.data_dir = define_data_dir()
         self.split = flags.DEFINE_string(
             "split", None, "Of the data; config.data.test_split if not given."
         )
 
-    def episodes(self, config: ml_collections.ConfigDict):
+    @property
+    def named(self) -> bool:
+        """Whether the user names the data: by a flag or by the environment."""
+        given = (
+            self.data_dir.value or self.split.value or os.environ.get("TFDS_DATA_DIR")
+        )
+        return bool(given)
+
+    def episodes(
+        self, config: ml_collections.ConfigDict, preset: str | None = None
+    ) -> tf.data.Dataset:
         """The fixed partition of the split into episodes, by `config.eval.seed`.
 
+        Args:
+          config: of the model.
+          preset: whose example images are taken if the user names no data.
+
         Returns:
-          A `tf.data.Dataset` of `Episodes`.
+          A dataset of `Episodes`.
         """
         start_tensorflow()
         from kpp_tf.data import evaluation_episodes, load_scored
 
-        split = self.split.value or config.data.test_split
+        examples = None if self.named or not preset else pretrained.examples(preset)
+        split, batch = config.data.test_split, config.eval.episodes_per_batch
+        if examples is not None:
+            from kpp_tf import remember
+
+            print(
+                f"No data is named: the memories hold {preset}'s example images. "
+                f"--data_dir=DIR takes the {split} images of {config.data.name}.",
+                file=sys.stderr,
+            )
+            config = remember.of_preset(config, str(examples), steps=0)
+            config.data.invert = False  # they are as the model takes them
+            split, batch = remember.ALL, 1
         return evaluation_episodes(
-            load_scored(config, split, self.data_dir.value),
+            load_scored(config, self.split.value or split, self.data_dir.value),
             config.data,
-            episodes_per_batch=config.eval.episodes_per_batch,
+            episodes_per_batch=batch,
             seed=config.eval.seed,
         )
 
 
-def load_model(source: str):
-    """A trained model by its place: a run's folder, or a preset as --pretrained is.
+def load_model(source: str) -> tuple[MemoryModel, ml_collections.ConfigDict]:
+    """Loads a trained model.
+
+    Args:
+      source: a run's folder, or a preset as --preset takes it.
 
     Returns:
-      (model, config), of a `MemoryModel` and a `ConfigDict`.
+      (model, config).
 
     Raises:
       UserError: if there is neither, or it cannot be read.
@@ -150,19 +193,20 @@ def load_model(source: str):
 
 
 class ModelFlags:
-    """--workdir or --pretrained, which name a model, and the ways to take it.
+    """--workdir or --preset, which name a model, and how to take its weights.
 
     Args:
       required: whether one of the two must be given.
     """
 
-    def __init__(self, required: bool = True):
+    def __init__(self, required: bool = True) -> None:
         self.workdir = flags.DEFINE_string(
             "workdir", None, "Folder of a training run, to take its model."
         )
-        self.pretrained = flags.DEFINE_string(
-            "pretrained", None, "A preset: a name, a folder of one, or hf://user/name."
+        self.preset = flags.DEFINE_string(
+            "preset", None, "A preset: a name, a folder of one, or hf://user/name."
         )
+        flags.DEFINE_alias("pretrained", "preset")  # its name before 0.1.0
         self.which = flags.DEFINE_enum(
             "which", "newest", ["newest", "best"], "Checkpoint of the run to take."
         )
@@ -172,33 +216,33 @@ class ModelFlags:
         self.memory_size = flags.DEFINE_integer(
             "memory_size",
             0,
-            "S of the memory, in cells a side, with the same weights; 0 takes the one "
+            "S of the memory, in cells a side, with the same weights; 0 takes the size "
             "that the model was trained with.",
             lower_bound=0,
         )
-        flags.mark_flags_as_mutual_exclusive(["workdir", "pretrained"], required)
+        flags.mark_flags_as_mutual_exclusive(["workdir", "preset"], required)
 
     def check(self) -> None:
         """Refuses a folder that is no run, before TensorFlow's seconds of starting."""
         if self.workdir.value is not None:
             read(self.workdir.value)
 
-    def load(self):
-        """The model and its config.
+    def load(self) -> tuple[MemoryModel, ml_collections.ConfigDict]:
+        """Loads the model.
 
         Returns:
-          (model, config), of a `MemoryModel` and a `ConfigDict`.
+          (model, config).
 
         Raises:
-          UserError: if it cannot be read, or cannot have another memory.
+          UserError: if it cannot be read, or its memory cannot have another size.
         """
         self.check()
         start_tensorflow()
         from kpp_tf.models import KanervaPlusPlus, load_preset
         from kpp_tf.training import checkpoints
 
-        if self.pretrained.value is not None:
-            model, config = load_preset(self.pretrained.value)
+        if self.preset.value is not None:
+            model, config = load_preset(self.preset.value)
         else:
             assert self.workdir.value is not None, "one of the two is given"
             model, config = checkpoints.load_model(
@@ -218,7 +262,7 @@ class ModelFlags:
 class StrategyFlags:
     """--strategy, --num_cpus and --tpu: the devices to compute on."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.strategy = flags.DEFINE_enum(
             "strategy",
             "one",
@@ -236,8 +280,8 @@ class StrategyFlags:
             "tpu", "", "Name or address of the TPU; '' finds it."
         )
 
-    def make(self):
-        """The `tf.distribute.Strategy`; to be made before anything is computed."""
+    def make(self) -> tf.distribute.Strategy:
+        """The strategy; to be made before anything is computed."""
         start_tensorflow()
         from kpp_tf.training.devices import strategies
 
@@ -247,10 +291,10 @@ class StrategyFlags:
 
 
 def start_tensorflow() -> None:
-    """Imports TensorFlow without what its libraries print while they are loaded.
+    """Imports TensorFlow without what its libraries print while they load.
 
-    Those lines come before TensorFlow reads its log level, so that no setting of its
-    own keeps them away. --verbosity=0 does let them through.
+    They print before TensorFlow reads its log level, so no setting silences them.
+    --verbosity=0 shows them.
     """
     if "tensorflow" in sys.modules or flags.FLAGS.verbosity >= logging.INFO:
         return
@@ -266,11 +310,14 @@ def start_tensorflow() -> None:
 
 
 def _parse(argv: list[str]) -> list[str]:
-    """Parses the flags; what is left is returned, the program's name first."""
+    """Parses the flags; returns the other words, the program's name first."""
     before_dashes = argv[1 : argv.index("--")] if "--" in argv else argv[1:]
     if {"--help", "-help", "-h", "-?"} & set(before_dashes):
-        app.usage(shorthelp=True, writeto_stdout=True)
+        print(_help(), end="")
         sys.exit(0)  # absl's own --help exits with 1
+    if "list" in flags.FLAGS and "--list" in before_dashes:
+        print(_list(), end="")
+        sys.exit(0)
     try:
         rest = flags.FLAGS([_with_path(word) for word in argv])
     except flags.Error as error:
@@ -292,18 +339,45 @@ def _parse(argv: list[str]) -> list[str]:
         )
     if config is not None:
         validation.check(config)
-    # absl's default is 0, which tells everything that goes well.
+    # absl's default is 0, which logs everything that goes well.
     if flags.FLAGS["verbosity"].using_default_value:
         logging.set_verbosity(logging.WARNING)
-    # Programs say it themselves, with the flag that helps.
+    # Programs report it themselves, with the flag that helps.
     warnings.filterwarnings("ignore", r"\d+ images do not fit a memory")
-    # A program uses Keras for nothing else, whatever else its user does.
+    # Whatever backend the user's own programs choose.
     os.environ["KERAS_BACKEND"] = "tensorflow"
-    # Read when TensorFlow is imported: all of its lines, or none. What it calls errors
-    # are remarks (oneDNN has no int32, there is no GPU); real ones are exceptions.
+    # TensorFlow reads it when it is imported. What it logs as errors are remarks
+    # (oneDNN has no int32, there is no GPU); real errors are exceptions.
     quiet = flags.FLAGS.verbosity < logging.INFO
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3" if quiet else "0")
     return rest
+
+
+def _help() -> str:
+    """The program's docstring and flags, which name programs as this one is started."""
+    with contextlib.redirect_stdout(io.StringIO()) as text:
+        app.usage(shorthelp=True, writeto_stdout=True)
+    shown, command = text.getvalue(), provenance.installed_command(sys.argv[0])
+    if command is None:
+        return shown
+    shown = shown.replace(sys.argv[0], command)
+    shown = re.sub(
+        r"(?:python )?\btools/(\w+)\.py",
+        lambda match: f"kpp-{match[1].replace('_', '-')}",
+        shown,
+    )
+    return re.sub(r"\bconfigs/(\w+)\.py", r"\1", shown)
+
+
+def _list() -> str:
+    """Lines of the configs, with what each is, and of the presets."""
+    lines = ["configs, for --config:"]
+    for path in sorted(CONFIGS.glob("[!_]*.py")):
+        about = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+        lines.append(f"  {path.stem:<20} {about.partition(chr(10))[0]}")
+    lines += ["presets, for --preset and --init_from:"]
+    lines += [f"  {name}" for name in pretrained.names()]
+    return "\n".join([*lines, ""])
 
 
 def _with_path(word: str) -> str:
@@ -316,6 +390,7 @@ def _with_path(word: str) -> str:
 
 def _leave(message: str, code: int) -> NoReturn:
     """Prints one line and exits."""
+    program = provenance.installed_command(sys.argv[0]) or Path(sys.argv[0]).stem
     line = " ".join(part.strip() for part in message.splitlines())
-    print(f"{Path(sys.argv[0]).stem}: {line}", file=sys.stderr, flush=True)
+    print(f"{program}: {line}", file=sys.stderr, flush=True)
     sys.exit(code)

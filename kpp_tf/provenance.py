@@ -49,6 +49,21 @@ def git_revision() -> str | None:
         return None
 
 
+def installed_command(program: str) -> str | None:
+    """The command that starts an installed program; None in the source tree.
+
+    Args:
+      program: path of its file, as `sys.argv[0]` is: "DIR/kpp_tools/show_data.py".
+
+    Returns:
+      For example "kpp-show-data".
+    """
+    path = Path(program)
+    if path.parent.name != "kpp_tools":
+        return None
+    return f"kpp-{path.stem.replace('_', '-')}"
+
+
 def portable_command(argv: Sequence[str]) -> str:
     """A command line that works on another machine, from the source tree.
 
@@ -60,9 +75,7 @@ def portable_command(argv: Sequence[str]) -> str:
       argv: e.g. `sys.argv`.
     """
     words = list(argv)
-    program = Path(words[0])
-    if program.parent.name == "kpp_tools":  # installed from the wheel
-        command = f"kpp-{program.stem.replace('_', '-')}"
+    if command := installed_command(words[0]):
         return shlex.join([command, *map(_portable, words[1:])])
     if Path(words[0]).name.startswith("python"):
         words = words[1:]

@@ -132,3 +132,10 @@ def test_lines_of_tensorflow_are_as_many_as_are_asked_for(program, monkeypatch):
     assert program(body).stdout == "3 -1\n"
     assert program(body, "--verbosity=0").stdout == "0 0\n"
     assert program(body, "--verbosity=-3").stdout == "3 -3\n"
+
+
+def test_configs_and_presets_are_listed(program):
+    done = program("print('ran')", "--list")
+    assert done.returncode == 0 and "ran" not in done.stdout
+    assert "  glyphs " in done.stdout and "Kanerva++" in done.stdout
+    assert done.stdout.splitlines()[-1] == "  omniglot28"

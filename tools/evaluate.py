@@ -1,13 +1,13 @@
 r"""Measures a model, and writes all quantities to one JSON.
 
     python tools/evaluate.py --workdir=runs/glyphs
-    python tools/evaluate.py --pretrained=binarized_mnist --data_dir=DIR \
+    python tools/evaluate.py --preset=binarized_mnist --data_dir=DIR \
         --json=results/kpp/binarized_mnist.json
-    python tools/evaluate.py --pretrained=binarized_mnist --data_dir=DIR \
+    python tools/evaluate.py --preset=binarized_mnist --data_dir=DIR \
         --quantities=stored,unseen --episode_length=64 --memory_size=8
-    python tools/evaluate.py --pretrained=binarized_mnist --data_dir=DIR \
+    python tools/evaluate.py --preset=binarized_mnist --data_dir=DIR \
         --quantities=importance_weighted --num_samples=1000 --batches=4
-    python tools/evaluate.py --pretrained=few_shot_omniglot --data_dir=DIR \
+    python tools/evaluate.py --preset=few_shot_omniglot --data_dir=DIR \
         --quantities=few_shot --num_samples=1000
 
 Bounds are of -ln p(x given M), lower is better: `stored`, x among the images that M was
@@ -101,11 +101,12 @@ def main() -> int:
             model, config = MODEL.load()
         _measure(model, config, strategy)
         return 0
-    model = None
+    loaded: "tuple[MemoryModel, ConfigDict] | None" = None
     for checkpoint in watch(watched):
-        if model is None:
+        if loaded is None:
             with strategy.scope():
-                model, config = MODEL.load()
+                loaded = MODEL.load()
+        model, config = loaded
         checkpoints.load_weights(checkpoint, model, MODEL.ema.value)
         _measure(model, config, strategy, checkpoint)
     return 0
@@ -189,7 +190,7 @@ def _measure(
         if chief and results:
             print(json.dumps(results, indent=1))
     if chief and results.get("few_shot"):
-        name = str(MODEL.pretrained.value or MODEL.workdir.value)
+        name = str(MODEL.preset.value or MODEL.workdir.value)
         print("\n".join(few_shot.lines({name: results["few_shot"]})))
     if chief and JSON.value:
         _say(f"Wrote {JSON.value}")
@@ -204,7 +205,7 @@ def _about(
     return {
         "data": config.data.name,
         "model": config.model.name,
-        "pretrained": MODEL.pretrained.value and Path(MODEL.pretrained.value).name,
+        "pretrained": MODEL.preset.value and Path(MODEL.preset.value).name,
         "split": DATA.split.value or config.data.test_split,
         "episode_length": config.data.episode_length,
         "trained_episode_length": model.episode_length,
@@ -303,8 +304,8 @@ def _training(
 
     steps = config.train.steps  # a pretrained model is from a finished run
     summary: dict[str, Any] = {}
-    if MODEL.pretrained.value is not None:
-        folder = pretrained.find(MODEL.pretrained.value)
+    if MODEL.preset.value is not None:
+        folder = pretrained.find(MODEL.preset.value)
         summary = files.read_json(folder / pretrained.METADATA).get("training", {})
     if MODEL.workdir.value is not None:
         folder = Path(MODEL.workdir.value)

@@ -1,19 +1,20 @@
-r"""Says what a model is made of, without running any of it.
+r"""Reports what a model is made of, without running any of it.
 
     python tools/inspect_model.py exported/kanerva_plus_plus
     python tools/inspect_model.py exported/kanerva_plus_plus-int8.tflite --json
     python tools/inspect_model.py --workdir=runs/glyphs
     python tools/inspect_model.py --workdir=runs/glyphs exported/kanerva_plus_plus
 
-Of a SavedModel or a .tflite: signatures, shapes, operations, weights by size, an
-episode's memory, producer versions, and a warning for operations that this project's
-exports do not use. A SavedModel is code: look before you load one. With --workdir or
---pretrained: parameters, and floating point operations an image, of the live model.
-The exit code is 2 if there are unknown operations.
+For a SavedModel or a .tflite file: signatures, shapes, operations, weights by size, the
+size of an episode's memory, producer versions, and a warning for operations that this
+project's exports do not use. A SavedModel is code: look before you load one. With
+--workdir or --preset: the live model's parameters and floating point operations per
+image. The exit code is 2 if there are unknown operations.
 """
 
 import json
 import sys
+from typing import Any
 
 from absl import flags
 
@@ -29,11 +30,11 @@ def main(paths: list[str]) -> int:
     """Inspects; returns the exit code."""
     if len(paths) > 1:
         raise UserError(f"give one path. Received: {paths}")
-    live = MODEL.workdir.value or MODEL.pretrained.value
-    if not paths and not live:
-        raise UserError("give a path, --workdir or --pretrained. Received: nothing")
-    live = _live() if live else None
-    description = {}
+    named = MODEL.workdir.value or MODEL.preset.value
+    if not paths and not named:
+        raise UserError("give a path, --workdir or --preset. Received: nothing")
+    live = _live() if named else None
+    description: dict[str, Any] = {}
     if paths:
         cli.start_tensorflow()
         from kpp_tf.serving import inspection
@@ -49,18 +50,18 @@ def main(paths: list[str]) -> int:
     if unknown:
         print(
             f"WARNING: operations that this project's exports do not use: {unknown}. "
-            "A SavedModel is code; do not load it unless you know where it is from.",
+            "A SavedModel is code; do not load it unless you trust its source.",
             file=sys.stderr,
         )
     return 2 if unknown else 0
 
 
-def _live():
+def _live() -> dict[str, Any]:
     model, config = MODEL.load()
     from kpp_tf.benchmarks import speed
     from kpp_tf.models import KanervaPlusPlus
 
-    live = {
+    live: dict[str, Any] = {
         "model": config.model.name,
         "parameters": model.count_params(),
         "memory_floats": model.memory_floats,
@@ -71,7 +72,7 @@ def _live():
     return live
 
 
-def _report(description):
+def _report(description: dict[str, Any]) -> None:
     live = description.pop("live", None)
     if description:
         _report_file(description)
@@ -85,7 +86,7 @@ def _report(description):
             print(f"  {what}: {flops / 1e6:.2f} MFLOP an image")
 
 
-def _report_file(description):
+def _report_file(description: dict[str, Any]) -> None:
     print(f"{description['format']} {description['path']}")
     for producer, version in description["producers"].items():
         print(f"  {producer}: {version}")

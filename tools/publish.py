@@ -1,14 +1,14 @@
-r"""Makes a trained run a preset: config, weights in half precision, and a card.
+r"""Turns a trained run into a preset: config, weights in half precision, and a card.
 
     python tools/publish.py --workdir=runs/mnist --name=binarized_mnist
-    python tools/evaluate.py --pretrained=binarized_mnist --data_dir=DIR \
+    python tools/evaluate.py --preset=binarized_mnist --data_dir=DIR \
         --json=results/kpp/binarized_mnist.json
     python tools/publish.py --name=binarized_mnist \
         --results=results/kpp/binarized_mnist.json
 
-The first command stores the preset in kpp_tf/pretrained/NAME, or in OUT/NAME, which
-must not exist; a run that is not finished, or a model over 12 MB, is refused. The
-second measures what was stored, and the third writes the card anew with the figures.
+The first command stores the preset in the package's pretrained/NAME, or in OUT/NAME,
+which must not exist; it refuses an unfinished run and a model over 12 MB. The second
+measures what was stored, and the third adds the figures to the card.
 """
 
 import shlex
@@ -23,11 +23,13 @@ from kpp_tf.files import read_json
 
 NAME = flags.DEFINE_string("name", None, "Name of the preset.", required=True)
 WORKDIR = flags.DEFINE_string("workdir", None, "Folder of a finished run.")
-RESULTS = flags.DEFINE_string("results", None, "File that tools/evaluate.py wrote.")
-OUT = flags.DEFINE_string(
-    "out", None, "Folder of presets; that of the package if not given."
+RESULTS = flags.DEFINE_string(
+    "results", None, "File of figures, as tools/evaluate.py writes it."
 )
-EMA = flags.DEFINE_bool("ema", True, "Take the weights' average, where there is one.")
+OUT = flags.DEFINE_string("out", None, "Folder of presets; the package's if not given.")
+EMA = flags.DEFINE_bool(
+    "ema", True, "Take the weights' moving average, if the run has one."
+)
 WHICH = flags.DEFINE_enum("which", "newest", ["newest", "best"], "Checkpoint to take.")
 
 LIMIT = 12_000_000  # bytes

@@ -7,10 +7,12 @@ r"""Asks a TF Serving server for images and saves them as a PNG grid.
     python tools/serving_client.py --memory=mine/memory.npz --out=samples.png
 
 Sends test episodes of --config's data set to `serving_default`, which writes each into
-a memory and draws images from it: one row of the grid an episode, at --seed. With
---memory it sends that of a file, as tools/remember.py writes it, to `generate`. A
-server that is not there, or not ready, is asked again a few times.
+a memory and draws images from it at --seed: each row of the grid is an episode. With
+--memory it sends a stored memory, as tools/remember.py writes it, to `generate`. If the
+server is unreachable or not ready, the client tries again a few times.
 """
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 from absl import flags
@@ -18,18 +20,23 @@ from absl import flags
 from kpp_tf import cli, plots
 from kpp_tf.errors import require
 
+if TYPE_CHECKING:
+    from kpp_tf.serving.client_base import Client
+
 ADDRESS = flags.DEFINE_string("address", "localhost:8501", "host:port of the API.")
 API = flags.DEFINE_enum(
-    "api", "rest", ["rest", "rest_rows", "grpc"], "rest: columnar JSON; or rows."
+    "api", "rest", ["rest", "rest_rows", "grpc"], "JSON by columns or by rows, or gRPC."
 )
 MODEL = flags.DEFINE_string("model", "kanerva_plus_plus", "The model's name.")
-VERSION = flags.DEFINE_integer("version", None, "None: the newest.")
+VERSION = flags.DEFINE_integer("version", None, "The newest if not given.")
 EPISODES = flags.DEFINE_integer("episodes", 4, "Episodes to send.", 1)
-SEED = flags.DEFINE_integer("seed", 0, "Of the drawing: same seed, same images.")
-TEMPERATURE = flags.DEFINE_float("temperature", 1.0, "Of the drawing.", 0.0)
-TIMEOUT = flags.DEFINE_float("timeout", 30.0, "Seconds an attempt may take.", 0.0)
+SEED = flags.DEFINE_integer("seed", 0, "Same seed, same images.")
+TEMPERATURE = flags.DEFINE_float(
+    "temperature", 1.0, "Factor of every standard deviation.", 0.0
+)
+TIMEOUT = flags.DEFINE_float("timeout", 30.0, "Seconds to wait for an answer.", 0.0)
 DATA = cli.DataFlags()
-MEMORY = flags.DEFINE_string("memory", None, "File of a memory, to draw from that.")
+MEMORY = flags.DEFINE_string("memory", None, "File of a stored memory to draw from.")
 OUT = flags.DEFINE_string("out", None, "PNG file to write.", required=True)
 CONFIG = cli.define_config("glyphs")
 
@@ -69,7 +76,7 @@ def _memory(path: str) -> dict[str, np.ndarray]:
     }
 
 
-def _client():
+def _client() -> "Client":
     arguments = ADDRESS.value, MODEL.value, VERSION.value, TIMEOUT.value
     if API.value != "grpc":
         from kpp_tf.serving.rest_client import RestClient

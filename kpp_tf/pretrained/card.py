@@ -1,16 +1,16 @@
-"""The card of a preset: what it was made of, what it reaches, what it is not for."""
+"""The card of a preset: what it was made from, its figures, its limits."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-# What a bound is of, in the order of the card.
+# The images of each bound, in the order of the card.
 _BOUNDS = {
     "stored": "images that the memory was written from (stored)",
     "unseen": "images that it was not written from (unseen)",
     "predictive": "each image after those before it (predictive)",
 }
 
-# A published figure: the bound's name, whose it is, the value in the same unit.
+# A published figure: the bound's name, the source, the value in the same unit.
 Reference = tuple[str, str, float]
 
 
@@ -26,10 +26,10 @@ def text(
     Args:
       name: of the preset.
       config: its config.json.
-      metadata: its metadata.json; `training` may hold what a run's summary.json does
-        (command, device, git_revision, seconds, steps).
-      results: what tools/evaluate.py measured of it, if anything.
-      references: figures that others have published, beside ours.
+      metadata: its metadata.json; `training` may hold a run's summary (command, device,
+        git_revision, seconds, steps), `examples` says what examples.npz holds.
+      results: what `kpp-evaluate` measured of it, if anything.
+      references: published figures of others.
     """
     parts = (
         _front_matter(),
@@ -41,13 +41,20 @@ def text(
         _figures(results, references) if results else "Not measured.\n",
         "## Limits\n",
         _limits(config, results or {}),
+        *_examples(metadata),
         "## License\n",
         "Apache-2.0, as the package. The data have terms of their own.\n",
     )
     return "\n".join(parts)
 
 
-def _front_matter():
+def _examples(metadata: Mapping[str, Any]) -> list[str]:
+    if "examples" not in metadata:
+        return []
+    return ["## Examples\n", f"`examples.npz` holds {metadata['examples']}.\n"]
+
+
+def _front_matter() -> str:
     return (
         "---\n"
         "license: apache-2.0\n"
@@ -58,7 +65,7 @@ def _front_matter():
     )
 
 
-def _model(name, config, metadata):
+def _model(name: str, config: Mapping[str, Any], metadata: Mapping[str, Any]) -> str:
     return (
         f"A `{config['model']['name']}` of kpp_tf {metadata['kpp_tf_version']}, with "
         f"{metadata['parameter_count']:,} weights in half precision.\n\n"
@@ -67,7 +74,7 @@ def _model(name, config, metadata):
     )
 
 
-def _training(config, training):
+def _training(config: Mapping[str, Any], training: Mapping[str, Any]) -> str:
     data = config["data"]
     shape = " x ".join(map(str, data["image_shape"]))
     lines = [
@@ -84,13 +91,15 @@ def _training(config, training):
             f"{training['seconds'] / 3600:.1f} hours on {training['device']}."
         )
     if "--init_from" in training.get("command", ""):
-        lines.append("* It started from trained weights: their steps come on top.")
+        lines.append(
+            "* It started from trained weights, whose steps are not counted here."
+        )
     if training.get("git_revision"):
         lines.append(f"* Revision: {training['git_revision']}.")
     return "\n".join(lines) + "\n"
 
 
-def _figures(results, references):
+def _figures(results: Mapping[str, Any], references: Sequence[Reference]) -> str:
     lines = [
         f"Bounds on the {results['split']} split, in {results['stored']['unit']}, "
         f"lower is better; episodes of {results['episode_length']} images, "
@@ -109,16 +118,16 @@ def _figures(results, references):
     return "\n".join([*lines, "", f"Measured by `{results['command']}`.\n"])
 
 
-def _limits(config, results):
+def _limits(config: Mapping[str, Any], results: Mapping[str, Any]) -> str:
     shape = " x ".join(map(str, config["data"]["image_shape"]))
     lines = [
-        f"* It takes images of {shape} in [0, 1], and knows those of its data alone.",
-        "* The bound of stored images alone says little of a model: read all of them.",
+        f"* It takes images of {shape} in [0, 1], and only knows images like its data.",
+        "* The bound of stored images alone says little of a model: read all bounds.",
     ]
     if "capacity" in results:
         lines.append(
             f"* The memory holds {results['capacity']} images; one more overwrites the "
-            "one whose place is nearest."
+            "image whose place is nearest."
         )
     if "nudge" in results:
         kept = results["nudge"]["one_cell"]["class_kept"]

@@ -1,13 +1,14 @@
-"""Where presets are: in the package, in a folder, or on a hub."""
+"""Where presets and their example images are: in the package, a folder or on a hub."""
 
 import re
 from pathlib import Path
 
 from kpp_tf.config import FILE
 from kpp_tf.errors import UserError, reason, require
-from kpp_tf.pretrained.preset import CARD, METADATA, WEIGHTS
 
-FOLDER = Path(__file__).resolve().parent  # beside this file lie those that ship
+CARD, METADATA, WEIGHTS = "README.md", "metadata.json", "model.weights.h5"
+EXAMPLES = "examples.npz"  # optional
+FOLDER = Path(__file__).resolve().parent  # the presets that ship lie beside this file
 HUB = "hf://"
 
 
@@ -20,11 +21,11 @@ def find(source: str | Path) -> Path:
     """The folder of a preset.
 
     Args:
-      source: name of one that ships, such as "binarized_mnist"; else a folder; or
-        "hf://user/name", with "@revision" if wanted, which is downloaded once.
+      source: name of a preset that ships, such as "binarized_mnist"; else a folder;
+        or "hf://user/name", with "@revision" if wanted, which is downloaded once.
 
     Raises:
-      UserError: if there is none, or the hub's extra is not installed.
+      UserError: if there is no such preset, or the hub's extra is not installed.
     """
     if str(source).startswith(HUB):
         return _download(str(source))
@@ -38,6 +39,19 @@ def find(source: str | Path) -> Path:
     )
 
 
+def examples(source: str | Path) -> Path | None:
+    """The file of a preset's example images, or None if the preset has none.
+
+    Args:
+      source: see `find`.
+
+    Returns:
+      An .npz file that holds `images`, uint8 [N, H, W, C], as the model takes them.
+    """
+    path = find(source) / EXAMPLES
+    return path if path.is_file() else None
+
+
 def _download(handle: str) -> Path:
     match = re.fullmatch(r"hf://([\w.-]+/[\w.-]+)(?:@([\w./-]+))?", handle)
     if match is None:
@@ -48,13 +62,13 @@ def _download(handle: str) -> Path:
     require("huggingface_hub", "hub", "for hf:// (or download the folder, and name it)")
     import huggingface_hub
 
-    # All that is taken: a repository may hold anything.
-    files = [CARD, FILE, METADATA, WEIGHTS]
+    # A repository may hold anything; only these files are taken.
+    files = [CARD, FILE, METADATA, WEIGHTS, EXAMPLES]
     try:
         folder = huggingface_hub.snapshot_download(
             match[1], revision=match[2], allow_patterns=files
         )
-    except (OSError, ValueError) as error:  # what its errors of every kind are
+    except (OSError, ValueError) as error:  # the bases of all of its errors
         raise UserError(
             f"the preset cannot be downloaded: {reason(error).rstrip('.')}. "
             f"Received: {handle!r}"

@@ -1,20 +1,24 @@
-"""The four files of a preset: written whole, or not at all."""
+"""The files of a preset: written whole, or not at all."""
+
+from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import keras
 import ml_collections
 
 from kpp_tf import files
 from kpp_tf.config import FILE
 from kpp_tf.errors import UserError
 from kpp_tf.pretrained import card, weights
+from kpp_tf.pretrained.places import CARD, METADATA, WEIGHTS
 from kpp_tf.version import __version__
 
-CARD, METADATA, WEIGHTS = "README.md", "metadata.json", "model.weights.h5"
+if TYPE_CHECKING:
+    import keras
+
 _DIGEST = "weights_sha256"
 
 
@@ -27,15 +31,17 @@ def save(
     """Stores a model in half precision; returns its folder.
 
     Args:
-      folder: that does not exist yet.
-      model: its weights created.
-      config: of which `kpp_tf.models.build_model` makes the model.
+      folder: must not exist yet.
+      model: with its weights created.
+      config: from which `kpp_tf.models.build_model` builds the model.
       training: what is known of its training: see `card.text`.
 
     Raises:
       UserError: if there is something at `folder`, or a weight is too large for half
         precision.
     """
+    import keras
+
     folder = Path(folder)
     now = datetime.datetime.now(datetime.timezone.utc)
     with files.new_folder(folder) as temporary:
@@ -58,13 +64,13 @@ def restore_weights(model: keras.Model, folder: Path) -> None:
     """Sets a model's weights to a preset's, rounded to half precision as stored.
 
     Raises:
-      UserError: if they are damaged, or not those of this model.
+      UserError: if they are damaged, or belong to another model.
     """
     metadata, path = files.read_json(folder / METADATA), folder / WEIGHTS
-    # Presets of others need not have one.
+    # Presets that others wrote may lack the digest.
     if metadata.get(_DIGEST, digest := files.sha256(path)) != digest:
         raise UserError(
-            f"the file is damaged: it has not the {_DIGEST} of {METADATA}. "
+            f"the file is damaged: its SHA-256 differs from {METADATA}'s {_DIGEST}. "
             f"Received: {path}"
         )
     weights.read(model, path)
@@ -81,7 +87,7 @@ def write_card(
     Args:
       folder: of the preset.
       name: of the preset.
-      results: what tools/evaluate.py measured of it.
+      results: what `kpp-evaluate` measured.
       references: figures to compare with: see `card.text`.
     """
     config = files.read_json(folder / FILE)

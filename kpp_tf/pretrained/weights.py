@@ -1,25 +1,28 @@
 """Weights of a Keras model as a .weights.h5 file of half precision."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import h5py
-import keras
 import numpy as np
 
 from kpp_tf.errors import UserError, reason
+
+if TYPE_CHECKING:
+    import keras
 
 
 def write(model: keras.Model, path: Path) -> None:
     """Writes the weights in half precision, in the layout of `Model.save_weights`.
 
-    Keras stores what a variable holds, float32; so its file is copied, with each array
-    rounded and compressed.
+    Keras stores float32, so its file is copied with each array rounded and compressed.
 
     Args:
-      model: its weights created.
-      path: that ends with ".weights.h5", in a folder of the caller's own.
+      model: with its weights created.
+      path: ends with ".weights.h5", in a folder of the caller's own.
 
     Raises:
       UserError: if a weight is too large for half precision.
@@ -46,11 +49,11 @@ def write(model: keras.Model, path: Path) -> None:
 
 
 def read(model: keras.Model, path: Path) -> None:
-    """Sets the weights to those of a file; they keep their own precision.
+    """Sets the weights to a file's arrays; they keep their own precision.
 
     Raises:
-      UserError: if the file is damaged, is more than arrays, or its arrays are not the
-        model's weights.
+      UserError: if the file is damaged, holds more than arrays, or its arrays are not
+        the model's weights.
     """
     try:
         with h5py.File(path) as file:
@@ -73,15 +76,15 @@ def read(model: keras.Model, path: Path) -> None:
     except ValueError as error:
         problem = reason(error)
     raise UserError(
-        f"these weights are not those that the config beside them describes: {problem}."
-        f" Received: {path}"
+        f"these weights do not fit the model of the config beside them: {problem}. "
+        f"Received: {path}"
     )
 
 
 def _arrays(group: h5py.Group) -> Iterator[tuple[str, h5py.Dataset]]:
-    """The arrays of an HDF5 file by their paths, if it has nothing but them.
+    """Yields the arrays of an HDF5 file by their paths; refuses everything else.
 
-    HDF5 can name other files, and computes some arrays from others.
+    HDF5 can link to other files, and compute arrays from others.
     """
     for name in group:
         plain = isinstance(group.get(name, getlink=True), h5py.HardLink)

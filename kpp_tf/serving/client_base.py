@@ -1,16 +1,14 @@
-"""What the clients of TF Serving share: errors, when to try again, how to predict.
+"""What the clients of TF Serving share: errors, signatures, predictions.
 
-Every signature is a pure function, so a request is repeated where the server was not
-reached or not ready, with growing pauses; a request that was refused or ran out of time
-is not.
+Every signature is a pure function, so the clients repeat a request, with growing
+pauses, if the server was unreachable or not ready. They do not repeat a request that
+was refused or ran out of time.
 """
 
 import abc
-import random
 import re
-import time
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -20,42 +18,15 @@ from kpp_tf.serving.specs import SignatureSpec
 
 
 class ServingError(UserError):
-    """The server refused a request, or what answered is no server of this kind."""
+    """The server refused a request, or is no server of this kind."""
 
 
 class UnavailableError(ServingError):
-    """The server was not reached or not ready, after all attempts."""
+    """The server was unreachable or not ready in all attempts."""
 
 
 class NoAnswerError(ServingError):
     """The server was reached, and did not answer in time."""
-
-
-class Retry(NamedTuple):
-    """When to try again.
-
-    Attributes:
-      attempts: in all.
-      first_pause: seconds before the second attempt; each later pause is twice as
-        long, and each is drawn between half of that and all of it.
-      sleep: how to wait.
-    """
-
-    attempts: int = 4
-    first_pause: float = 0.2
-    sleep: Callable[[float], None] = time.sleep
-
-    def call(self, function: Callable[[], Any]) -> Any:
-        """Calls until the server is available; raises UnavailableError at last."""
-        pause = self.first_pause
-        for left in reversed(range(self.attempts)):
-            try:
-                return function()
-            except UnavailableError:
-                if not left:
-                    raise
-            self.sleep(pause * random.uniform(0.5, 1.0))
-            pause *= 2
 
 
 class Client(abc.ABC):
@@ -65,8 +36,9 @@ class Client(abc.ABC):
       address: host:port.
       model: the model's name.
       version: None for the newest.
-      timeout: seconds that one attempt may take.
-      retry: when to try again.
+      timeout: seconds to wait for an answer.
+      attempts: how often to send a request until the server is available, 1 to 5.
+      pause: seconds before the first repetition or the second; pauses double.
 
     Raises:
       UserError: if the address is not host:port.
@@ -78,8 +50,9 @@ class Client(abc.ABC):
         model: str,
         version: int | None = None,
         timeout: float = 10.0,
-        retry: Retry = Retry(),  # noqa: B008, immutable
-    ):
+        attempts: int = 4,
+        pause: float = 0.2,
+    ) -> None:
         # A name, an IPv4 address or an IPv6 address in brackets.
         match = re.fullmatch(r"(?:[\w.-]+|\[[\da-fA-F:.]+\]):(\d{1,5})", address)
         if not match or int(match[1]) > 65535:
@@ -88,11 +61,11 @@ class Client(abc.ABC):
                 f"Received: {address!r}"
             )
         self._address, self._model, self._version = address, model, version
-        self._timeout, self._retry = timeout, retry
+        self._timeout, self._attempts, self._pause = timeout, attempts, pause
         self._specs: dict[str, SignatureSpec] | None = None
 
     def signatures(self) -> dict[str, SignatureSpec]:
-        """What the model offers, asked of the server once."""
+        """The model's signatures by name; asks the server once."""
         if self._specs is None:
             self._specs = self._ask_signatures()
         return self._specs
@@ -112,8 +85,8 @@ class Client(abc.ABC):
         Raises:
           UserError: for a request that the signature cannot take; nothing is sent.
           ServingError: if the server refuses it.
-          UnavailableError: if the server is not there.
-          NoAnswerError: if an attempt takes longer than `timeout`.
+          UnavailableError: if the server is unreachable or not ready.
+          NoAnswerError: if the answer takes longer than `timeout`.
         """
         specs = self.signatures()
         if signature not in specs:
@@ -127,7 +100,7 @@ class Client(abc.ABC):
     def send(
         self, signature: str, arrays: Mapping[str, np.ndarray]
     ) -> dict[str, np.ndarray]:
-        """Sends arrays as they are, unchecked; returns the answer's arrays."""
+        """Sends arrays without checking them; returns the answer's arrays."""
 
     @abc.abstractmethod
     def _ask_signatures(self) -> dict[str, SignatureSpec]:

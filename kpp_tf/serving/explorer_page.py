@@ -1,13 +1,14 @@
 """The memory explorer: builds the browser page of a model.
 
-The page's own files lie in the repository's `explorer/`; LiteRT.js, which runs the
-model in the browser, comes from npm into its `node_modules`.
+The page's own files lie in `explorer/`. LiteRT.js, which runs the model in the browser,
+comes from npm.
 """
 
 import base64
 import gzip
 import io
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -18,12 +19,12 @@ import numpy as np
 import tensorflow as tf
 
 from kpp_tf.errors import UserError
-from kpp_tf.files import new_folder
+from kpp_tf.files import new_folder, sha256
 from kpp_tf.models import KanervaPlusPlus
 from kpp_tf.serving import tflite
 
-# What npm brings, and how the page names it. The wasm without relaxed SIMD runs in
-# every browser since 2023 and gives the same bits in all of them.
+# Files of LiteRT.js by the page's names. The wasm without relaxed SIMD runs in every
+# browser since 2023 and gives the same bits in all of them.
 PACKAGES = {
     "litert.js": "core/dist/index.js",
     "litert_wasm_utils.js": "wasm-utils/dist/index.js",
@@ -44,13 +45,12 @@ def build(
     """Builds the page of a model into a new folder.
 
     Args:
-      model: with its weights; one that writes an image at a time.
+      model: with its weights; it must write an image at a time.
       images: uint8 [N, H, W, C], written into the memory when the page opens.
-      name: of the model.
-      source: the folder `explorer/` of the repository; `npm ci` is run in it where
-        that was not done yet.
-      out: the folder; it must not exist.
-      single_file: whether all goes into one `index.html`, which opens without a server.
+      name: the model's.
+      source: the folder of the page's own files; see `packages`.
+      out: the folder to make; it must not exist.
+      single_file: whether to put all into one `index.html`, which needs no server.
 
     Returns:
       Differences of the page's model to the live one; see `tflite.convert`.
@@ -65,7 +65,7 @@ def build(
             "(config.model.encoder.shift='causal'). Received: "
             f"{type(model).__name__}"
         )
-    packages = _packages(source)
+    brought = packages(source)
     with new_folder(out) as folder:
         # Half precision would round the reader's constants too, and move the key. The
         # weights of a preset have half the bits already, and pack as well.
@@ -74,11 +74,11 @@ def build(
             "page.json": json.dumps(_page(model, content, name)).encode(),
             "images.npz": _npz(images),
             "model.tflite": content,
-            "litert_wasm.js": packages.pop("litert_wasm.js"),
-            "litert_wasm.wasm": packages.pop("litert_wasm.wasm"),
+            "litert_wasm.js": brought.pop("litert_wasm.js"),
+            "litert_wasm.wasm": brought.pop("litert_wasm.wasm"),
         }
         modules = {path.name: path.read_bytes() for path in source.glob("*.js")}
-        modules |= packages
+        modules |= brought
         html = (source / "index.html").read_text()
         style = (source / "explorer.css").read_text()
         if single_file:
@@ -98,31 +98,27 @@ def first_episode(episodes: tf.data.Dataset) -> np.ndarray:
     return np.round(255 * images.numpy()).astype(np.uint8)
 
 
-def read_examples(path: Path) -> np.ndarray:
-    """The images of an .npz that holds `images`: uint8 [N, H, W, C]."""
-    with np.load(path, allow_pickle=False) as stored:
-        return stored["images"]
+def packages(source: Path) -> dict[str, bytes]:
+    """The files of LiteRT.js by the page's names.
 
+    They come from `node_modules` in `source`, else in a cache folder, where `npm ci`
+    installs them the first time: `source` may be read-only.
 
-def _packages(source: Path) -> dict[str, bytes]:
-    """What npm brings, by the page's names."""
-    folder = source / "node_modules" / "@litertjs"
-    if not (folder / PACKAGES["litert_wasm.wasm"]).is_file():
-        npm = shutil.which("npm")
-        if npm is None:
-            raise UserError(
-                "LiteRT.js comes from npm: install Node.js, or run `npm ci` in "
-                f"{source} where it is. Received: no npm"
-            )
-        done = subprocess.run(
-            [npm, "ci", "--no-audit", "--no-fund"],
-            cwd=source,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode:
-            raise UserError(f"`npm ci` failed in {source}. Received: {done.stderr}")
+    Args:
+      source: holds package.json and package-lock.json.
+
+    Raises:
+      UserError: if npm is needed, and missing or failing.
+    """
+    default = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    cache = Path(os.environ.get("KPP_CACHE_DIR") or default / "kpp_tf") / "explorer"
+    if (source / "node_modules").is_dir():
+        home = source
+    else:
+        home = cache / sha256(source / "package-lock.json")[:12]
+    if not home.is_dir():
+        _install(source, home)
+    folder = home / "node_modules" / "@litertjs"
     found = {name: (folder / path).read_bytes() for name, path in PACKAGES.items()}
     # The package's name means nothing to a browser.
     found["litert.js"] = found["litert.js"].replace(
@@ -133,8 +129,23 @@ def _packages(source: Path) -> dict[str, bytes]:
     return found
 
 
+def _install(source: Path, home: Path) -> None:
+    npm = shutil.which("npm")
+    if npm is None:
+        raise UserError("LiteRT.js comes from npm: install Node.js. Received: no npm")
+    with new_folder(home) as folder:
+        for name in ("package.json", "package-lock.json"):
+            shutil.copy(source / name, folder)
+        command = [npm, "ci", "--no-audit", "--no-fund"]
+        done = subprocess.run(
+            command, cwd=folder, capture_output=True, text=True, check=False
+        )
+        if done.returncode:
+            raise UserError(f"`npm ci` failed. Received: {done.stderr}")
+
+
 def _page(model: KanervaPlusPlus, content: bytes, name: str) -> dict:
-    """What the page has to know of the model, beside what it computes."""
+    """page.json: what the page has to know about the model."""
     shapes = tflite.LiteModel(content).signatures
     height, width, _ = model.image_shape
     grid = model.reader.grid
@@ -167,10 +178,10 @@ def _npz(images: np.ndarray) -> bytes:
 def _one_file(
     html: str, style: str, modules: Mapping[str, bytes], assets: Mapping[str, bytes]
 ) -> str:
-    """The page with everything inside.
+    """The page as one file.
 
-    Modules become data: addresses, which an import map gives their names; relative
-    names mean nothing there, so "./x.js" becomes "page/x.js".
+    Modules become data: addresses that an import map names. Relative names do not
+    resolve there, so "./x.js" becomes "page/x.js".
     """
 
     def renamed(code: bytes) -> bytes:

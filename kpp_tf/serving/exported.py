@@ -1,4 +1,4 @@
-"""An exported model in the place of a live one, as far as drawing goes."""
+"""An exported model that writes and draws like a live one."""
 
 import os
 from pathlib import Path
@@ -15,18 +15,18 @@ from kpp_tf.serving import inspection, saved_model
 class Exported:
     """Writes and generates through the signatures of a SavedModel.
 
-    A SavedModel is code: it is loaded only if `inspection.inspect` finds no operations
-    but those that this project's exports are made of.
+    A SavedModel is code: it is loaded only if `inspection.inspect` finds no unknown
+    operations.
 
     Args:
       path: `<base>/<model>/<version>`, or `<base>/<model>` for its newest version.
 
     Raises:
-      UserError: if it is none, has other operations, or does not say what experiment
-        it is from.
+      UserError: if it is no SavedModel, has unknown operations, or does not name its
+        experiment.
 
     Attributes:
-      config: of the experiment, a ConfigDict.
+      config: the experiment's ConfigDict.
       capacity, blocks_per_frame, block_size: see `KanervaPlusPlus`.
     """
 
@@ -40,13 +40,13 @@ class Exported:
             )
         folder = Path(described["path"])
         about = folder / "assets.extra" / saved_model.DESCRIPTION_FILE
-        told = files.read_json(about) if about.exists() else {}
-        if "experiment" not in told:
+        noted = files.read_json(about) if about.exists() else {}
+        if "experiment" not in noted:
             raise UserError(
-                "the export does not say what experiment it is from; export it again "
-                f"with tools/export.py. Received: {path}"
+                "the export does not name its experiment; export it again with "
+                f"kpp-export. Received: {path}"
             )
-        self.config = completed(told["experiment"], about)
+        self.config = completed(noted["experiment"], about)
         validation.check(self.config)
         model = self.config.model
         self.blocks_per_frame = model.blocks_per_frame
@@ -54,10 +54,10 @@ class Exported:
         self.capacity = (
             model.memory_size // model.block_size
         ) ** 2 // model.blocks_per_frame
-        # The signatures live as long as what they were loaded with.
+        # The signatures die with the object that they were loaded with.
         try:
             self._loaded = tf.saved_model.load(os.fspath(folder))
-        except Exception as error:  # the errors of its reader have no common type
+        except Exception as error:  # its errors have no common base
             raise UserError(
                 f"the export is damaged: {reason(error)}. Received: {path}"
             ) from error
@@ -71,7 +71,7 @@ class Exported:
     def generate(
         self, memory: Memory, num_samples: int, seeds: tf.Tensor, temperature: tf.Tensor
     ) -> tf.Tensor:
-        """See `MemoryModel.generate`; the number of images is the export's own.
+        """See `MemoryModel.generate`; the export fixes the number of images.
 
         Raises:
           UserError: for a memory of another model, or of another size.

@@ -1,7 +1,7 @@
-"""Checks of a request's inputs inside the graph, with messages that name the input.
+"""Checks a request's inputs inside the graph, with messages that name the input.
 
-They survive in the SavedModel, where no Python of this package runs: a server answers
-a malformed request with the message instead of a shape error from somewhere within.
+The SavedModel keeps these checks, although none of this package's Python runs there: a
+server answers a malformed request with the message instead of an obscure shape error.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from kpp_tf.serving.specs import Field
 
-# Bounds on what one request may ask for; a server that batches stays below them too.
+# Largest request; a server that merges requests stays below these bounds too.
 MAX_BATCH = 256
 MAX_LENGTH = 1024
 
@@ -18,17 +18,17 @@ MAX_LENGTH = 1024
 def checked(
     values: Sequence[tf.Tensor], fields: Mapping[str, Field]
 ) -> list[tf.Tensor]:
-    """Returns the inputs of a request, once they have been checked.
+    """Returns a request's inputs after checking them.
 
     Args:
       values: in the order of `fields`.
-      fields: what they must be; every message starts with a name. None in the first
-        place of a shape is the batch (1 to `MAX_BATCH`, the same for all), None in
-        another is a length (0 to `MAX_LENGTH`).
+      fields: the inputs by name; every message starts with a name. None is the batch
+        in the first place of a shape (1 to `MAX_BATCH`, the same for all inputs), and
+        a length in another (0 to `MAX_LENGTH`).
 
     Returns:
-      The same tensors, of the fields' static shapes; evaluating them raises
-      InvalidArgumentError where a check fails.
+      The same tensors with the fields' static shapes; evaluating them raises
+      InvalidArgumentError if a check fails.
     """
     values = [
         _checked(value, name, field)
@@ -65,7 +65,9 @@ def _checked(value: tf.Tensor, name: str, field: Field) -> tf.Tensor:
     return tf.ensure_shape(value, shape)
 
 
-def _shape_assert(name, shape, received):
+def _shape_assert(
+    name: str, shape: Sequence[int | None], received: tf.Tensor
+) -> tf.Operation:
     free = "BT"
     text = ", ".join(free[i] if d is None else str(d) for i, d in enumerate(shape))
     fixed = [axis for axis, size in enumerate(shape) if size is not None]
@@ -81,19 +83,23 @@ def _shape_assert(name, shape, received):
     )
 
 
-def _first(received, count):
+def _first(received: tf.Tensor, count: int) -> tf.Tensor:
     """The first `count` sizes of a shape of any rank; 0 where it has fewer."""
     return tf.pad(received, [[0, count]])[:count]
 
 
-def _size_assert(name, what, size, least, most):
+def _size_assert(
+    name: str, what: str, size: tf.Tensor, least: int, most: int
+) -> tf.Operation:
     return tf.debugging.Assert(
         tf.logical_and(size >= least, size <= most),
         [f"{name} must have a {what} of {least} to {most}. Received:", size],
     )
 
 
-def _range_assert(name, value, low, high):
+def _range_assert(
+    name: str, value: tf.Tensor, low: float | None, high: float | None
+) -> tf.Operation:
     # NaN fails every comparison, and infinity one of them.
     low = value.dtype.min if low is None else low
     high = value.dtype.max if high is None else high

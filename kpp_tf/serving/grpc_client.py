@@ -1,6 +1,8 @@
 """A client of TF Serving's gRPC API; needs the `serving` extra."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import grpc
 import numpy as np
@@ -14,19 +16,29 @@ from tensorflow_serving.apis import (
 from kpp_tf.serving.client_base import Client, ServingError, UnavailableError
 from kpp_tf.serving.specs import Field, SignatureSpec
 
-# Of one message; gRPC's own limit of 4 MiB is 40 episodes of 32 images.
+# Bytes of one message; gRPC's default of 4 MiB is 40 episodes of 32 images.
 MAX_BYTES = 256 << 20
 
 
 class GrpcClient(Client):
-    """Speaks gRPC, on port 8500 by TF Serving's custom; see `Client`."""
+    """Speaks gRPC, usually on port 8500; see `Client`."""
 
-    def __init__(self, address: str, *args, **kwargs):
+    def __init__(self, address: str, *args: Any, **kwargs: Any) -> None:
         super().__init__(address, *args, **kwargs)
-        options = [
+        options: list[tuple[str, Any]] = [
             ("grpc.max_receive_message_length", MAX_BYTES),
             ("grpc.max_send_message_length", MAX_BYTES),
         ]
+        if self._attempts > 1:
+            policy = {
+                "maxAttempts": self._attempts,
+                "initialBackoff": f"{self._pause:g}s",
+                "maxBackoff": f"{8 * self._pause:g}s",
+                "backoffMultiplier": 2,
+                "retryableStatusCodes": ["UNAVAILABLE"],
+            }
+            methods = {"methodConfig": [{"name": [{}], "retryPolicy": policy}]}
+            options.append(("grpc.service_config", json.dumps(methods)))
         self._channel = grpc.insecure_channel(address, options=options)
         self._stub = prediction_service_pb2_grpc.PredictionServiceStub(self._channel)
 
@@ -45,7 +57,7 @@ class GrpcClient(Client):
         """Closes the channel."""
         self._channel.close()
 
-    def _ask_signatures(self):
+    def _ask_signatures(self) -> dict[str, SignatureSpec]:
         request = get_model_metadata_pb2.GetModelMetadataRequest()
         self._fill(request.model_spec)
         request.metadata_field.append("signature_def")
@@ -61,15 +73,12 @@ class GrpcClient(Client):
             if not name.startswith("__")
         }
 
-    def _fill(self, spec) -> None:
+    def _fill(self, spec: Any) -> None:
         spec.name = self._model
         if self._version is not None:
             spec.version.value = self._version
 
-    def _call(self, method, request):
-        return self._retry.call(lambda: self._once(method, request))
-
-    def _once(self, method, request):
+    def _call(self, method: Callable[..., Any], request: Any) -> Any:
         try:
             return method(request, timeout=self._timeout)
         except grpc.RpcError as error:
@@ -84,7 +93,7 @@ class GrpcClient(Client):
             ) from error
 
 
-def _field(info):
+def _field(info: Any) -> Field:
     sizes = [d.size for d in info.tensor_shape.dim]
     shape = tuple(None if size < 0 else size for size in sizes)
     dtype = tf.as_dtype(info.dtype)

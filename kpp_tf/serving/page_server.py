@@ -2,6 +2,7 @@
 
 import http.server
 from pathlib import Path
+from typing import Any
 
 from kpp_tf.errors import UserError
 
@@ -10,8 +11,8 @@ def server(folder: Path, port: int) -> http.server.ThreadingHTTPServer:
     """A server of a folder's files on the loopback interface, not yet running.
 
     Args:
-      folder: that `explorer_page.build` made.
-      port: 0 takes a free one; `server_port` says which.
+      folder: of the page, as `explorer_page.build` makes it.
+      port: 0 takes a free one, which `server_port` names.
 
     Raises:
       UserError: if no page is there, or the port is taken.
@@ -28,14 +29,14 @@ def server(folder: Path, port: int) -> http.server.ThreadingHTTPServer:
             "": "application/octet-stream",
         }
 
-        def __init__(self, *arguments, **options):
+        def __init__(self, *arguments: Any, **options: Any) -> None:
             super().__init__(*arguments, directory=str(folder), **options)
 
-        def end_headers(self):
+        def end_headers(self) -> None:
             self.send_header("Cache-Control", "no-cache")  # a page is built again
             super().end_headers()
 
-        def log_message(self, format, *arguments):
+        def log_message(self, format: str, *arguments: Any) -> None:
             pass
 
     try:

@@ -1,4 +1,4 @@
-"""Checks of a request before it is sent, against the signature that it asks for.
+"""Checks a request against its signature, before it is sent.
 
 A server that batches fails the whole batch for one bad row.
 """
@@ -15,12 +15,12 @@ from kpp_tf.serving.specs import Field
 def check_request(
     signature: str, fields: Mapping[str, Field], inputs: Mapping[str, Any]
 ) -> dict[str, np.ndarray]:
-    """Checks names, shapes, dtypes and finiteness, as far as a signature tells them.
+    """Checks names, shapes, dtypes and finiteness.
 
     Args:
       signature: its name, for messages.
-      fields: its inputs.
-      inputs: what is to be sent, by name.
+      fields: the signature's inputs.
+      inputs: values to send, by input name.
 
     Returns:
       The inputs as arrays of the signature's dtypes.
@@ -39,7 +39,7 @@ def check_request(
     return arrays
 
 
-def _checked(name, field, value):
+def _checked(name: str, field: Field, value: Any) -> np.ndarray:
     if field.dtype == np.bytes_:
         array = np.asarray(value, object)
         if not all(isinstance(each, bytes) for each in array.flat):
@@ -63,7 +63,7 @@ def _checked(name, field, value):
     return cast
 
 
-def _check_shape(name, field, array):
+def _check_shape(name: str, field: Field, array: np.ndarray) -> None:
     fits = array.ndim == len(field.shape) and all(
         wanted in (None, got)
         for wanted, got in zip(field.shape, array.shape, strict=True)

@@ -4,10 +4,12 @@ import base64
 import http.client
 import json
 import urllib.parse
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 import numpy as np
+import urllib3
+from urllib3 import exceptions
 
 from kpp_tf.serving.client_base import Client, ServingError, UnavailableError
 from kpp_tf.serving.specs import Field, SignatureSpec
@@ -17,28 +19,44 @@ _DTYPES: dict[str, type[np.generic]] = {
     "DT_INT32": np.int32,
     "DT_STRING": np.bytes_,
 }
-# What gRPC reads as UNAVAILABLE where a proxy answers it in HTTP
-# (grpc/grpc, doc/http-grpc-status-mapping.md).
+# The codes of HTTP that gRPC maps to UNAVAILABLE (doc/http-grpc-status-mapping.md).
 _UNAVAILABLE = (429, 502, 503, 504)
+_T = TypeVar("_T")
+
+
+class _Retry(urllib3.Retry):
+    """Repeats everything but what ran out of time."""
+
+    def increment(  # type: ignore[override]
+        self, *args: Any, **kwargs: Any
+    ) -> urllib3.Retry:
+        error = kwargs.get("error")
+        # To urllib3 a refused connection is a timeout, too.
+        if isinstance(error, exceptions.TimeoutError) and not isinstance(
+            error, exceptions.NewConnectionError
+        ):
+            raise error
+        return super().increment(*args, **kwargs)
 
 
 class RestClient(Client):
-    """Speaks HTTP and JSON, on port 8501 by TF Serving's custom; see `Client`.
+    """Speaks HTTP and JSON, usually on port 8501; see `Client`.
 
     Args:
       address: host:port.
       model: the model's name.
-      columnar: whether to send `inputs` (one array each) or `instances` (rows).
+      columnar: whether to send `inputs` (columns) or `instances` (rows).
     """
 
     def __init__(
-        self, address: str, model: str, *args, columnar: bool = True, **kwargs
-    ):
+        self, address: str, model: str, *args: Any, columnar: bool = True, **kwargs: Any
+    ) -> None:
         super().__init__(address, model, *args, **kwargs)
         self._path = f"/v1/models/{urllib.parse.quote(model, safe='')}"
         if self._version is not None:
             self._path += f"/versions/{self._version}"
         self.columnar = columnar
+        self._pool = urllib3.PoolManager(timeout=self._timeout, maxsize=16)
 
     def send(
         self, signature: str, arrays: Mapping[str, np.ndarray]
@@ -54,57 +72,63 @@ class RestClient(Client):
         return self._read(answer, lambda: self._arrays(signature, answer))
 
     def post(self, body: bytes) -> dict:
-        """Sends the body of a predict request as it is; returns the answer's JSON."""
+        """Sends the body of a predict request; returns the answer's JSON."""
         return self._call("POST", ":predict", body)
 
-    def _ask_signatures(self):
+    def _ask_signatures(self) -> dict[str, SignatureSpec]:
         answer = self._call("GET", "/metadata")
         return self._read(answer, lambda: _signatures(answer))
 
-    def _arrays(self, signature, answer):
+    def _arrays(self, signature: str, answer: Any) -> dict[str, np.ndarray]:
         columns = answer["outputs" if self.columnar else "predictions"]
         if not self.columnar and isinstance(columns[0], dict):
             columns = {name: [row[name] for row in columns] for name in columns[0]}
         names = self.signatures()[signature].outputs
-        if len(names) == 1:  # whose name TF Serving leaves out
+        if len(names) == 1:  # TF Serving leaves out its name
             columns = {names[0]: columns}
         return {name: np.asarray(columns[name], np.float32) for name in names}
 
     def _call(self, method: str, suffix: str, body: bytes | None = None) -> Any:
-        return self._retry.call(lambda: self._once(method, suffix, body))
-
-    def _once(self, method, suffix, body):
-        connection = http.client.HTTPConnection(self._address, timeout=self._timeout)
-        try:
-            headers = {"Content-Type": "application/json"} if body else {}
-            connection.request(method, self._path + suffix, body, headers)
-            response = connection.getresponse()
-            data = response.read()
-        except TimeoutError:
-            raise self._too_late() from None
-        except (OSError, UnicodeError, http.client.IncompleteRead) as error:
-            raise UnavailableError(
-                f"{self._address} is not there: {error or type(error).__name__}"
-            ) from error
-        except http.client.HTTPException as error:
-            raise ServingError(
-                f"{self._address} does not speak HTTP; is it the port of the REST API? "
-                f"Received: {type(error).__name__} {str(error)[:80]!r}"
-            ) from error
-        finally:
-            connection.close()
-        if response.status == 200:
-            return self._read(data, lambda: json.loads(data))
-        text = (
-            f"{self._address} answered {response.status} {response.reason}: "
-            f"{_error_text(data)}"
+        headers = {"Content-Type": "application/json"} if body else {}
+        url = f"http://{self._address}{self._path}{suffix}"
+        # A POST is repeated too: predictions have no side effects.
+        retry = _Retry(
+            total=self._attempts - 1,
+            redirect=False,
+            allowed_methods=None,
+            status_forcelist=_UNAVAILABLE,
+            backoff_factor=self._pause,
+            respect_retry_after_header=False,
+            raise_on_status=False,
         )
-        if response.status in _UNAVAILABLE:
-            raise UnavailableError(text)
-        raise ServingError(text)
+        try:
+            response = self._pool.request(
+                method, url, body=body, headers=headers, retries=retry
+            )
+        except exceptions.TimeoutError:
+            raise self._too_late() from None
+        except exceptions.MaxRetryError as error:
+            cause: BaseException = error.reason or error
+            if isinstance(cause, exceptions.ProtocolError):
+                cause = next((a for a in cause.args if isinstance(a, Exception)), cause)
+            if type(cause) in (http.client.BadStatusLine, http.client.LineTooLong):
+                raise ServingError(
+                    f"{self._address} does not speak HTTP; is it the port of the REST "
+                    f"API? Received: {str(cause)[:80]!r}"
+                ) from error
+            raise UnavailableError(
+                f"{self._address} is not there: {cause or type(cause).__name__}"
+            ) from error
+        if response.status == 200:
+            return self._read(response.data, lambda: json.loads(response.data))
+        kind = UnavailableError if response.status in _UNAVAILABLE else ServingError
+        raise kind(
+            f"{self._address} answered {response.status} {response.reason}: "
+            f"{_error_text(response.data)}"
+        )
 
-    def _read(self, answer, parse):
-        """What `parse` makes of an answer; a ServingError if it is not TF Serving's."""
+    def _read(self, answer: Any, parse: Callable[[], _T]) -> _T:
+        """Parses an answer; raises ServingError if it is not TF Serving's."""
         try:
             return parse()
         except (ValueError, LookupError, TypeError, AttributeError) as error:
@@ -115,18 +139,18 @@ class RestClient(Client):
 
 
 def as_json(array: np.ndarray) -> Any:
-    """Nested lists of an array's numbers, or of its bytes as TF Serving wants them."""
+    """An array as nested lists of numbers, or of bytes in base64."""
 
-    def told(value):
+    def encoded(value: Any) -> Any:
         if isinstance(value, list):
-            return [told(part) for part in value]
+            return [encoded(part) for part in value]
         return {"b64": base64.b64encode(value).decode()}
 
     values = array.tolist()
-    return told(values) if array.dtype.kind in "SO" else values
+    return encoded(values) if array.dtype.kind in "SO" else values
 
 
-def _signatures(answer):
+def _signatures(answer: Any) -> dict[str, SignatureSpec]:
     definitions = answer["metadata"]["signature_def"]["signature_def"]
     return {
         name: SignatureSpec(
@@ -138,7 +162,7 @@ def _signatures(answer):
     }
 
 
-def _error_text(data):
+def _error_text(data: bytes) -> str:
     """TF Serving's own message, or the start of a foreign body in one line."""
     try:
         return json.loads(data)["error"]
@@ -146,7 +170,7 @@ def _error_text(data):
         return " ".join(data[:200].decode(errors="replace").split()) or "an empty body"
 
 
-def _field(info):
+def _field(info: Any) -> Field:
     sizes = [int(d["size"]) for d in info["tensor_shape"].get("dim", [])]
     shape = tuple(None if size < 0 else size for size in sizes)
     return Field(shape, _DTYPES[info["dtype"]])

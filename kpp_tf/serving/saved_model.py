@@ -1,6 +1,6 @@
 """Versioned SavedModels: `<folder>/<integer version>/`, as TF Serving loads them.
 
-A version is written under a temporary name that no server looks at, checked against the
+A version is written under a temporary name that servers ignore, checked against the
 live model, and renamed: a server never sees half a version, and none is overwritten.
 """
 
@@ -10,17 +10,18 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 import kpp_tf
 from kpp_tf.errors import UserError
 from kpp_tf.files import new_folder, write_json
 from kpp_tf.models import KanervaPlusPlus
-from kpp_tf.serving import comparison, warmup
+from kpp_tf.serving import export_checks, warmup
 from kpp_tf.serving.signatures import signatures
 
-# Kernels of a graph sum in another order than eager ones, and a decoder that is sure of
-# its pixels makes some 1e-5 of that.
+# Kernels of a graph sum in another order than eager ones, which changes the pixels of a
+# confident decoder by up to about 1e-5.
 TOLERANCE = 1e-4
 DESCRIPTION_FILE = "kpp_tf.json"
 
@@ -36,9 +37,8 @@ def export(
 
     Args:
       model: with its weights.
-      folder: of the model's versions, as TF Serving's base_path names it; created if it
-        is missing.
-      name: of the model, as clients call it: letters, digits, `_` and `-`.
+      folder: of the model's versions, TF Serving's base_path; created if missing.
+      name: the model's name for clients: letters, digits, `_` and `-`.
       num_samples: N images that one `generate` draws; None for the episode length.
       warm_up: whether to add warm-up records for TF Serving (the `serving` extra).
 
@@ -47,7 +47,7 @@ def export(
 
     Raises:
       ExportMismatchError: if a difference exceeds 1e-4; nothing is left behind.
-      UserError: for a name or a number that cannot be, or without the extra.
+      UserError: for a wrong name or number, or if the extra is missing.
     """
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name):
         raise UserError(
@@ -66,7 +66,7 @@ def export(
         endpoints = {n: (s.batched(), s.specs()) for n, s in offered.items()}
         write(endpoints, written)
         differences = compare(model, written, num_samples)
-        comparison.check(differences, TOLERANCE)
+        export_checks.check(differences, TOLERANCE)
         extra = written / "assets.extra"
         extra.mkdir()
         _describe(model, num_samples, extra / DESCRIPTION_FILE)
@@ -94,17 +94,17 @@ def compare(
       num_samples: N it was exported with.
 
     Returns:
-      See `comparison.differences`.
+      See `export_checks.differences`.
     """
     loaded = tf.saved_model.load(os.fspath(path))
 
-    def run(name, inputs):
+    def run(name: str, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         tensors = {key: tf.constant(value) for key, value in inputs.items()}
         outputs = loaded.signatures[name](**tensors)
         return {key: value.numpy() for key, value in outputs.items()}
 
     offered = signatures(model, num_samples)
-    return comparison.differences(offered, run, 2, model.episode_length)
+    return export_checks.differences(offered, run, 2, model.episode_length)
 
 
 def write(
@@ -120,8 +120,8 @@ def write(
     archive.write_out(os.fspath(path), verbose=False)
 
 
-def _describe(model, num_samples, path):
-    """Writes what the graph does not tell; TF Serving ignores the file."""
+def _describe(model: KanervaPlusPlus, num_samples: int, path: Path) -> None:
+    """Writes what the graph does not say; TF Serving ignores the file."""
     description = {
         "kpp_tf": kpp_tf.__version__,
         "keras": keras.__version__,

@@ -1,9 +1,9 @@
 """The functions that a server offers: named inputs and outputs, batch first.
 
-A row of a batch is one request: one episode, memory and seed. Each row is computed by
-itself, by kernels of the same shapes, so that it gives the same bits in every batch, at
-every place and beside any neighbour. Computed as one batch it need not: matrix products
-block their sums by the size of the whole batch.
+A row of a batch is one request: one episode, memory and seed. Each row is computed
+separately, by kernels of the same shapes, so that it has the same bits in every batch
+and at every place. Computed as one batch it would not: matrix products block their sums
+by the size of the whole batch.
 """
 
 import functools
@@ -21,14 +21,18 @@ from kpp_tf.serving.encoded_images import decoded
 from kpp_tf.serving.graph_checks import checked
 from kpp_tf.serving.specs import Field
 
-# What is far beyond any use, and would overflow to NaN if it went on.
+# Far beyond any use; larger values would overflow to NaN.
 MAX_MEMORY = 1e6
 MAX_KEY = 60.0
 MAX_TEMPERATURE = 10.0
 
 
+# Tensors by name.
+Outputs = dict[str, tf.Tensor]
+
+
 class Signature(NamedTuple):
-    """A function of one row, and what a request holds and is answered, batch first.
+    """A function of one row, with its inputs and outputs, batch first.
 
     Attributes:
       inputs: by name, in the order of the parameters of `row`.
@@ -71,7 +75,7 @@ class Signature(NamedTuple):
         """
 
         @functools.wraps(self.row)
-        def batched(*values):
+        def batched(*values: tf.Tensor) -> dict[str, tf.Tensor]:
             return tf.map_fn(
                 self._one,
                 checked(values, self.inputs),
@@ -83,7 +87,7 @@ class Signature(NamedTuple):
 
         return batched
 
-    def _one(self, values):
+    def _one(self, values: list[tf.Tensor]) -> dict[str, tf.Tensor]:
         outputs = self.compute(*(value[tf.newaxis] for value in values))
         return {name: value[0] for name, value in outputs.items()}
 
@@ -142,10 +146,10 @@ def signatures(model: KanervaPlusPlus, num_samples: int) -> dict[str, Signature]
     """
     fields = fields_of(model)
 
-    def write(episode):
+    def write(episode: tf.Tensor) -> Outputs:
         return _fields(model.write(episode))
 
-    def write_marked(episode, written):
+    def write_marked(episode: tf.Tensor, written: tf.Tensor) -> Outputs:
         marks, images = tf.shape(written)[1], tf.shape(episode)[1]
         one_each = tf.debugging.Assert(
             tf.equal(marks, images),
@@ -155,45 +159,71 @@ def signatures(model: KanervaPlusPlus, num_samples: int) -> dict[str, Signature]
             written = tf.cast(written, tf.float32)
         return _fields(model.write(episode, written=written))
 
-    def write_encoded(encoded):
+    def write_encoded(encoded: tf.Tensor) -> Outputs:
         levels = model.likelihood.levels
         return _fields(model.write(decoded(encoded, model.image_shape, levels)))
 
-    def write_next(memory_cells, memory_coverage, memory_carry, image):
+    def write_next(
+        memory_cells: tf.Tensor,
+        memory_coverage: tf.Tensor,
+        memory_carry: tf.Tensor,
+        image: tf.Tensor,
+    ) -> Outputs:
         memory = Memory(memory_cells, memory_coverage, memory_carry)
         return _fields(model.write_next(memory, image))
 
-    def drawn_from(memory, seed, temperature):
+    def drawn_from(memory: Memory, seed: tf.Tensor, temperature: tf.Tensor) -> Outputs:
         keys = model.draw_keys(num_samples, seed, temperature)
         images = model.generate_from_keys(memory, keys, seed, temperature)
         return {"images": images, "keys": keys}
 
-    def generate(memory_cells, memory_coverage, seed, temperature):
+    def generate(
+        memory_cells: tf.Tensor,
+        memory_coverage: tf.Tensor,
+        seed: tf.Tensor,
+        temperature: tf.Tensor,
+    ) -> Outputs:
         memory = readable(model, memory_cells, memory_coverage)
         return drawn_from(memory, seed, temperature)
 
-    def generate_from_keys(memory_cells, memory_coverage, keys):
+    def generate_from_keys(
+        memory_cells: tf.Tensor, memory_coverage: tf.Tensor, keys: tf.Tensor
+    ) -> Outputs:
         memory = readable(model, memory_cells, memory_coverage)
         return {"images": model.generate_from_keys(memory, keys)}
 
-    def reconstruct(memory_cells, memory_coverage, memory_carry, queries):
+    def reconstruct(
+        memory_cells: tf.Tensor,
+        memory_coverage: tf.Tensor,
+        memory_carry: tf.Tensor,
+        queries: tf.Tensor,
+    ) -> Outputs:
         memory = Memory(memory_cells, memory_coverage, memory_carry)
         keys = model.infer_keys(memory, queries)
         return {"images": model.generate_from_keys(memory, keys), "keys": keys}
 
-    def refine(memory_cells, memory_coverage, memory_carry, images):
+    def refine(
+        memory_cells: tf.Tensor,
+        memory_coverage: tf.Tensor,
+        memory_carry: tf.Tensor,
+        images: tf.Tensor,
+    ) -> Outputs:
         memory = Memory(memory_cells, memory_coverage, memory_carry)
         return {"images": model.refine(memory, images)}
 
-    def write_and_generate(episode, seed, temperature):
+    def write_and_generate(
+        episode: tf.Tensor, seed: tf.Tensor, temperature: tf.Tensor
+    ) -> Outputs:
         return drawn_from(model.write(episode), seed, temperature)
 
     plain = tf.zeros([1, 2], tf.int32), tf.ones([1])  # seed and temperature
 
-    def generate_from_memory(memory_cells, memory_coverage):
+    def generate_from_memory(
+        memory_cells: tf.Tensor, memory_coverage: tf.Tensor
+    ) -> Outputs:
         return generate(memory_cells, memory_coverage, *plain)
 
-    def generate_from_episode(episode):
+    def generate_from_episode(episode: tf.Tensor) -> Outputs:
         return write_and_generate(episode, *plain)
 
     drawn = {
@@ -220,11 +250,11 @@ def signatures(model: KanervaPlusPlus, num_samples: int) -> dict[str, Signature]
 
 
 def readable(model: KanervaPlusPlus, cells: tf.Tensor, coverage: tf.Tensor) -> Memory:
-    """A memory that is read by keys alone, for which nothing has to go on."""
+    """A memory for reading by keys, which needs no carry."""
     return Memory(
         cells, coverage, tf.zeros([tf.shape(cells)[0], model.encoder.carry_size])
     )
 
 
-def _fields(memory):
+def _fields(memory: Memory) -> Outputs:
     return {f"memory_{name}": part for name, part in memory._asdict().items()}

@@ -1,4 +1,4 @@
-"""What a signature takes and gives, as both of its sides see it."""
+"""Inputs and outputs of a signature, as client and server see them."""
 
 import io
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-# Inputs that hold any numbers; the others are images, shares, marks and temperatures.
+# Inputs of unbounded numbers; the others are images, shares, marks, temperatures.
 FREE_FLOATS = frozenset({"memory_cells", "memory_carry", "keys", "noise"})
 
 
@@ -24,7 +24,7 @@ class Field(NamedTuple):
 
 
 class SignatureSpec(NamedTuple):
-    """A signature as a server describes it."""
+    """A signature as the server's metadata describes it."""
 
     inputs: dict[str, Field]
     outputs: tuple[str, ...]
@@ -39,11 +39,11 @@ def example_inputs(
       fields: the signature's inputs.
       batch: B.
       length: T for every free length.
-      seed: names the numbers.
+      seed: of the random numbers.
 
     Returns:
-      Arrays by input name: temperatures 1, `FREE_FLOATS` N(0, 1), seeds any integers,
-      files of images PNG, all else 0 or 1.
+      Arrays by input name: temperatures of 1, N(0, 1) for `FREE_FLOATS`, any integers
+      as seeds, PNG files, and zeros or ones for all else.
     """
     rng = np.random.default_rng(seed)
     values: dict[str, np.ndarray] = {}

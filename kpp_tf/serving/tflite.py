@@ -1,9 +1,8 @@
-"""TFLite: the signatures that draw nothing, of TFLite's own operations alone.
+"""TFLite: the signatures that draw no random numbers, in builtin operations only.
 
 One file holds them for one row of fixed length. TFLite has no stateless random numbers,
-so whoever draws brings the noise: keys, and an input `noise` for the latents. LiteRT
-cannot run a model that falls back on TensorFlow's kernels, so a model that would need
-them is refused.
+so callers bring the noise: keys, and an input `noise` for the latents. LiteRT cannot
+run TensorFlow's kernels, so a model that needs them is refused.
 """
 
 import functools
@@ -20,16 +19,22 @@ from kpp_tf.errors import UserError, require
 from kpp_tf.files import replacing
 from kpp_tf.models import KanervaPlusPlus
 from kpp_tf.models.kanerva_plus_plus import Memory
-from kpp_tf.serving import comparison
+from kpp_tf.serving import export_checks
 from kpp_tf.serving.saved_model import write
-from kpp_tf.serving.signatures import Signature, fields_of, readable, signatures
+from kpp_tf.serving.signatures import (
+    Outputs,
+    Signature,
+    fields_of,
+    readable,
+    signatures,
+)
 from kpp_tf.serving.specs import Field
 
-# What is offered: signatures that draw nothing, or are brought the noise for it.
+# Signatures that draw nothing, or take the noise as an input.
 NAMES = ("write", "write_next", "generate_from_keys", "reconstruct", "nearness")
 
-# Largest difference to the live model that an export may have; who takes int8 judges
-# the differences, which are returned.
+# Largest allowed difference to the live model. For int8 the caller judges the returned
+# differences.
 TOLERANCES = {"float32": 1e-4, "float16": 1e-2, "int8": float("inf")}
 
 
@@ -46,15 +51,15 @@ def convert(
       precision: "float32"; "float16" (weights stored in 16 bits); "int8" (weights in 8
         bits, activations quantised as they come: dynamic range).
       length: T, images of an episode and of a reading; the model's `episode_length`
-        if None. A length of 1 answers soonest, where one image is looked at.
+        if None. A length of 1 is fastest for single images.
       names: of the signatures.
 
     Returns:
-      (the file's bytes, the differences as `comparison.differences` gives them).
+      (the file's bytes, the differences as `export_checks.differences` gives them).
 
     Raises:
-      UserError: for another precision, or naming the operation of the model that is no
-        builtin of TFLite.
+      UserError: for an unknown precision, or if the model needs an operation that is
+        no builtin of TFLite; names it.
       ExportMismatchError: if a difference exceeds `TOLERANCES`.
     """
     if precision not in TOLERANCES:
@@ -67,8 +72,8 @@ def convert(
     with tempfile.TemporaryDirectory() as folder:
         write({n: (s.compute, s.specs()) for n, s in offered.items()}, folder)
         content = _convert(folder, list(offered), precision)
-    differences = comparison.differences(offered, LiteModel(content).run, 1, length)
-    comparison.check(differences, TOLERANCES[precision])
+    differences = export_checks.differences(offered, LiteModel(content).run, 1, length)
+    export_checks.check(differences, TOLERANCES[precision])
     return content, differences
 
 
@@ -125,18 +130,30 @@ def require_extra() -> None:
     )
 
 
-def _offered(model, length, names):
-    """What is served and draws nothing, and the noise that reading takes instead."""
+def _offered(
+    model: KanervaPlusPlus, length: int, names: Collection[str]
+) -> dict[str, Signature]:
+    """The signatures by name; `generate_from_keys` takes its noise as an input."""
 
-    def nearness(memory_cells, memory_coverage, memory_carry, queries):
+    def nearness(
+        memory_cells: tf.Tensor,
+        memory_coverage: tf.Tensor,
+        memory_carry: tf.Tensor,
+        queries: tf.Tensor,
+    ) -> Outputs:
         memory = Memory(memory_cells, memory_coverage, memory_carry)
         return {"nearness": model.nearness(memory, queries)}
 
-    def generate_from_keys(memory_cells, memory_coverage, keys, noise):
+    def generate_from_keys(
+        memory_cells: tf.Tensor,
+        memory_coverage: tf.Tensor,
+        keys: tf.Tensor,
+        noise: tf.Tensor,
+    ) -> Outputs:
         memory = readable(model, memory_cells, memory_coverage)
         return {"images": model.picture(model.latents_at(memory, keys, noise))}
 
-    def fixed(fields):
+    def fixed(fields: Mapping[str, Field]) -> dict[str, Field]:
         return {
             name: field._replace(
                 shape=(1, *(length if d is None else d for d in field.shape[1:]))
@@ -159,7 +176,7 @@ def _offered(model, length, names):
     }
 
 
-def _convert(folder, names, precision):
+def _convert(folder: str, names: list[str], precision: str) -> bytes:
     converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=names)
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
     if precision != "float32":

@@ -34,7 +34,7 @@ def write(
 
     Args:
       folder: `assets.extra` of a version.
-      model: name that the requests ask for.
+      model: the model's name in the requests.
       offered: the version's signatures.
       length: T of the requests' episodes.
 

@@ -6,8 +6,10 @@ import shutil
 import threading
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from kpp_tf import pretrained
 from kpp_tf.serving import explorer_page, page_server
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -20,7 +22,7 @@ FLAGS = """--no-sandbox --disable-gpu --disable-quic --no-first-run
 
 @pytest.fixture(scope="session")
 def chromium():
-    """The path of a browser; skips the test where there is none."""
+    """The path of a browser; skips the test if there is none."""
     pytest.importorskip("playwright", reason="playwright is not installed")
     path = os.environ.get("KPP_CHROMIUM") or shutil.which("chromium")
     if path is None:
@@ -40,7 +42,8 @@ def model():
 @pytest.fixture(scope="session")
 def images():
     """What the page writes first: uint8 [N, H, W, C]."""
-    return explorer_page.read_examples(SOURCE / "examples" / f"{PRESET}.npz")
+    with np.load(pretrained.examples(PRESET)) as file:
+        return file["images"]
 
 
 @pytest.fixture(scope="session")

@@ -283,6 +283,33 @@ def test_draws_and_denoising_show_their_images(page, images):
     np.testing.assert_array_equal(seen(page), clean)
 
 
+def test_what_is_written_during_denoising_keeps_the_pointer(page, images):
+    """Each step of "Only read it" waits until the write has ended."""
+    first, last = page.evaluate(
+        """async () => {
+          const { book, model, reader } = explorer;
+          let release;
+          const written = new Promise((resolve) => { release = resolve; });
+          const nearest = model.nearest;
+          model.nearest = async (...inputs) => {
+            await written;
+            return nearest.apply(model, inputs);
+          };
+          const image = book.images[0].values;
+          const denoised = explorer.denoise(image, 'Your drawing');
+          await explorer.write([image.map((value) => 1 - value)]);
+          const wanted = reader.block(explorer.pointer);
+          release();
+          await denoised;
+          model.nearest = nearest;
+          return [wanted, reader.block(explorer.pointer)];
+        }"""
+    )
+    blocks = page.evaluate("explorer.book.images.at(-1).blocks")
+    assert first == last == blocks[0]
+    assert page.evaluate("explorer.book.images[0].blocks[0]") != first
+
+
 def test_everything_to_press_has_a_name_and_fits_a_telephone(page):
     nameless = page.evaluate(
         """() => [...document.querySelectorAll('button, input, [tabindex], canvas')]

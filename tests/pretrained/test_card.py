@@ -35,6 +35,9 @@ def test_what_is_not_known_is_not_said():
     assert "Not measured." in card
     for absent in ("Command", "hours", "Revision", "None", "| stored"):
         assert absent not in card
+    assert "## Examples" not in card
+    with_images = text("tiny", _config(), {**METADATA, "examples": "9 drawings"})
+    assert "`examples.npz` holds 9 drawings." in with_images
 
 
 def test_a_card_has_data_command_hours_figures_limits_and_license():

@@ -100,7 +100,7 @@ def test_weights_of_another_config_are_refused(stored, field):
     config = json.loads(path.read_text())
     config["model"][field] += 1
     path.write_text(json.dumps(config))
-    with pytest.raises(UserError, match="are not those that the config"):
+    with pytest.raises(UserError, match="do not fit the model of the config"):
         load_preset(stored)
 
 
@@ -116,7 +116,7 @@ def test_weights_that_have_other_names_are_refused(stored):
     _accept_any_weights(stored)
     with h5py.File(stored / WEIGHTS, "a") as file:
         file.move("encoder", "decoder2")
-    with pytest.raises(UserError, match="are not those that the config"):
+    with pytest.raises(UserError, match="do not fit the model of the config"):
         load_preset(stored)
 
 
@@ -218,3 +218,8 @@ def test_what_ships_is_whole():
         card = (pretrained.find(name) / "README.md").read_text()
         assert config.data.name in card and f"{model.count_params():,}" in card
         assert "| images that the memory was written from (stored) |" in card
+        assert "`examples.npz` holds " in card
+        images = kpp_tf.example_images(name)
+        assert images.shape == (32, *config.data.image_shape)
+        levels = 2 if config.model.likelihood == "bernoulli" else 256
+        assert 2 <= len(np.unique(images)) <= levels and images.max() <= 1

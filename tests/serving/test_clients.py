@@ -9,16 +9,12 @@ import pytest
 import tensorflow as tf
 
 from kpp_tf.errors import UserError
-from kpp_tf.serving.client_base import (
-    NoAnswerError,
-    Retry,
-    ServingError,
-    UnavailableError,
-)
+from kpp_tf.serving.client_base import NoAnswerError, ServingError, UnavailableError
 from kpp_tf.serving.grpc_client import GrpcClient
 from kpp_tf.serving.request_checks import check_request
 from kpp_tf.serving.rest_client import RestClient
 from kpp_tf.serving.specs import Field, example_inputs
+from tests.stand_ins.servable import NotReadyError, Servable
 from tests.stand_ins.traffic import known, malformed
 
 KINDS = ("rest", "rest_rows", "grpc")
@@ -108,62 +104,54 @@ def test_rest_follows_tf_serving(server):
     assert rows == columns and np.shape(rows) == (2, 5, 8, 8, 1)
 
 
-def test_retry_waits_longer_each_time_and_gives_up():
-    pauses, calls = [], []
-
-    def down():
-        calls.append(1)
-        raise UnavailableError("down")
-
-    retry = Retry(attempts=4, first_pause=1.0, sleep=pauses.append)
-    with pytest.raises(UnavailableError):
-        retry.call(down)
-    assert len(calls) == 4
-    for pause, most in zip(pauses, (1.0, 2.0, 4.0), strict=True):
-        assert most / 2 <= pause <= most
-
-
-def test_retry_stops_at_the_first_answer_and_at_any_other_error():
-    answers = iter([UnavailableError("down"), ServingError("no"), "late"])
-
-    def next_answer():
-        answer = next(answers)
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
-
-    retry = Retry(sleep=lambda _: None)
-    with pytest.raises(ServingError, match="no"):
-        retry.call(next_answer)
-    assert retry.call(next_answer) == "late"
-
-
 @pytest.fixture(params=[RestClient, GrpcClient])
 def ask(request):
-    """Asks the address of a socket for signatures; returns error and pauses."""
+    """Asks the address of a socket for signatures; returns the error."""
 
     def ask(there, timeout):
-        address, pauses = f"127.0.0.1:{there.getsockname()[1]}", []
-        retry = Retry(attempts=3, sleep=pauses.append)
+        address = f"127.0.0.1:{there.getsockname()[1]}"
+        client = request.param(address, "m", timeout=timeout, attempts=3, pause=0.01)
         with pytest.raises(ServingError) as error:
-            request.param(address, "m", timeout=timeout, retry=retry).signatures()
-        return error, pauses
+            client.signatures()
+        return error
 
     return ask
 
 
-def test_a_server_that_is_not_there_is_tried_again(ask):
+def test_a_server_that_is_not_there_is_unavailable(ask):
     with socket.socket() as unused:  # bound, but nobody listens
         unused.bind(("127.0.0.1", 0))
-        error, pauses = ask(unused, timeout=30.0)
-    assert error.type is UnavailableError and len(pauses) == 2
+        error = ask(unused, timeout=30.0)
+    assert error.type is UnavailableError
+
+
+@pytest.mark.parametrize("kind", ["rest", "grpc"])
+def test_a_server_that_is_not_ready_is_tried_again(server, kind, monkeypatch):
+    """It answers the third time."""
+    asked = []
+
+    def not_ready(self, *_):
+        asked.append(1)
+        if len(asked) < 3:
+            raise NotReadyError("loading")
+
+    monkeypatch.setattr(Servable, "check_model", not_ready)
+    assert connect(server, kind, pause=0.01).signatures()
+    assert len(asked) == 3
+    asked.clear()
+    with pytest.raises(UnavailableError, match="loading"):
+        connect(server, kind, attempts=2, pause=0.01).signatures()
+    assert len(asked) == 2
 
 
 def test_a_server_that_does_not_answer_is_not_asked_twice(ask):
     with socket.create_server(("127.0.0.1", 0)) as silent:  # accepts, says nothing
-        error, pauses = ask(silent, timeout=0.2)
-    assert error.type is NoAnswerError and "within 0.2 s" in str(error.value)
-    assert pauses == []
+        error = ask(silent, timeout=0.2)
+        assert error.type is NoAnswerError and "within 0.2 s" in str(error.value)
+        silent.settimeout(0)
+        silent.accept()
+        with pytest.raises(BlockingIOError):  # nobody else has connected
+            silent.accept()
 
 
 def test_check_request_names_the_input():

@@ -92,6 +92,7 @@ def test_without_npm_it_is_said_what_to_install(source, model, tmp_path, monkeyp
     bare = tmp_path / "explorer"
     shutil.copytree(source, bare, ignore=shutil.ignore_patterns("node_modules"))
     monkeypatch.setattr(shutil, "which", lambda name: None)
+    monkeypatch.setenv("KPP_CACHE_DIR", str(tmp_path / "cache"))
     with pytest.raises(UserError, match=r"install Node\.js"):
         explorer_page.build(model, IMAGES, "tiny", bare, tmp_path / "page")
     assert not (tmp_path / "page").exists()

@@ -6,9 +6,13 @@ import pytest
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
+from kpp_tf import config
 from kpp_tf.errors import UserError
-from kpp_tf.serving import inspection, tflite
+from kpp_tf.models import build_model
+from kpp_tf.serving import inspection, saved_model, tflite
+from kpp_tf.serving.signatures import signatures
 from kpp_tf.serving.specs import example_inputs
+from tests.programs import ROOT
 from tests.serving.tiny_models import tiny_model
 
 
@@ -44,13 +48,29 @@ def test_weights_are_the_models(model, exported):
 
 @pytest.mark.parametrize("likelihood", ["bernoulli", "logistic_mixture"])
 def test_no_likelihood_exports_unknown_operations(likelihood, tmp_path):
-    from kpp_tf.serving import saved_model, signatures
-
     model = tiny_model(likelihood=likelihood)
-    offered = signatures.signatures(model, 4)
+    offered = signatures(model, 4)
     endpoints = {n: (s.batched(), s.specs()) for n, s in offered.items()}
     saved_model.write(endpoints, tmp_path / "1")
     assert inspection.inspect(tmp_path / "1")["unknown_ops"] == []
+
+
+CONFIGS = sorted((ROOT / "configs").glob("[!_]*.py"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_no_config_exports_unknown_operations(path):
+    """Traced, not written: saving adds the same few operations to every model."""
+    model = build_model(config.of_neighbour(str(path), path.stem))
+    found = set()
+    for signature in signatures(model, 3).values():
+        traced = tf.function(signature.batched(), signature.specs())
+        graph = traced.get_concrete_function().graph.as_graph_def()
+        nodes = [graph.node, *(f.node_def for f in graph.library.function)]
+        found |= {node.op for part in nodes for node in part}
+        found -= {function.signature.name for function in graph.library.function}
+    assert "Conv2D" in found and sorted(found - inspection.KNOWN_OPS) == []
 
 
 def test_foreign_operations_are_named_without_being_run(tmp_path):

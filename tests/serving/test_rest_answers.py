@@ -9,7 +9,7 @@ import threading
 import pytest
 
 from kpp_tf.errors import UserError
-from kpp_tf.serving.client_base import Retry, ServingError, UnavailableError
+from kpp_tf.serving.client_base import ServingError, UnavailableError
 from kpp_tf.serving.grpc_client import GrpcClient
 from kpp_tf.serving.rest_client import RestClient
 
@@ -62,9 +62,9 @@ def sending(data):
 
 def ask(address, attempts=3):
     """The error's type and text; one line, whatever was answered."""
-    retry = Retry(attempts=attempts, sleep=lambda _: None)
+    client = RestClient(address, "m", timeout=30.0, attempts=attempts, pause=0.001)
     with pytest.raises(ServingError) as caught:
-        RestClient(address, "m", timeout=30.0, retry=retry).signatures()
+        client.signatures()
     assert address in str(caught.value)
     assert "\n" not in str(caught.value)
     return caught.type, str(caught.value)

@@ -13,7 +13,7 @@ from kpp_tf.errors import UserError
 from kpp_tf.models import build_model
 from kpp_tf.models.kanerva_plus_plus import Memory
 from kpp_tf.serving import saved_model, warmup
-from kpp_tf.serving.comparison import ExportMismatchError
+from kpp_tf.serving.export_checks import ExportMismatchError
 from kpp_tf.serving.signatures import signatures
 from kpp_tf.serving.specs import example_inputs
 from tests.programs import python

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from kpp_tf import noise
 from kpp_tf.errors import UserError
-from kpp_tf.serving import comparison, saved_model, tflite
+from kpp_tf.serving import export_checks, saved_model, tflite
 from kpp_tf.serving.signatures import Signature, signatures
 from kpp_tf.serving.specs import Field, example_inputs
 from tests.serving.tiny_models import LENGTH
@@ -59,7 +59,7 @@ def test_keys_are_compared_where_they_have_a_best_choice(model):
         return {k: v.numpy() for k, v in offered[name].compute(*values).items()}
 
     offered = signatures(model, 1)
-    found = comparison.differences(offered, run, 1, LENGTH)
+    found = export_checks.differences(offered, run, 1, LENGTH)
     assert max(found.values()) == 0
     episode = asked["write"]["episode"]
     np.testing.assert_array_equal(asked["reconstruct"]["queries"], episode)
@@ -97,17 +97,17 @@ def test_int8_is_smaller_still(converted):
 def test_an_operation_that_tflite_lacks_is_named(model, monkeypatch):
     field = {"noise": Field((1, 3))}
     erfinv = Signature(field, field, lambda noise: {"noise": tf.math.erfinv(noise)})
-    monkeypatch.setattr(tflite, "_offered", lambda *_: {"write": erfinv})
+    monkeypatch.setattr(tflite, "signatures", lambda *_: {"write": erfinv})
     with pytest.raises(UserError, match="Erfinv"):
-        tflite.convert(model, "float32")
+        tflite.convert(model, "float32", names=["write"])
 
 
 @pytest.mark.parametrize("difference", [2e-4, float("nan")])
 def test_a_difference_beyond_the_tolerance_is_refused(difference):
     near = {"a/b": 0.0, "a/c": 1e-4}
-    comparison.check(near, 1e-4)
-    with pytest.raises(comparison.ExportMismatchError, match="Received: {'a/b'"):
-        comparison.check(near | {"a/b": difference}, 1e-4)
+    export_checks.check(near, 1e-4)
+    with pytest.raises(export_checks.ExportMismatchError, match="Received: {'a/b'"):
+        export_checks.check(near | {"a/b": difference}, 1e-4)
 
 
 def test_differences_are_relative_to_large_outputs_alone():
@@ -118,7 +118,7 @@ def test_differences_are_relative_to_large_outputs_alone():
         assert name == "read" and inputs["keys"].shape == (3, 2)
         return {"keys": np.tile(np.float32([0.5, -4.2]), [3, 1])}
 
-    found = comparison.differences({"read": live}, run, batch=3, length=1)
+    found = export_checks.differences({"read": live}, run, batch=3, length=1)
     assert found == {"read/keys": pytest.approx(0.05)}
 
 
@@ -135,7 +135,7 @@ def test_memories_that_are_read_are_those_that_were_written():
         (value,) = inputs.values()
         return {"memory_cells": 2 * value if name == "read" else value + 7}
 
-    found = comparison.differences(offered, run, batch=3, length=1)
+    found = export_checks.differences(offered, run, batch=3, length=1)
     assert found == {"read/memory_cells": 0.0, "write/memory_cells": 0.0}
     written = given["write"]["episode"] + 7
     np.testing.assert_array_equal(given["read"]["memory_cells"], written)

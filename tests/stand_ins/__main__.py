@@ -28,7 +28,7 @@ from rich.progress import Progress
 from kpp_tf import config
 from kpp_tf.models import build_model
 from kpp_tf.serving import saved_model
-from kpp_tf.serving.client_base import Client, Retry
+from kpp_tf.serving.client_base import Client
 from kpp_tf.serving.grpc_client import GrpcClient
 from kpp_tf.serving.rest_client import RestClient
 from tests.stand_ins import traffic
@@ -102,7 +102,7 @@ def _serving(folder) -> Iterator[tuple[psutil.Process, list[Client]]]:
     ) as process:
         rest, grpc = json.loads(process.stdout.readline())
         # They try once, so that no error hides, and wait: many share two cores.
-        once = {"timeout": 60.0, "retry": Retry(attempts=1)}
+        once = {"timeout": 60.0, "attempts": 1}
         yield (
             psutil.Process(process.pid),
             [

@@ -11,7 +11,12 @@ from tensorflow_serving.apis import (
     prediction_service_pb2_grpc,
 )
 
-from tests.stand_ins.servable import NotServedError, RequestError, Servable
+from tests.stand_ins.servable import (
+    NotReadyError,
+    NotServedError,
+    RequestError,
+    Servable,
+)
 
 
 def start(servable: Servable, pool: Executor, host: str) -> tuple[grpc.Server, int]:
@@ -41,6 +46,8 @@ def _answered(function: Callable) -> Callable:
             return function(self, request)
         except NotServedError as error:
             context.abort(grpc.StatusCode.NOT_FOUND, str(error))
+        except NotReadyError as error:
+            context.abort(grpc.StatusCode.UNAVAILABLE, str(error))
         except RequestError as error:
             context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
 

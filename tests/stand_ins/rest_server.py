@@ -12,7 +12,12 @@ import tensorflow as tf
 from google.protobuf import json_format
 from tensorflow.core.protobuf import meta_graph_pb2
 
-from tests.stand_ins.servable import NotServedError, RequestError, Servable
+from tests.stand_ins.servable import (
+    NotReadyError,
+    NotServedError,
+    RequestError,
+    Servable,
+)
 
 _PATH = re.compile(
     r"/v1/models/(?P<model>[^/:]+)(/versions/(?P<version>\d+))?(:predict|/metadata)"
@@ -98,7 +103,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
                 self._metadata() if body is None else self._predict(body),
             )
         except RequestError as error:
-            code = 404 if isinstance(error, NotServedError) else 400
+            codes = {NotServedError: 404, NotReadyError: 503}
+            code = codes.get(type(error), 400)
             answer = {"error": str(error)}
         data = json.dumps(answer).encode()
         self.send_response(code)

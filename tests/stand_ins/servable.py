@@ -23,6 +23,10 @@ class NotServedError(RequestError):
     """A request to another model or version."""
 
 
+class NotReadyError(RequestError):
+    """A request before the model is loaded."""
+
+
 class Servable:
     """The newest version of a model, loaded.
 

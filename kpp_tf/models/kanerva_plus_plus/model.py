@@ -39,7 +39,7 @@ state the memory's shape, K, the size of the latent or the networks: they are ou
 
 import warnings
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal, overload
 
 import keras
 import tensorflow as tf
@@ -235,6 +235,19 @@ class KanervaPlusPlus(MemoryModel):
             was written would have to change.
         """
         return self._written(episode, mask, written, memory)[0]
+
+    @overload
+    def write_next(
+        self,
+        memory: Memory,
+        images: tf.Tensor,
+        return_replaced: Literal[False] = False,
+    ) -> Memory: ...
+
+    @overload
+    def write_next(
+        self, memory: Memory, images: tf.Tensor, return_replaced: Literal[True]
+    ) -> tuple[Memory, tf.Tensor]: ...
 
     def write_next(
         self, memory: Memory, images: tf.Tensor, return_replaced: bool = False

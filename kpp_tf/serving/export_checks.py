@@ -1,4 +1,4 @@
-"""How far what was exported is from the live model."""
+"""Checks an export, a SavedModel or a TFLite file, against the live model."""
 
 from collections.abc import Callable, Mapping
 
@@ -20,12 +20,11 @@ def differences(
     batch: int,
     length: int,
 ) -> dict[str, float]:
-    """Largest difference between an exported and the live model.
+    """Largest differences between an exported and the live model.
 
-    Both get the same random inputs; the live model a row at a time. Where it writes,
-    keys read a memory that it wrote, and are chosen for what was written: of numbers
-    drawn at random it makes latents of thousands, and how kernels round these says
-    nothing of an export.
+    Both get the same random inputs, the live model one row at a time. The model writes
+    the memories that are read, and queries are written images: random cells would give
+    latents in the thousands, whose rounding says nothing about the export.
 
     Args:
       offered: signatures of the live model.
@@ -40,13 +39,13 @@ def differences(
     if "write" in offered:
         inputs = example_inputs(offered["write"].inputs, batch, length)
         known = _live(offered["write"], inputs, batch)
-        # A query's key is a choice, which rounding turns over where two are as good.
-        # What was written has a best one.
+        # A query's key is a choice, and rounding decides between equally good keys.
+        # Written images have one best key.
         known["queries"] = inputs["episode"]
     found = {}
     for name, signature in offered.items():
         inputs = example_inputs(signature.inputs, batch, length)
-        # Nearness chooses none, and has next to no digits at a distance of 0.
+        # Nearness is no choice, and loses its digits at a distance of 0.
         if "queries" not in inputs or "keys" in signature.outputs:
             inputs |= {field: known[field] for field in inputs.keys() & known.keys()}
         exported = run(name, inputs)
@@ -57,7 +56,9 @@ def differences(
     return found
 
 
-def _live(signature, inputs, batch) -> dict[str, np.ndarray]:
+def _live(
+    signature: Signature, inputs: Mapping[str, np.ndarray], batch: int
+) -> dict[str, np.ndarray]:
     rows = [
         signature.compute(*(tf.constant(inputs[i][[row]]) for i in signature.inputs))
         for row in range(batch)
