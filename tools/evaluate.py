@@ -101,7 +101,7 @@ def main() -> int:
             model, config = MODEL.load()
         _measure(model, config, strategy)
         return 0
-    loaded: "tuple[MemoryModel, ConfigDict] | None" = None
+    loaded: tuple[MemoryModel, ConfigDict] | None = None
     for checkpoint in watch(watched):
         if loaded is None:
             with strategy.scope():
