@@ -12,10 +12,10 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
-.PHONY: help setup demo explore test test-slow lint format faults load lock clean
+.PHONY: help setup demo explore test test-slow test-pythons lint format faults load lock clean
 
 help: ## Show what each target does
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 setup: $(STAMP) ## Create .venv with the exact pins (once; later calls return at once)
 
@@ -51,6 +51,20 @@ test: lint ## Lint, then the quick tests
 test-slow: $(STAMP) ## The slow tests alone
 	$(BIN)/python -m pytest -m slow $(ARGS)
 
+PYTHONS ?= 3.10 3.11 3.12 3.13
+
+# An environment for each Python that is installed; pyenv's folder comes first, because
+# its shims fail for versions that are not active.
+test-pythons: ## The quick tests under every Python that is installed (slow)
+	@for version in $(PYTHONS); do \
+	  python=$$(ls -d $$HOME/.pyenv/versions/$$version.*/bin/python 2>/dev/null | tail -1); \
+	  python=$${python:-$$(command -v python$$version)}; \
+	  if ! { [ -n "$$python" ] && "$$python" -c "" 2>/dev/null; }; then \
+	    echo "Python $$version: not installed, skipped"; continue; fi; \
+	  echo "Python $$version: $$python"; \
+	  $(MAKE) test VENV=.venv-$$version PYTHON="$$python" || exit 1; \
+	done
+
 lint: $(STAMP) ## Check style, format and types; change nothing
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m ruff format --check .
@@ -76,5 +90,5 @@ lock: $(STAMP) ## Compile requirements*.txt anew; UPGRADE=1 takes the newest ver
 	  --output-file requirements-dev.txt
 
 clean: ## Remove .venv, caches and build output; runs/ stays
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) .venv-* build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

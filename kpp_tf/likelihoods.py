@@ -1,4 +1,4 @@
-"""p(X|Z, M-hat): likelihoods of images, in nats, and their conversion to bits/dim.
+"""p(X|Z): likelihoods of images, in nats, and their conversion to bits/dim.
 
 Images are float32 in [0, 1]. Binary images hold 0 and 1; images of 256 levels hold
 level / 255, and their likelihood is the mass of the level's bin, of width 1/255, with

@@ -1,4 +1,4 @@
-"""p(X|Z, M-hat): from a vector to the parameters of an image's likelihood."""
+"""p(X|Z): from a vector to the parameters of an image's likelihood."""
 
 import itertools
 import math

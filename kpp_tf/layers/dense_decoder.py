@@ -1,4 +1,4 @@
-"""p(X|Z, M-hat) by dense layers, from a vector to all pixels of an image."""
+"""p(X|Z) by dense layers, from a vector to all pixels of an image."""
 
 import math
 from collections.abc import Mapping, Sequence

@@ -17,7 +17,7 @@ def make_decoder(
     kind: str = "convolutional",
     **arguments: Any,
 ) -> keras.layers.Layer:
-    """The decoder p(X|Z, M-hat) of a model, named "decoder".
+    """The decoder p(X|Z) of a model, named "decoder".
 
     Args:
       image_shape: (H, W, C) of the images.

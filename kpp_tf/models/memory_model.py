@@ -39,7 +39,7 @@ class MemoryModel(keras.Model, abc.ABC):
 
     Args:
       image_shape: (H, W, C).
-      likelihood: name of p(X|Z, M-hat); see `kpp_tf.likelihoods.get`.
+      likelihood: name of p(X|Z); see `kpp_tf.likelihoods.get`.
       episode_length: T that the memory is made for; other lengths work too.
       encoder: arguments of `TSMResNet`.
       decoder: arguments of `make_decoder`.

@@ -43,7 +43,7 @@ HERE = {
     "tests/explorer/picture.py",
 }
 # What they do is done by these tests; lock asks a package index.
-UNTRIED_TARGETS = {"lock", "test", "test-slow"}
+UNTRIED_TARGETS = {"lock", "test", "test-pythons", "test-slow"}
 
 
 def test_no_program_is_forgotten():
