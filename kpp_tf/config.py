@@ -47,9 +47,15 @@ def default() -> ml_collections.ConfigDict:
     config.data.replacement = False  # whether a class's images may come up twice
     config.data.binarize = "none"  # none, fixed, dynamic
     config.data.augment = ()  # of kpp_tf.data.augmentation: in training
-    config.data.split_by = "image"  # image, class, alphabet: see data/collection.py
+    config.data.split_by = "image"  # image, class, alphabet: see data/own/splits.py
     config.data.split_seed = 0  # of the images held out of own data without splits
     config.data.damaged = "skip"  # skip, stop: own files that cannot be read
+    config.data.ground = 255  # level that shows where own images are transparent
+    config.data.white = 0.0  # number that is white in own images; 0: by their type
+    config.data.axes = ""  # of own arrays, such as NHWC, HWN; "": where sizes say so
+    # Names such as train and test among own folders and arrays. auto: splits where two
+    # stand beside each other; always: even one; never: they are classes.
+    config.data.named_splits = "auto"
     config.data.train_split = "train"
     config.data.test_split = "test"
     config.data.validation_split = ""  # chooses the best checkpoint; "": none is

@@ -5,9 +5,9 @@ suits the model's likelihood; `training_episodes` and `evaluation_episodes` turn
 a `tf.data.Dataset` of `Episodes`.
 """
 
-from kpp_tf.data.collection import SPLITS
 from kpp_tf.data.episodes import Episodes, evaluation_episodes, training_episodes
 from kpp_tf.data.grouping import partition
+from kpp_tf.data.own.splits import SPLITS
 from kpp_tf.data.sources import DATA_SETS, load_images, load_scored
 from kpp_tf.data.table import ImageTable
 

@@ -8,8 +8,10 @@ import numpy as np
 import tensorflow_datasets as tfds
 from ml_collections import ConfigDict
 
-from kpp_tf.data import fitting, prepared
-from kpp_tf.data.collection import Collection, select, split_of
+from kpp_tf.data import prepared
+from kpp_tf.data.own import pixels
+from kpp_tf.data.own.collection import Collection
+from kpp_tf.data.own.splits import select, split_of
 from kpp_tf.data.table import ImageTable
 from kpp_tf.errors import UserError
 
@@ -84,7 +86,7 @@ def load_any(data_config: ConfigDict, split: str, data_dir: str | None) -> Image
     """Loads a split of any prepared TFDS data set that has images: "tfds:NAME".
 
     Its images are fitted to `image_shape`, and classes are those of its one feature
-    that is a class label. `collection.select` says what the splits are, and
+    that is a class label. `splits.select` says what the splits are, and
     `sources.load_images` what the arguments are.
 
     Raises:
@@ -108,7 +110,7 @@ def load_any(data_config: ConfigDict, split: str, data_dir: str | None) -> Image
     shape = tuple(data_config.image_shape)
 
     def transform(example):
-        return {**example, image: fitting.fit(example[image], shape)}
+        return {**example, image: pixels.fit(example[image], shape, data_config.ground)}
 
     images, keys, classes, splits = [], [], [], []
     for part, about in info.splits.items():

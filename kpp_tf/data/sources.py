@@ -13,17 +13,15 @@ from kpp_tf.data import (
     gqn_mazes,
     imagenet32,
     omniglot28,
-    own_images,
     prepared_images,
 )
 from kpp_tf.data.burda_omniglot.load import load as load_burda_omniglot
-from kpp_tf.data.collection import SPLITS
 from kpp_tf.data.mazes.load import load as load_mazes
+from kpp_tf.data.own import load as own_images
+from kpp_tf.data.own.pixels import THRESHOLD
+from kpp_tf.data.own.splits import SPLITS
 from kpp_tf.data.table import ImageTable
 from kpp_tf.errors import UserError
-
-# An image of a grey data set is binarized "fixed" by this: ink from the middle up.
-_FIXED_THRESHOLD = 128
 
 
 def _by_split(load: Callable[[str, str | None], ImageTable]):
@@ -155,5 +153,5 @@ def _binarized(table: ImageTable, binarize: str) -> ImageTable:
         )
     images = table.images
     if binarize == "fixed":
-        images = (images >= _FIXED_THRESHOLD) * np.uint8(255)
+        images = (images >= THRESHOLD) * np.uint8(255)
     return dataclasses.replace(table, images=images, levels=2)

@@ -1,7 +1,6 @@
 """The four files of a preset: written whole, or not at all."""
 
 import datetime
-import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -47,7 +46,7 @@ def save(
             "parameter_count": model.count_params(),
             "date_saved": now.strftime("%Y-%m-%d@%H:%M:%S"),
             "training": dict(training or {}),
-            _DIGEST: _digest(temporary / WEIGHTS),
+            _DIGEST: files.sha256(temporary / WEIGHTS),
         }
         files.write_json(temporary / FILE, config.to_dict())
         files.write_json(temporary / METADATA, metadata)
@@ -63,7 +62,7 @@ def restore_weights(model: keras.Model, folder: Path) -> None:
     """
     metadata, path = files.read_json(folder / METADATA), folder / WEIGHTS
     # Presets of others need not have one.
-    if metadata.get(_DIGEST, digest := _digest(path)) != digest:
+    if metadata.get(_DIGEST, digest := files.sha256(path)) != digest:
         raise UserError(
             f"the file is damaged: it has not the {_DIGEST} of {METADATA}. "
             f"Received: {path}"
@@ -91,7 +90,3 @@ def write_card(
         temporary.write_text(
             card.text(name, config, metadata, results, references), encoding="utf-8"
         )
-
-
-def _digest(path):
-    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,6 +1,5 @@
 """Checkpoints of a run: written whole, checked on reading, one before if damaged."""
 
-import hashlib
 import re
 import shutil
 from collections.abc import Iterator, Mapping
@@ -134,7 +133,7 @@ class Checkpointer:
         self.skipped.assign(skipped)
         try:
             path = Path(manager.save(checkpoint_number=step))
-            digests = {file.name: _digest(file) for file in _files(path)}
+            digests = {file.name: files.sha256(file) for file in _files(path)}
             record = {"step": step, "files": digests, "results": dict(results or {})}
             files.write_json(_sidecar(path), record)
         except (OSError, tf.errors.OpError):
@@ -239,7 +238,7 @@ def damage(path: Path) -> str | None:
             file = path.parent / name
             if not file.exists():
                 return f"{name} is missing"
-            if _digest(file) != digest:
+            if files.sha256(file) != digest:
                 return f"{name} has changed since it was written"
         return None
     # Killed between writing the checkpoint and its sidecar. Each tensor has a checksum
@@ -306,11 +305,3 @@ def _files(path: Path) -> list[Path]:
         for file in path.parent.glob(f"{path.name}.*")
         if file.suffix != ".json" and "tempstate" not in file.name
     )
-
-
-def _digest(file: Path) -> str:
-    with file.open("rb") as stream:
-        digest = hashlib.sha256()
-        while block := stream.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()

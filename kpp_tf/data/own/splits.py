@@ -1,13 +1,15 @@
-"""Anybody's images as one collection, and its seeded splits."""
+"""Which of somebody's images are of which split: by names, else by a seed."""
+
+from __future__ import annotations
 
 import hashlib
+import itertools
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
-from absl import logging
 from ml_collections import ConfigDict
 
+from kpp_tf.data.own.collection import Collection, check, say
 from kpp_tf.data.table import ImageTable
 from kpp_tf.errors import UserError
 
@@ -15,24 +17,13 @@ SPLITS = ("train", "validation", "test")
 # Held out of the training images, where the data has no such split of its own.
 SHARE = 0.1
 
-_SPELLINGS = {**{name: name for name in SPLITS}, "val": SPLITS[1], "valid": SPLITS[1]}
+_SPELLINGS = {
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("val", "valid", "validation", "dev"), "validation"),
+    **dict.fromkeys(("test", "testing"), "test"),
+}
 
-
-class Collection(NamedTuple):
-    """All splits of somebody's images.
-
-    Attributes:
-      images: uint8 [N, H, W, C].
-      keys: N texts that name the images, each another.
-      classes: N names of classes, with "/" between a class and what it belongs to
-        ("Greek/alpha"); empty where there are none.
-      splits: N names of splits, "" where the data does not say.
-    """
-
-    images: np.ndarray
-    keys: Sequence[str]
-    classes: Sequence[str]
-    splits: Sequence[str]
+Place = tuple[str, ...]
 
 
 def split_of(name: str) -> str:
@@ -40,10 +31,76 @@ def split_of(name: str) -> str:
     return _SPELLINGS.get(name.lower(), "")
 
 
+def are_splits(names: Sequence[str], named_splits: str, where: str) -> bool:
+    """Whether names that stand beside each other are to be taken as splits.
+
+    Args:
+      names: of folders or arrays; "" for a file beside the folders.
+      named_splits: "always" if any is the name of a split, "never", or "auto": if two
+        are, or all.
+      where: they stand, for the message.
+
+    Raises:
+      UserError: with "auto" if one alone is the name of a split, and others are not.
+    """
+    known = [name for name in names if split_of(name)]
+    if named_splits == "never" or not known:
+        return False
+    if named_splits == "always" or len(known) > 1 or len(known) == len(names):
+        return True
+    others = sorted(name or "files" for name in set(names) - set(known))
+    raise UserError(
+        f"{known[0]!r} may be a split or a class. Take it as a split, and leave out "
+        "what is in none, with config.data.named_splits='always', or as a class with "
+        f"'never'. Received: {known[0]!r} beside {others[:5]} in {where}"
+    )
+
+
+def arranged(
+    names: Sequence[str], named_splits: str, where: str
+) -> tuple[dict[int, tuple[str, str]], list[int]]:
+    """Splits and classes of files by the folders that they lie in.
+
+    Args:
+      names: of the files, with "/".
+      named_splits: see `are_splits`.
+      where: the folder, for messages.
+
+    Returns:
+      (split, class) by row, and the rows that are in no split although others are.
+    """
+    places = [tuple(name.split("/")[:-1]) for name in names]
+    children: dict[Place, set[str]] = {}
+    for place in places:
+        for depth, name in enumerate([*place, ""]):
+            children.setdefault(place[:depth], set()).add(name)
+    levels: list[Place] = []
+    for place in sorted(children, key=len):
+        below = any(place[: len(level)] == level for level in levels)
+        beside = sorted(children[place])
+        if not below and are_splits(beside, named_splits, "/".join([where, *place])):
+            levels.append(place)
+    if not levels:
+        return {row: ("", "/".join(place)) for row, place in enumerate(places)}, []
+    ends = zip(min(levels), max(levels), strict=False)
+    above = sum(1 for _ in itertools.takewhile(lambda pair: len({*pair}) == 1, ends))
+    kept: dict[int, tuple[str, str]] = {}
+    outside: list[int] = []
+    for row, place in enumerate(places):
+        for level in levels:
+            rest = place[len(level) :]
+            if place[: len(level)] == level and rest and split_of(rest[0]):
+                kept[row] = split_of(rest[0]), "/".join(level[above:] + rest[1:])
+                break
+        else:
+            outside.append(row)
+    return kept, outside
+
+
 def select(
     collection: Collection, data_config: ConfigDict, split: str, name: str
 ) -> ImageTable:
-    """One split of a collection.
+    """One split of a collection, checked and reported.
 
     What the data calls "test" or "validation" is that. Where it has no such split, a
     tenth of its other images is: those whose SHA-256, with `split_seed` before the key,
@@ -52,7 +109,7 @@ def select(
 
     Args:
       collection: all splits.
-      data_config: `config.data`; uses `split_by` and `split_seed`.
+      data_config: `config.data`; uses `binarize`, `split_by` and `split_seed`.
       split: see `sources.load_images`.
       name: of the data, for messages.
 
@@ -61,7 +118,8 @@ def select(
       classes belong to something; two levels if all pixels of all splits are 0 or 255.
 
     Raises:
-      UserError: if `split_by` names no labels, or the split comes out empty.
+      UserError: if the images hold nothing, `split_by` names no labels, or the split
+        comes out empty.
     """
     groups = _groups(collection.classes)
     units = {"image": collection.keys, **groups}.get(data_config.split_by)
@@ -71,8 +129,9 @@ def select(
             f"Received: config.data.split_by={data_config.split_by!r}"
         )
     splits = _all_splits(collection.splits, units, int(data_config.split_seed))
+    say(collection, splits, data_config.name)
+    check(collection, data_config.binarize, name)
     counts = {part: int((splits == part).sum()) for part in SPLITS}
-    logging.info("%s: %d images: %s", name, len(splits), counts)
     rows = np.flatnonzero(np.isin(splits, split.split("+")))
     if not len(rows):
         raise UserError(
