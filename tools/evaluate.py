@@ -55,6 +55,14 @@ BATCHES = flags.DEFINE_integer(
 CLASSIFIERS = flags.DEFINE_string(
     "classifiers", "runs/classifiers", "Folder that classifiers are kept in."
 )
+IMAGES = flags.DEFINE_string(
+    "images", None, "Where the run's own images lie now, if they moved."
+)
+OTHER_IMAGES = flags.DEFINE_bool(
+    "allow_other_images",
+    False,
+    "Measure unseen images although they are not of the data that the run saw.",
+)
 WATCH = flags.DEFINE_bool(
     "watch", False, "Measure each new checkpoint of --workdir until its run ends."
 )
@@ -96,6 +104,7 @@ def main() -> int:
 def _measure(model, config, strategy, checkpoint=None) -> None:
     from kpp_tf import provenance
     from kpp_tf.data import load_images
+    from kpp_tf.data.own.fingerprint import kept_name
     from kpp_tf.evaluation import measure
     from kpp_tf.models import capacity
     from kpp_tf.report import few_shot
@@ -109,6 +118,10 @@ def _measure(model, config, strategy, checkpoint=None) -> None:
         raise UserError(
             f"--quantities takes {', '.join(measure.QUANTITIES)}. Received: {unknown}"
         )
+    if IMAGES.value is not None:
+        config.data.name = kept_name(IMAGES.value)
+    if MODEL.workdir.value is not None:
+        _check_images(config, set(quantities))
     length = LENGTH.value or config.data.episode_length
     config.data.episode_length = length
     split = DATA.split.value or config.data.test_split
@@ -163,6 +176,22 @@ def _measure(model, config, strategy, checkpoint=None) -> None:
         print("\n".join(few_shot.lines({name: results["few_shot"]})))
     if JSON.value:
         write(JSON.value, results)
+
+
+def _check_images(config: ConfigDict, quantities: set[str]) -> None:
+    """Refuses figures of unseen images where the run may have seen them."""
+    from kpp_tf.training import run_data
+
+    other = run_data.differences(MODEL.workdir.value, config, DATA.data_dir.value)
+    unseen = sorted(quantities & {"unseen", "predictive", "importance_weighted"})
+    if other and unseen and not OTHER_IMAGES.value:
+        raise UserError(
+            "the run saw other images, so that these may be among them. "
+            f"--allow_other_images measures {', '.join(unseen)} nevertheless, "
+            f"--quantities=stored what does not depend on it. Received: {other}"
+        )
+    if other:
+        _say(f"WARNING: these are not the images that the run saw: {other}")
 
 
 def _of_a_class(config, replacement: bool, partition: int):

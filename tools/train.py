@@ -16,7 +16,8 @@ The same command line goes on with a run that was stopped, from its newest check
 The work directory holds config.json, metrics.csv (nats per image), tensorboard/,
 checkpoints/, best/ (with config.data.validation_split) and, at the end, summary.json
 and exported/, versions of a SavedModel as TF Serving loads them (docs/serving.md);
-config_changes.json says what of the config was changed on the way.
+config_changes.json says what of the config was changed on the way, and data.json what
+own images the run saw: other ones are reported when it goes on.
 docs/distributed.md says how to train on several machines.
 
 Exit codes: 0 the run is complete; 1 an error, which is printed; 3 the objective
@@ -54,6 +55,11 @@ INIT_FROM = flags.DEFINE_string(
     "Start from the weights of a pretrained model's name or a run's folder, of the "
     "same architecture; a run that goes on keeps its own.",
 )
+IMAGES = flags.DEFINE_string(
+    "images",
+    None,
+    "Where the run's own images lie, in place of config.data.name: after they moved.",
+)
 EXPORT = flags.DEFINE_bool(
     "export", True, "Export kanerva_plus_plus for serving at the end."
 )
@@ -85,15 +91,18 @@ def main() -> int:
 
 def _train() -> int:
     from kpp_tf.data import load_scored
-    from kpp_tf.training import precision, strategies, workdirs
+    from kpp_tf.data.own.fingerprint import kept_name
+    from kpp_tf.training import precision, run_data, strategies, workdirs
     from kpp_tf.training.controller import Controller, Options
     from kpp_tf.training.trainer import Trainer
 
     config = CONFIG.value
     data, folder = config.data, DATA_DIR.value
+    data.name = kept_name(IMAGES.value or data.name)
     strategy = DEVICES.make()
     precision.warn_if_slow(config.train.precision)
     workdirs.check(WORKDIR.value, config)
+    run_data.check(WORKDIR.value, config, folder, told=IMAGES.value is not None)
     validation = None
     if data.validation_split:
         validation = load_scored(config, data.validation_split, folder)
@@ -106,6 +115,8 @@ def _train() -> int:
     with workdirs.opened(WORKDIR.value, writes=chief) as workdir:
         controller = Controller(trainer, workdir, test, validation, options)
         first_step = trainer.step
+        if chief:
+            run_data.keep(workdir, config, folder, first_step)
         results = controller.run()
         if chief:
             workdirs.write_summary(

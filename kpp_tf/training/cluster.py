@@ -75,7 +75,8 @@ def read() -> Cluster | None:
     _check(len(chiefs) <= 1, "cluster.chief", "be one address", chiefs)
     _check(isinstance(task, dict), "task", "say which of them this process is", task)
     role, index = task.get("type"), task.get("index")
-    _check(role in addresses, "task.type", f"be one of {tuple(addresses)}", role)
+    known = isinstance(role, str) and role in addresses
+    _check(known, "task.type", f"be one of {tuple(addresses)}", role)
     count = len(addresses[role])
     _check(
         type(index) is int and 0 <= index < count,

@@ -147,8 +147,9 @@ def _walked(
         elif path.is_dir():
             folders.append(path)
         elif path.suffix.lower() in decode.SUFFIXES:
-            status = path.lstat()
-            problem = "" if path.is_file() else "it is no file"
+            is_file = path.is_file()
+            status = path.stat() if is_file else path.lstat()
+            problem = "" if is_file else "it is no file"
             if path.is_symlink() and not _is_near(path.resolve(), root):
                 problem = "it links to outside of the folder"
             yield File(relative, status.st_size, status.st_mtime_ns, problem)

@@ -65,13 +65,6 @@ def find(name: str, data_dir: str | None) -> Path:
     )
 
 
-def kept_name(name: str, data_dir: str | None) -> str:
-    """A name as it is kept: own images of the current folder by their whole path."""
-    here = Path(name).expanduser()
-    is_place = here.is_dir() or (here.suffix in arrays.SUFFIXES and here.is_file())
-    return str(here.absolute()) if name.strip() and is_place else name
-
-
 def array_files(path: Path) -> list[Path]:
     """The files of arrays that a place is or holds."""
     if path.is_file():
