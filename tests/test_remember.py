@@ -125,6 +125,7 @@ def test_the_memory_is_written_last(model, remembered, tmp_path, monkeypatch):
         raise OSError("no room")
 
     monkeypatch.setattr(remember.pictures, "write_all", fail)
+    model = remember.with_room(model, 7)
     with pytest.raises(OSError, match="no room"):
         remember.save(model, remembered, [f"{row}" for row in range(7)], tmp_path)
     remember.check_new(tmp_path)  # the same command works again
