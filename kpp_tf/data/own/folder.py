@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
+from PIL import UnidentifiedImageError
 
 from kpp_tf import files
 from kpp_tf.data.own import decode, pixels
@@ -207,6 +208,8 @@ def _decoded(
             fitted = pixels.fit(
                 tf.constant(picture.pixels), options.image_shape, options.ground
             )
+        except UnidentifiedImageError:
+            return "it is no picture of a known kind"
         except Exception as error:  # Pillow's plugins raise whatever they like
             return reason(error)
         images[row] = fitted

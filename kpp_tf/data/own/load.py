@@ -35,7 +35,7 @@ def load(data_config: ConfigDict, split: str, data_dir: str | None) -> ImageTabl
       UserError: if there is nothing, or something else; names the file.
     """
     path = find(data_config.name, data_dir)
-    collection = _read(path, Options.of(data_config))
+    collection = read(path, Options.of(data_config))
     return select(collection, data_config, split, path.stem)
 
 
@@ -81,7 +81,8 @@ class _Stamped(NamedTuple):
     changed: int
 
 
-def _read(path: Path, options: Options) -> Collection:
+def read(path: Path, options: Options) -> Collection:
+    """The images of all splits of a folder or a file of arrays."""
     files = array_files(path)
     if not files:
         return folder.read(folder.listing(path), options)

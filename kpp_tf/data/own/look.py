@@ -28,14 +28,16 @@ def shares(data_config: ConfigDict, data_dir: str | None) -> tuple[float, float]
         small.image_shape = (_SIDE, _SIDE, 3)
     small.update({"binarize": "none", "split_by": "image"})
     path = None if name in DATA_SETS or ":" in name else load.find(name, data_dir)
-    if path and not load.array_files(path):
+    if path is None:
+        images = load_images(small, "train+validation+test", data_dir).images
+    elif load.array_files(path):
+        images = load.read(path, Options.of(small)).images
+    else:
         listed = folder.listing(path)
         step = max(1, len(listed.files) // _COUNT)
         few = listed._replace(files=listed.files[::step])
         images = folder.read(few, Options.of(small)).images
-    else:
-        images = load_images(small, "train+validation+test", data_dir).images
-        images = images[:: max(1, len(images) // _COUNT)]
+    images = images[:: max(1, len(images) // _COUNT)]
     tint = images.max(axis=-1).astype(int) - images.min(axis=-1)
     between = (images > _DARK) & (images < _LIGHT)
     return float(np.mean(tint > _TINT)), float(between.mean())
