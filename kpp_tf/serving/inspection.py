@@ -27,10 +27,10 @@ KNOWN_OPS = frozenset(
     DecodeJpeg DecodePng DecodeRaw DepthToSpace DisableCopyOnRead EnsureShape Equal Erf
     Erfc Exp ExpandDims Expm1 ExtractJpegShape Fill Floor FloorDiv FloorMod GatherV2
     Greater GreaterEqual Identity IdentityN If IsFinite Less LessEqual Log Log1p
-    LogSoftmax LogicalAnd LogicalOr MatMul Max Maximum Mean MergeV2Checkpoints Min
-    Minimum Mul Neg NoOp NotEqual OneHot OnesLike Pack Pad PadV2 PartitionedCall
+    LogSoftmax LogicalAnd LogicalNot LogicalOr MatMul Max Maximum Mean
+    MergeV2Checkpoints Min Minimum Mul Neg NoOp NotEqual OneHot OnesLike Pack Pad PadV2 PartitionedCall
     Placeholder PlaceholderWithDefault Pow Prod Range Rank ReadVariableOp RealDiv Relu
-    Reshape RestoreV2 ReverseV2 Round Rsqrt SaveV2 ScaleAndTranslate Select SelectV2
+    Reshape RestoreV2 Round Rsqrt SaveV2 ScaleAndTranslate Select SelectV2
     Shape ShardedFilename Sigmoid Sign Size Slice Softmax Softplus Split SplitV Sqrt
     Square SquaredDifference Squeeze StatefulPartitionedCall StatelessIf
     StatelessRandomGetAlg StatelessRandomGetKeyCounter StatelessRandomNormalV2
