@@ -28,7 +28,8 @@ KNOWN_OPS = frozenset(
     Erfc Exp ExpandDims Expm1 ExtractJpegShape Fill Floor FloorDiv FloorMod GatherV2
     Greater GreaterEqual Identity IdentityN If IsFinite Less LessEqual Log Log1p
     LogSoftmax LogicalAnd LogicalNot LogicalOr MatMul Max Maximum Mean
-    MergeV2Checkpoints Min Minimum Mul Neg NoOp NotEqual OneHot OnesLike Pack Pad PadV2 PartitionedCall
+    MergeV2Checkpoints Min Minimum Mul Neg NoOp NotEqual OneHot OnesLike Pack Pad PadV2
+    PartitionedCall
     Placeholder PlaceholderWithDefault Pow Prod Range Rank ReadVariableOp RealDiv Relu
     Reshape RestoreV2 Round Rsqrt SaveV2 ScaleAndTranslate Select SelectV2
     Shape ShardedFilename Sigmoid Sign Size Slice Softmax Softplus Split SplitV Sqrt
