@@ -330,6 +330,11 @@ def _parse(argv: list[str]) -> list[str]:
         ):
             raise
         raise UserError(f"the config has no such field. Received: {error}") from error
+    for name in flags.FLAGS:
+        flag = flags.FLAGS[name]
+        blank = flag.value in ("", []) and flag.value != flag.default
+        if blank and flag.present and not name.startswith("config"):
+            raise UserError(f"--{name} must not be empty. Received: --{name}=")
     config = flags.FLAGS.config if "config" in flags.FLAGS else None
     if type(config).__name__ == "_ErrorConfig":
         name = config_flags.get_config_filename(flags.FLAGS["config"])

@@ -53,6 +53,12 @@ def default() -> ml_collections.ConfigDict:
     config.data.split_by = "image"  # image, class, alphabet: what is held out whole
     config.data.split_seed = 0
     config.data.damaged = "skip"  # skip, stop: at own files that cannot be read
+    config.data.ground = 255  # level that shows where own images are transparent
+    config.data.white = 0.0  # number that is white in own images; 0: by their type
+    config.data.axes = ""  # of own arrays, such as NHWC, HWN; "": where sizes say so
+    # Names such as train and test among own folders and arrays. auto: splits where two
+    # stand beside each other; always: even one; never: they are classes.
+    config.data.named_splits = "auto"
     config.data.train_split = "train"
     config.data.test_split = "test"
     config.data.validation_split = ""  # chooses the best checkpoint; "": no choice

@@ -87,7 +87,7 @@ def read_json(path: str | Path, *names: str) -> dict[str, Any]:
     """
     try:
         content = json.loads(Path(path).read_text(encoding="utf-8"))
-    except ValueError as error:  # of JSON, or of UTF-8
+    except (ValueError, RecursionError) as error:  # of JSON, or of UTF-8
         raise UserError(f"the file is damaged: {error}. Received: {path}") from error
     if not isinstance(content, dict):
         raise UserError(f"the file must hold a JSON object. Received: {path}")

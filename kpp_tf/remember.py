@@ -1,4 +1,4 @@
-"""Somebody's images become a memory: written, drawn as a map, kept as files."""
+"""Your own images in a memory: written, drawn as a map, kept as files."""
 
 from __future__ import annotations
 
@@ -11,16 +11,21 @@ import tensorflow as tf
 
 from kpp_tf import files, likelihoods, noise, plots
 from kpp_tf.data import SPLITS, Episodes, ImageTable, load_scored
+from kpp_tf.data.own import look
 from kpp_tf.errors import UserError
 from kpp_tf.evaluation import pictures
 from kpp_tf.models.kanerva_plus_plus import KanervaPlusPlus, Memory, capacity
-from kpp_tf.training import checkpoints, workdirs
+from kpp_tf.training import checkpoints, run_data, workdirs
 from kpp_tf.training.controller import Controller
 from kpp_tf.training.trainer import Trainer
 
 ALL = "+".join(SPLITS)
 MEMORY, MAP, PLACES = "memory.npz", "map.png", "places.json"
 MODEL, EXPORTED, PICTURES = "model", "exported", "pictures"  # folders beside them
+# All images are to be remembered, whatever their folders are called.
+ALL_OF_THEM = {"named_splits": "never"}
+# Shares of the pixels: with a colour, and neither black nor white.
+COLOURED, SHADED = 0.05, 0.25
 # As many as the served `write` takes.
 MAX_IMAGES = 1024
 
@@ -56,16 +61,41 @@ class Remembered(NamedTuple):
         return float(np.abs(self.recalled - self.images)[self.held].mean())
 
     @property
+    def is_known(self) -> bool:
+        """Whether the model knows such images: one tells no error of the mean."""
+        return self.held.sum() < 2 or self.error <= self.error_of_mean / 2
+
+    @property
     def error_of_mean(self) -> float:
         """The same of the images' mean: what knowing nothing of an image gives."""
         images = self.images[self.held]
         return float(np.abs(images.mean(axis=0) - images).mean())
 
 
+def suitable_preset(
+    data_config: ml_collections.ConfigDict, data_dir: str | None = None
+) -> tuple[str, str]:
+    """The preset whose images are most like these, by their colours and grey levels.
+
+    Args:
+      data_config: `config.data`; uses `name` and how own images are read.
+      data_dir: folder of prepared data sets.
+
+    Returns:
+      (name, why).
+    """
+    colour, grey = look.shares(data_config, data_dir)
+    if colour > COLOURED:
+        return "cifar10", f"{colour:.0%} of the pixels have a colour"
+    if grey < SHADED:
+        return "binarized_mnist", f"{1 - grey:.0%} of the pixels are black or white"
+    return "fashion_mnist", f"{grey:.0%} of the pixels are grey"
+
+
 def of_preset(
     config: ml_collections.ConfigDict, images: str, steps: int
 ) -> ml_collections.ConfigDict:
-    """A pretrained model's config for somebody's images, and for a few steps on them.
+    """A pretrained model's config for your images, and for a few steps on them.
 
     Args:
       config: the pretrained model's.
@@ -85,6 +115,7 @@ def of_preset(
             "grouping": "uniform",
             "replacement": False,
             "split_by": "image",
+            **ALL_OF_THEM,
         }
     )
     ours.train.update(
@@ -100,7 +131,7 @@ def of_preset(
 
 
 def check_new(out: str | Path) -> None:
-    """Raises a UserError if there is a memory in the folder `out` already."""
+    """Raises a UserError if the folder `out` has a memory, which is written last."""
     if (Path(out) / MEMORY).exists():
         raise UserError(
             "there is a memory; move it away or choose another folder. Received: "
@@ -118,6 +149,7 @@ def train(
     table: ImageTable,
     workdir: str | Path,
     start: KanervaPlusPlus | None = None,
+    data_dir: str | None = None,
 ) -> KanervaPlusPlus:
     """Trains on all the images, for they are what is to be remembered.
 
@@ -126,6 +158,7 @@ def train(
       table: of `load`.
       workdir: folder of the run, which goes on if it was stopped.
       start: whose weights it starts from, or None.
+      data_dir: folder of prepared data sets.
 
     Returns:
       The trained model, by its averaged weights if there are.
@@ -141,7 +174,9 @@ def train(
     if start is not None:
         trainer.start_from(start)
     with workdirs.opened(workdir) as folder:
-        Controller(trainer, folder, table).run()
+        controller = Controller(trainer, folder, table)
+        run_data.keep(folder, config, data_dir, trainer.step)
+        controller.run()
     return checkpoints.load_model(workdir)[0]
 
 
@@ -229,7 +264,6 @@ def save(
             f"names must be as many as images. Received: {len(names)} names of "
             f"{len(remembered.images)} images"
         )
-    remembered.memory.save(out / MEMORY)
     plots.save_png(out / MAP, map_picture(model, remembered))
     pictures.write_all(model, _episodes(remembered.images), out / PICTURES)
     places = [
@@ -243,6 +277,8 @@ def save(
         )
     ]
     files.write_json(out / PLACES, {"images": places})
+    # Whoever finds it finds the others.
+    remembered.memory.save(out / MEMORY)
 
 
 def _episodes(images: np.ndarray) -> Episodes:

@@ -11,6 +11,8 @@ from kpp_tf import cli
 from kpp_tf.errors import UserError
 
 SIDE = flags.DEFINE_integer("side", 1, "Of a square.")
+NAME = flags.DEFINE_string("name", None, "Of it.")
+PARTS = flags.DEFINE_list("parts", None, "Of it.")
 CONFIG = cli.define_config("faults")
 
 def main({parameter}):
@@ -80,6 +82,8 @@ def test_other_errors_keep_their_traceback(program, body):
         ("--config=nowhere", "or be one of ['ablations', "),
         ("--config.data.nowhere=3", "'nowhere'"),
         ("--config.seed=x", "--config.seed=x"),
+        ("--name=", "--name must not be empty"),
+        ("--parts=", "--parts must not be empty"),
         ("stray", "flags only, which start with '--'. Received: stray"),
     ],
 )

@@ -79,7 +79,14 @@ def test_the_cache_folder_is_chosen_or_the_platforms(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(
     ("content", "problem"),
-    [(b'{"a":', "damaged"), (b"\xff", "damaged"), (b"[1]", "object"), (b"{}", "'a'")],
+    [
+        (b'{"a":', "damaged"),
+        (b"\xff", "damaged"),
+        (b"", "damaged"),
+        (b"[" * 100_000, "damaged"),
+        (b"[1]", "object"),
+        (b"{}", "'a'"),
+    ],
 )
 def test_a_file_that_is_read_back_is_named_if_it_is_not_what_it_was(
     tmp_path, content, problem

@@ -110,6 +110,57 @@ def test_a_preset_is_fine_tuned_on_all_images_of_a_folder(model, tmp_path):
     assert given.data.grouping == "class", "the preset's config is another's"
 
 
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_a_few_images_are_remembered_too(model, count, tmp_path):
+    remembered = remember.write(model, tiny.table(count).images)
+    assert remembered.held.all()
+    assert remembered.is_known or count > 1  # one image says nothing of its mean
+    remember.save(model, remembered, list("abc")[:count], tmp_path)
+    assert len(Memory.load(tmp_path / remember.MEMORY).cells) == 1
+    assert (tmp_path / remember.PICTURES / "recall.png").exists()
+
+
+def test_the_memory_is_written_last(model, remembered, tmp_path, monkeypatch):
+    def fail(*_):
+        raise OSError("no room")
+
+    monkeypatch.setattr(remember.pictures, "write_all", fail)
+    model = remember.with_room(model, 7)
+    with pytest.raises(OSError, match="no room"):
+        remember.save(model, remembered, [f"{row}" for row in range(7)], tmp_path)
+    remember.check_new(tmp_path)  # the same command works again
+    (tmp_path / remember.MEMORY).touch()
+    with pytest.raises(UserError, match="there is a memory"):
+        remember.check_new(tmp_path)
+
+
+def _ramp(shape):
+    return np.linspace(0, 255, np.prod(shape)).reshape(shape).astype(np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("image", "preset"),
+    [
+        (np.stack([_ramp((40, 40)), 255 - _ramp((40, 40)), _ramp((40, 40))], -1), 1),
+        (np.stack([_ramp((40, 40))] * 3, -1), 2),  # grey, although of three channels
+        (_ramp((40, 40)), 2),
+        (255 * (_ramp((40, 40)) > 99).astype(np.uint8), 0),
+        (np.uint8([255, 250, 236]) * np.ones((40, 40, 1), np.uint8), 0),  # paper
+    ],
+    ids=["colour", "grey", "levels", "ink", "yellow paper"],
+)
+def test_the_preset_is_chosen_by_the_images(image, preset, tmp_path):
+    for number in range(3):
+        image = image.copy()
+        image[number, number] = 0
+        Image.fromarray(image).save(tmp_path / f"{number}.png")
+    config = tiny.config()
+    config.data.name = str(tmp_path)
+    name, why = remember.suitable_preset(config.data)
+    assert name == ("binarized_mnist", "cifar10", "fashion_mnist")[preset]
+    assert "% of the pixels" in why
+
+
 def test_names_belong_to_images(model, remembered, tmp_path):
     with pytest.raises(UserError, match="Received: 1 names of 7 images"):
         remember.save(model, remembered, ["a.png"], tmp_path)

@@ -84,6 +84,11 @@ def serving() -> dict:
         raise UserError("give --saved_model, --tflite or both. Received: neither")
     rows = []
     if SAVED_MODEL.value:
+        if not all(size.isdecimal() and int(size) for size in BATCH_SIZES.value):
+            raise UserError(
+                "--batch_sizes takes whole numbers from 1, such as 1,8. "
+                f"Received: {','.join(BATCH_SIZES.value)}"
+            )
         sizes = [int(size) for size in BATCH_SIZES.value]
         rows += benchmark.measure_saved_model(
             SAVED_MODEL.value, sizes, LENGTH.value, SECONDS.value

@@ -73,10 +73,22 @@ CLASSIFIERS = flags.DEFINE_string(
     "Folder of trained classifiers; default: `classifiers` in the environment's "
     "KPP_CACHE_DIR, else in the platform's folder for caches.",
 )
+IMAGES = flags.DEFINE_string(
+    "images", None, "Where the run's own images lie now, if they moved."
+)
+OTHER_IMAGES = flags.DEFINE_bool(
+    "allow_other_images",
+    False,
+    "Measure unseen images although they are not of the data that the run saw.",
+)
 WATCH = flags.DEFINE_bool(
     "watch", False, "Measure each new checkpoint of --workdir until its run ends."
 )
 DEVICES = cli.StrategyFlags()
+# They claim that training did not see the images.
+UNSEEN = frozenset(
+    {"unseen", "empty", "predictive", "held_curve", "importance_weighted", "few_shot"}
+)
 JSON = flags.DEFINE_string(
     "json", None, "File for the results; with --watch of the latest checkpoint."
 )
@@ -119,6 +131,7 @@ def _measure(
     checkpoint: Path | None = None,
 ) -> None:
     from kpp_tf.data import load_images
+    from kpp_tf.data.own.fingerprint import kept_name
     from kpp_tf.evaluation import measure
     from kpp_tf.evaluation.batch_progress import WatchedBatches
     from kpp_tf.models.kanerva_plus_plus import capacity
@@ -127,6 +140,10 @@ def _measure(
     from kpp_tf.training.devices.replicated_model import ReplicatedModel
 
     quantities = list(QUANTITIES.value or measure.QUANTITIES)
+    if IMAGES.value is not None:
+        config.data.name = kept_name(IMAGES.value)
+    if MODEL.workdir.value is not None:
+        _check_images(config, set(quantities))
     length = LENGTH.value or config.data.episode_length
     config.data.episode_length = length
     chief = strategies.is_chief(strategy)
@@ -220,6 +237,23 @@ def _about(
         **_training(config, model.episode_length, checkpoint),
         "git_revision": provenance.git_revision(),
     }
+
+
+def _check_images(config: ConfigDict, quantities: set[str]) -> None:
+    """Refuses figures of unseen images where the run may have seen them."""
+    from kpp_tf.training import run_data
+
+    workdir = str(MODEL.workdir.value)
+    other = run_data.differences(workdir, config, DATA.data_dir.value)
+    unseen = sorted(quantities & UNSEEN)
+    if other and unseen and not OTHER_IMAGES.value:
+        raise UserError(
+            "the run saw other images, so that these may be among them. "
+            f"--allow_other_images measures {', '.join(unseen)} nevertheless, "
+            f"--quantities=stored what does not depend on it. Received: {other}"
+        )
+    if other:
+        _say(f"WARNING: these are not the images that the run saw: {other}")
 
 
 def _earlier(about: dict[str, Any], quantities: Sequence[str]) -> dict[str, Any]:

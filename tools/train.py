@@ -16,8 +16,8 @@ The same command goes on with a stopped run, from its newest checkpoint. The wor
 directory holds config.json, metrics.csv (nats per image), tensorboard/, checkpoints/,
 best/ (with config.data.validation_split) and, at the end, summary.json and exported/,
 versions of a SavedModel for TF Serving (docs/serving.md). config_changes.json records
-changes of the config between two starts. docs/distributed.md explains training on
-several machines.
+changes of the config between two starts, data.json which own images the run saw.
+docs/distributed.md explains training on several machines.
 
 Exit codes: 0 the run is complete; 1 an error, which is printed; 3 the loss diverged;
 130 or 143 the run was stopped by Ctrl-C or SIGTERM, and has saved; 144 another worker
@@ -53,6 +53,11 @@ INIT_FROM = flags.DEFINE_string(
     "A pretrained model's name or a run's folder, to start from its weights; the "
     "architecture must be the same. A run that goes on keeps its own weights.",
 )
+IMAGES = flags.DEFINE_string(
+    "images",
+    None,
+    "Where the run's own images lie, in place of config.data.name: after they moved.",
+)
 EXPORT = flags.DEFINE_bool(
     "export", True, "Export a kanerva_plus_plus for serving at the end."
 )
@@ -84,16 +89,19 @@ def main() -> int:
 
 def _train() -> int:
     from kpp_tf.data import load_scored
-    from kpp_tf.training import workdirs
+    from kpp_tf.data.own.fingerprint import kept_name
+    from kpp_tf.training import run_data, workdirs
     from kpp_tf.training.controller import Controller, Options
     from kpp_tf.training.devices import precision, strategies
     from kpp_tf.training.trainer import Trainer
 
     config = CONFIG.value
     data, folder = config.data, DATA_DIR.value
+    data.name = kept_name(IMAGES.value or data.name)
     strategy = DEVICES.make()
     precision.warn_if_slow(config.train.precision)
     workdirs.check(WORKDIR.value, config)
+    run_data.check(WORKDIR.value, config, folder, told=IMAGES.value is not None)
     validation = None
     if data.validation_split:
         validation = load_scored(config, data.validation_split, folder)
@@ -106,6 +114,8 @@ def _train() -> int:
     with workdirs.opened(WORKDIR.value, writes=chief) as workdir:
         controller = Controller(trainer, workdir, test, validation, options)
         first_step = trainer.step
+        if chief:
+            run_data.keep(workdir, config, folder, first_step)
         results = controller.run()
         if chief:
             workdirs.write_summary(

@@ -8,10 +8,11 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from kpp_tf import likelihoods
-from kpp_tf.data import glyphs, image_cache, omniglot, own_images, tfds_images
-from kpp_tf.data.collection import SPLITS
+from kpp_tf.data import glyphs, image_cache, omniglot, tfds_images
 from kpp_tf.data.image_table import WHITE_FROM, ImageTable, portions
 from kpp_tf.data.mazes.load import load as load_mazes
+from kpp_tf.data.own import load as own
+from kpp_tf.data.own.splits import SPLITS
 from kpp_tf.errors import UserError
 
 Loader = Callable[[ConfigDict, str, str | None], ImageTable]
@@ -35,7 +36,7 @@ def load_images(
 
     Args:
       data_config: `config.data`; uses `name`, `image_shape`, for own images the fields
-        that `own_images.load` names, `invert` (black becomes white) and then
+        that `own.load.load` names, `invert` (black becomes white) and then
         `binarize`: "none" leaves the images as they are, "fixed" makes pixels from
         `WHITE_FROM` up white and the others black, once, and "dynamic" leaves the table
         grey while the episodes made from it hold fresh Bernoulli draws of its pixels.
@@ -106,12 +107,12 @@ def _loader(name: str, data_dir: str | None) -> Loader:
         return _LOADERS[name]
     if name.startswith(tfds_images.PREFIX):
         return tfds_images.load_any
-    if any(place.exists() for place in own_images.places(name, data_dir)):
-        return own_images.load
+    if any(place.exists() for place in own.places(name, data_dir)):
+        return own.load
     raise UserError(
         f"config.data.name knows {list(DATA_SETS)}, tfds:NAME of any prepared data "
         "set, and own images by their path: a folder, a .npy or a .npz. There is "
-        f"nothing at {' or '.join(map(str, own_images.places(name, data_dir)))}. "
+        f"nothing at {' or '.join(map(str, own.places(name, data_dir)))}. "
         f"Received: {name!r}"
     )
 

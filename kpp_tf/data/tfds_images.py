@@ -8,9 +8,10 @@ import numpy as np
 import tensorflow_datasets as tfds
 from ml_collections import ConfigDict
 
-from kpp_tf.data import fitting, image_cache, tfds_files
-from kpp_tf.data.collection import choose, split_of
+from kpp_tf.data import image_cache, tfds_files
 from kpp_tf.data.image_table import ImageTable, is_black_and_white
+from kpp_tf.data.own import pixels
+from kpp_tf.data.own.splits import choose, split_of
 from kpp_tf.errors import UserError
 
 PREFIX = "tfds:"
@@ -85,7 +86,7 @@ def load_any(data_config: ConfigDict, split: str, data_dir: str | None) -> Image
 
     The images are cropped and resized to `image_shape` while they are read, and kept
     in a file: a data set may be larger than the memory. Classes are those of its one
-    feature that is a class label. `collection.choose` says what the splits are, and
+    feature that is a class label. `splits.choose` says what the splits are, and
     `registry.load_images` what the arguments are.
 
     Returns:
@@ -135,7 +136,7 @@ def load_any(data_config: ConfigDict, split: str, data_dir: str | None) -> Image
     wanted[chosen.rows] = True
 
     def transform(example: tfds_files.Example) -> tfds_files.Example:
-        return {image: fitting.fit(example[image], shape)}
+        return {image: pixels.fit(example[image], shape, data_config.ground)}
 
     def images() -> Iterator[np.ndarray]:
         first = 0

@@ -113,8 +113,8 @@ def load_or_train(
     if record.exists():
         try:
             network.load_weights(weights)
-            accuracy = files.read_json(record, "accuracy")["accuracy"]
-        except (OSError, ValueError) as error:
+            accuracy = float(files.read_json(record, "accuracy")["accuracy"])
+        except (OSError, ValueError, TypeError) as error:
             raise UserError(
                 "the classifier cannot be read; remove both of its files to train it "
                 f"again. Received: {stem}.*: {error}"

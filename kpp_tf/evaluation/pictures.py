@@ -182,8 +182,9 @@ def write_all(model: MemoryModel, batch: Episodes, folder: str | Path) -> list[P
       The files.
     """
     few = tf.nest.map_structure(lambda part: part[:4], batch)
+    plain = (recall, unseen, samples) if few.images.shape[1] > 1 else (recall, samples)
     pictures: dict[str, np.ndarray | Figure] = {
-        f.__name__: f(model, few) for f in (recall, unseen, samples)
+        f.__name__: f(model, few) for f in plain
     }
     pictures["iterative_inference"] = iterative_inference(model, few)
     for name, grid in denoising(model, few).items():

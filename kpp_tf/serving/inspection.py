@@ -23,23 +23,24 @@ from kpp_tf.serving import saved_model
 
 # The operations of this project's exports, for every preset, likelihood and decoder.
 KNOWN_OPS = frozenset(
-    """Abs Add AddN AddV2 All ArgMin Assert AssignVariableOp BatchMatMulV2 BiasAdd
+    """Abs Add AddN AddV2 All Any ArgMin Assert AssignVariableOp BatchMatMulV2 BiasAdd
     BroadcastArgs BroadcastTo Cast Ceil ClipByValue ConcatV2 Const Conv2D DecodeImage
-    DecodeRaw DepthToSpace DisableCopyOnRead EnsureShape Equal Erf Erfc Exp ExpandDims
-    Expm1 ExtractJpegShape Fill Floor FloorDiv FloorMod GatherV2 Greater GreaterEqual
-    Identity IdentityN If IsFinite Less LessEqual Log Log1p LogSoftmax LogicalAnd
-    LogicalOr MatMul Max Maximum Mean MergeV2Checkpoints Min Minimum Mul Ndtri Neg NoOp
-    NotEqual OneHot OnesLike Pack Pad PadV2 PartitionedCall Placeholder
-    PlaceholderWithDefault Pow Prod Range Rank ReadVariableOp RealDiv Relu Reshape
-    RestoreV2 Round Rsqrt SaveV2 ScaleAndTranslate Select SelectV2 Shape ShardedFilename
-    Sigmoid Sign Size Slice Softmax Softplus SpaceToDepth Split SplitV Sqrt Square
-    SquaredDifference Squeeze StatefulPartitionedCall StatelessIf StatelessRandomGetAlg
+    DecodeJpeg DecodePng DecodeRaw DepthToSpace DisableCopyOnRead EnsureShape Equal Erf
+    Erfc Exp ExpandDims Expm1 ExtractJpegShape Fill Floor FloorDiv FloorMod GatherV2
+    Greater GreaterEqual Identity IdentityN If IsFinite Less LessEqual Log Log1p
+    LogSoftmax LogicalAnd LogicalNot LogicalOr MatMul Max Maximum Mean
+    MergeV2Checkpoints Min Minimum Mul Ndtri Neg NoOp NotEqual OneHot OnesLike Pack Pad
+    PadV2 PartitionedCall Placeholder PlaceholderWithDefault Pow Prod Range Rank
+    ReadVariableOp RealDiv Relu Reshape RestoreV2 Round Rsqrt SaveV2 ScaleAndTranslate
+    Select SelectV2 Shape ShardedFilename Sigmoid Sign Size Slice Softmax Softplus
+    SpaceToDepth Split SplitV Sqrt Square SquaredDifference Squeeze
+    StatefulPartitionedCall StatelessIf StatelessRandomGetAlg
     StatelessRandomGetKeyCounter StatelessRandomNormalV2 StatelessRandomUniformFullIntV2
     StatelessRandomUniformIntV2 StatelessRandomUniformV2 StatelessWhile
-    StaticRegexFullMatch StopGradient StridedSlice StringJoin Sub Substr Sum Tanh
-    TensorListElementShape TensorListFromTensor TensorListGetItem TensorListReserve
-    TensorListSetItem TensorListStack Tile Transpose Unpack VarHandleOp
-    VarIsInitializedOp While ZerosLike""".split()
+    StaticRegexFullMatch StopGradient StridedSlice StringJoin StringLength Sub Substr
+    Sum Tanh TensorListElementShape TensorListFromTensor TensorListGetItem
+    TensorListReserve TensorListSetItem TensorListStack Tile Transpose Unpack
+    VarHandleOp VarIsInitializedOp While ZerosLike""".split()
 )
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -11,6 +12,7 @@ import ml_collections
 
 from kpp_tf import files, provenance
 from kpp_tf.config import FILE
+from kpp_tf.data.own.fingerprint import kept_name
 from kpp_tf.errors import UserError
 from kpp_tf.models import Elbo, MemoryModel
 from kpp_tf.training import checkpoints, lock
@@ -63,6 +65,9 @@ def check(workdir: str | Path, config: ml_collections.ConfigDict) -> Changes:
     if newest is None or not (folder / FILE).exists():
         return {}
     saved = flatten(files.read_json(folder / FILE))
+    name = saved.get("data.name")
+    if isinstance(name, str):
+        saved["data.name"] = kept_name(name)
     given = flatten(json.loads(json.dumps(config.to_dict())))
     # Fields that the folder's config lacks are newer than the run.
     changes = {
@@ -71,7 +76,13 @@ def check(workdir: str | Path, config: ml_collections.ConfigDict) -> Changes:
         if saved[name] != given.get(name)
     }
     free = FREE + REMEDIES * (folder / DIVERGED).exists()
-    refused = {n: change for n, change in changes.items() if not n.startswith(free)}
+    refused = {
+        name: change
+        for name, change in changes.items()
+        if not name.startswith(free)
+        # Images that moved; `run_data.check` compares them.
+        and not (name == "data.name" and all(map(os.path.isabs, change)))
+    }
     if refused:
         lines = [
             f"  {name}: {before!r} there, {now!r} given"

@@ -67,7 +67,8 @@ def read() -> Cluster | None:
     _check(len(chiefs) <= 1, "cluster.chief", "be one address", chiefs)
     _check(isinstance(task, dict), "task", "say which of them this process is", task)
     role, index = task.get("type"), task.get("index")
-    _check(role in found, "task.type", f"be one of {tuple(found)}", role)
+    known = isinstance(role, str) and role in found
+    _check(known, "task.type", f"be one of {tuple(found)}", role)
     last = len(found[role]) - 1
     whole = f"be a whole number from 0 to {last}, the tasks of cluster.{role}"
     _check(type(index) is int and 0 <= index <= last, "task.index", whole, index)

@@ -55,6 +55,7 @@ def test_what_is_no_description_is_named(monkeypatch, text, message):
     [
         (TWO, "worker", 2, r"task\.index must be .* 0 to 1.*Received: 2"),
         (TWO, "worker", -1, r"task\.index .*Received: -1"),
+        (TWO, ["worker"], 0, r"task\.type .*Received: \['worker'\]"),
         (TWO, "worker", "0", r"task\.index .*Received: '0'"),
         (TWO, "worker", True, r"task\.index .*Received: True"),
         (TWO, "chief", 0, r"task\.type must be one of .*Received: 'chief'"),

@@ -1,38 +1,30 @@
-"""Anybody's images as one collection, and its seeded splits."""
+"""Which of somebody's images are of which split: by names, else by a seed."""
+
+from __future__ import annotations
 
 import hashlib
+import itertools
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from absl import logging
 from ml_collections import ConfigDict
 
 from kpp_tf.data.image_table import ImageTable, is_black_and_white
+from kpp_tf.data.own.collection import Collection, check, say
 from kpp_tf.errors import UserError
 
 SPLITS = ("train", "validation", "test")
 # Held out of the training images, where the data has no such split of its own.
 SHARE = 0.1
 
-_SPELLINGS = {**{name: name for name in SPLITS}, "val": SPLITS[1], "valid": SPLITS[1]}
+_SPELLINGS = {
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("val", "valid", "validation", "dev"), "validation"),
+    **dict.fromkeys(("test", "testing"), "test"),
+}
 
-
-class Collection(NamedTuple):
-    """All splits of somebody's images.
-
-    Attributes:
-      images: uint8 [N, H, W, C].
-      keys: N texts that name the images, each another.
-      classes: N names of classes, with "/" between a class and what it belongs to
-        ("Greek/alpha"); empty where there are none.
-      splits: N names of splits, "" where the data does not say.
-    """
-
-    images: np.ndarray
-    keys: Sequence[str]
-    classes: Sequence[str]
-    splits: Sequence[str]
+Place = tuple[str, ...]
 
 
 def split_of(name: str) -> str:
@@ -48,7 +40,9 @@ class Chosen(NamedTuple):
       labels: of the chosen images, by the kind of label: "class", "alphabet".
       names: of the labels 0, 1, ..., by their kind.
       image_names: N texts.
-      name, split: of the data.
+      name: of the data.
+      split: of the data.
+      splits: of all images of the collection, by row.
     """
 
     rows: np.ndarray
@@ -57,6 +51,7 @@ class Chosen(NamedTuple):
     image_names: list[str]
     name: str
     split: str
+    splits: np.ndarray
 
     def table(self, images: np.ndarray, levels: int) -> ImageTable:
         """The table of the chosen images, uint8 [N, H, W, C]."""
@@ -73,16 +68,91 @@ class Chosen(NamedTuple):
         )
 
 
+def are_splits(names: Sequence[str], named_splits: str, where: str) -> bool:
+    """Whether names that stand beside each other are to be taken as splits.
+
+    Args:
+      names: of folders or arrays; "" for a file beside the folders.
+      named_splits: "always" if any is the name of a split, "never", or "auto": if two
+        are, or all.
+      where: they stand, for the message.
+
+    Raises:
+      UserError: with "auto" if one alone is the name of a split, and others are not.
+    """
+    known = [name for name in names if split_of(name)]
+    if named_splits == "never" or not known:
+        return False
+    if named_splits == "always" or len(known) > 1 or len(known) == len(names):
+        return True
+    others = sorted(name or "files" for name in set(names) - set(known))
+    raise UserError(
+        f"{known[0]!r} may be a split or a class. Take it as a split, and leave out "
+        "what is in none, with config.data.named_splits='always', or as a class with "
+        f"'never'. Received: {known[0]!r} beside {others[:5]} in {where}"
+    )
+
+
+def arranged(
+    names: Sequence[str], named_splits: str, where: str
+) -> tuple[dict[int, tuple[str, str]], list[int]]:
+    """Splits and classes of files by the folders that they lie in.
+
+    Args:
+      names: of the files, with "/".
+      named_splits: see `are_splits`.
+      where: the folder, for messages.
+
+    Returns:
+      (split, class) by row, and the rows that are in no split although others are.
+    """
+    places = [tuple(name.split("/")[:-1]) for name in names]
+    children: dict[Place, set[str]] = {}
+    for place in places:
+        for depth, name in enumerate([*place, ""]):
+            children.setdefault(place[:depth], set()).add(name)
+    levels: list[Place] = []
+    for place in sorted(children, key=len):
+        below = any(place[: len(level)] == level for level in levels)
+        beside = sorted(children[place])
+        if not below and are_splits(beside, named_splits, "/".join([where, *place])):
+            levels.append(place)
+    if not levels:
+        return {row: ("", "/".join(place)) for row, place in enumerate(places)}, []
+    ends = zip(min(levels), max(levels), strict=False)
+    above = sum(1 for _ in itertools.takewhile(lambda pair: len({*pair}) == 1, ends))
+    kept: dict[int, tuple[str, str]] = {}
+    outside: list[int] = []
+    for row, place in enumerate(places):
+        for level in levels:
+            rest = place[len(level) :]
+            if place[: len(level)] == level and rest and split_of(rest[0]):
+                kept[row] = split_of(rest[0]), "/".join(level[above:] + rest[1:])
+                break
+        else:
+            outside.append(row)
+    return kept, outside
+
+
 def select(
     collection: Collection, data_config: ConfigDict, split: str, name: str
 ) -> ImageTable:
-    """One split of a collection, see `choose`.
+    """One split of a collection, checked and reported; see `choose`.
 
     Returns:
       The table; two levels if all pixels of all splits are 0 or 255.
     """
-    images, keys, classes, splits = collection
-    chosen = choose(keys, classes, splits, data_config, split, name)
+    images = collection.images
+    chosen = choose(
+        collection.keys,
+        collection.classes,
+        collection.splits,
+        data_config,
+        split,
+        name,
+    )
+    say(collection, chosen.splits, data_config.name)
+    check(collection, data_config.binarize, name)
     return chosen.table(images[chosen.rows], 2 if is_black_and_white(images) else 256)
 
 
@@ -114,7 +184,8 @@ def choose(
       belong to something.
 
     Raises:
-      UserError: if `split_by` names no labels, or the split comes out empty.
+      UserError: if the images hold nothing, `split_by` names no labels, or the split
+        comes out empty.
     """
     groups = _groups(classes)
     units = {"image": keys, **groups}.get(data_config.split_by)
@@ -125,7 +196,6 @@ def choose(
         )
     found = _all_splits(splits, units, int(data_config.split_seed))
     counts = {part: int((found == part).sum()) for part in SPLITS}
-    logging.info("%s: %d images: %s", name, len(found), counts)
     rows = np.flatnonzero(np.isin(found, split.split("+")))
     if not len(rows):
         raise UserError(
@@ -139,7 +209,7 @@ def choose(
         unique, inverse = np.unique(of, return_inverse=True)
         labels[kind], names[kind] = inverse[rows].astype(np.int64), unique.tolist()
     image_names = [keys[int(row)] for row in rows]
-    return Chosen(rows, labels, names, image_names, name, split)
+    return Chosen(rows, labels, names, image_names, name, split, found)
 
 
 def _groups(classes: Sequence[str]) -> dict[str, list[str]]:
