@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import ml_collections
 import numpy as np
 import tensorflow as tf
+from rich import progress
+from rich.console import Console
 
 from kpp_tf import files, likelihoods, noise, plots
 from kpp_tf.data import SPLITS, Episodes, ImageTable, load_scored
@@ -15,6 +19,7 @@ from kpp_tf.data.own import look
 from kpp_tf.errors import UserError
 from kpp_tf.evaluation import pictures
 from kpp_tf.models.kanerva_plus_plus import KanervaPlusPlus, Memory, capacity
+from kpp_tf.models.kanerva_plus_plus.bulk_writer import BulkWriter
 from kpp_tf.training import checkpoints, run_data, workdirs
 from kpp_tf.training.controller import Controller
 from kpp_tf.training.trainer import Trainer
@@ -26,8 +31,10 @@ MODEL, EXPORTED, PICTURES = "model", "exported", "pictures"  # folders beside th
 ALL_OF_THEM = {"named_splits": "never"}
 # Shares of the pixels: with a colour, and neither black nor white.
 COLOURED, SHADED = 0.05, 0.25
-# As many as the served `write` takes.
-MAX_IMAGES = 1024
+ERRORS_OF = 2_048  # images at most whose recall is compared with them
+SHOWN = 256  # images at most that pictures are of
+AT_ONCE = 1_000
+WIDEST = 8_000  # pixels of the map; a larger one is shrunk by a whole factor
 
 
 class Remembered(NamedTuple):
@@ -35,41 +42,26 @@ class Remembered(NamedTuple):
 
     Attributes:
       memory: B = 1.
-      images: what was written, float32 [N, H, W, C] in [0, 1].
-      recalled: what the memory gives back at `keys`, the same shape.
-      keys: float32 [N, K, 3], where to read each image.
-      places: float32 [N, K, 2], (x, y) of the keys as shares of the memory's side.
-      blocks: int [N], the number of each image's first block, row by row; -1 for an
-        image that was overwritten because the memory was full.
+      images: what was written, uint8 [N, H, W, C].
+      blocks: int32 [N, K], the numbers of the blocks that each image took, row by row.
+      held: bool [N], whether it is still whole in the memory; a full one forgets.
+      error: mean absolute difference of a recalled pixel, in [0, 1]; of up to
+        `ERRORS_OF` images that are held, spread evenly.
+      error_of_mean: the same for the mean of these images: what a model gives that
+        knows nothing of an image.
     """
 
     memory: Memory
     images: np.ndarray
-    recalled: np.ndarray
-    keys: np.ndarray
-    places: np.ndarray
     blocks: np.ndarray
-
-    @property
-    def held(self) -> np.ndarray:
-        """Which images the memory still holds: bool [N]."""
-        return self.blocks >= 0
-
-    @property
-    def error(self) -> float:
-        """Mean absolute difference of recalled pixels."""
-        return float(np.abs(self.recalled - self.images)[self.held].mean())
+    held: np.ndarray
+    error: float
+    error_of_mean: float
 
     @property
     def is_known(self) -> bool:
-        """Whether the model knows such images: one tells no error of the mean."""
+        """Whether the model knows such images; one image has no error of the mean."""
         return self.held.sum() < 2 or self.error <= self.error_of_mean / 2
-
-    @property
-    def error_of_mean(self) -> float:
-        """The same of the images' mean: what knowing nothing of an image gives."""
-        images = self.images[self.held]
-        return float(np.abs(images.mean(axis=0) - images).mean())
 
 
 def suitable_preset(
@@ -180,12 +172,6 @@ def train(
     return checkpoints.load_model(workdir)[0]
 
 
-def chosen(table: ImageTable) -> np.ndarray:
-    """Rows of the table that are written: all, or `MAX_IMAGES` evenly among them."""
-    count = min(len(table), MAX_IMAGES)
-    return np.linspace(0, len(table) - 1, count).round().astype(int)
-
-
 def with_room(
     model: KanervaPlusPlus, count: int, memory_size: int = 0
 ) -> KanervaPlusPlus:
@@ -201,47 +187,68 @@ def with_room(
 
 
 def write(model: KanervaPlusPlus, images: np.ndarray) -> Remembered:
-    """Writes images into an empty memory.
+    """Writes images into an empty memory, a chunk at a time.
 
     Args:
       model: with its weights.
-      images: uint8 [N, H, W, C].
+      images: uint8 [N, H, W, C], N of 1 or more; may be memory-mapped.
     """
-    images = images.astype(np.float32) / 255
-    episode = tf.constant(images[np.newaxis])
-    memory = model.write(episode)
-    keys = model.key_posterior(episode).mean()
-    owned = model.reader.as_blocks(model.ownership(episode)[0][..., tf.newaxis])
-    owned = tf.reduce_max(owned, axis=-1).numpy()  # [N, G * G]
+    writer = BulkWriter(model)
+    blocks = np.concatenate([writer.add(part) for part in _chunks(images, "Writing")])
+    memory, held = writer.memory(), writer.held()
+    rows = np.flatnonzero(held)[evenly(int(held.sum()), ERRORS_OF)]
+    wanted = images[rows] / np.float32(255)
+    off = np.abs(recalled(model, memory, blocks[rows]) - wanted)
+    of_mean = np.abs(wanted.mean(axis=0) - wanted)
     return Remembered(
-        memory,
-        images,
-        model.generate_from_keys(memory, keys)[0].numpy(),
-        keys[0].numpy(),
-        model.reader.places(keys[0, ..., 1:]).numpy(),
-        np.where(owned.any(axis=1), owned.argmax(axis=1), -1),
+        memory, images, blocks, held, float(off.mean()), float(of_mean.mean())
     )
+
+
+def recalled(model: KanervaPlusPlus, memory: Memory, blocks: np.ndarray) -> np.ndarray:
+    """Images that blocks int32 [N, K] give back: float32 [N, H, W, C] in [0, 1]."""
+    read = tf.function(model.generate_from_blocks, reduce_retracing=True)
+    parts = [
+        read(memory, tf.constant(blocks[np.newaxis, first : first + AT_ONCE]))[0]
+        for first in range(0, len(blocks), AT_ONCE)
+    ]
+    return np.concatenate(parts)
+
+
+def evenly(count: int, most: int) -> np.ndarray:
+    """Up to `most` of the numbers below `count`, spread evenly: int [M]."""
+    return np.linspace(0, count - 1, min(count, most)).round().astype(int)
 
 
 def map_picture(model: KanervaPlusPlus, remembered: Remembered) -> np.ndarray:
     """The memory as a map: what each block reads, and beside it what was written there.
 
     Returns:
-      uint8 [h, w, 3]; blocks in which nothing is written are grey.
+      uint8 [h, w, 3]; blocks in which nothing is written are grey. A map wider than
+      `WIDEST` is shrunk by a whole factor, and shows what is read alone.
     """
     grid = model.reader.grid
-    keys = model.slot_keys()[tf.newaxis, :, tf.newaxis]
-    keys = tf.repeat(keys, model.blocks_per_frame, axis=2)
-    read = model.generate_from_keys(remembered.memory, keys)[0].numpy()
+    height, width, channels = remembered.images.shape[1:]
     covered = model.reader.as_blocks(remembered.memory.coverage[..., tf.newaxis])
-    read[covered.numpy()[0].max(axis=-1) == 0] = 0.5
-    written = np.full_like(read, 0.5)
-    held = remembered.held
-    written[remembered.blocks[held]] = remembered.images[held]
-    halves = [half.reshape(grid, grid, *half.shape[1:]) for half in (read, written)]
-    between = np.full_like(halves[0][:, :1], 0.5)
-    picture = np.concatenate([halves[0], between, halves[1]], axis=1)
-    return plots.image_grid(picture, zoom=2 if grid <= 8 else 1)
+    used = np.flatnonzero(covered.numpy()[0].max(axis=-1))
+    shrink = -(-grid * width // WIDEST)
+    shape = (grid**2, -(-height // shrink), -(-width // shrink), channels)
+    read = np.full(shape, 0.5, np.float32)
+    for first in range(0, len(used), AT_ONCE):
+        part = used[first : first + AT_ONCE].astype(np.int32)
+        blocks = np.repeat(part[:, np.newaxis], model.blocks_per_frame, axis=1)
+        images = recalled(model, remembered.memory, blocks)
+        read[part] = tf.nn.avg_pool2d(images, shrink, shrink, "SAME")
+    halves = [read.reshape(grid, grid, *shape[1:])]
+    if shrink == 1 and 2 * grid * width <= WIDEST:
+        written = np.full_like(read, 0.5)
+        held = remembered.held
+        written[remembered.blocks[held, 0]] = remembered.images[held] / np.float32(255)
+        between = np.full_like(halves[0][:, :1], 0.5)
+        halves += [between, written.reshape(grid, grid, *shape[1:])]
+    pad = 2 if grid <= 64 else 0
+    zoom = 2 if grid <= 8 else 1
+    return plots.image_grid(np.concatenate(halves, axis=1), pad, zoom)
 
 
 def save(
@@ -265,18 +272,21 @@ def save(
             f"{len(remembered.images)} images"
         )
     plots.save_png(out / MAP, map_picture(model, remembered))
-    pictures.write_all(model, _episodes(remembered.images), out / PICTURES)
-    places = [
-        {"image": name, "held": bool(held), "keys": keys, "places": places}
-        for name, held, keys, places in zip(
-            names,
-            remembered.held,
-            remembered.keys.round(5).tolist(),
-            remembered.places.round(5).tolist(),
-            strict=True,
-        )
-    ]
-    files.write_json(out / PLACES, {"images": places})
+    some = remembered.images[evenly(len(remembered.images), SHOWN)]
+    small = with_room(model, len(some), capacity.side_for(model, len(some)))
+    pictures.write_all(small, _episodes(some / np.float32(255)), out / PICTURES)
+    keys = model.slot_keys().numpy()[remembered.blocks]
+    places = model.reader.places(keys[..., 1:]).numpy()
+    rows = zip(
+        names,
+        remembered.held.tolist(),
+        keys.round(5).tolist(),
+        places.round(5).tolist(),
+        strict=True,
+    )
+    fields = ("image", "held", "keys", "places")
+    listed = [dict(zip(fields, row, strict=True)) for row in rows]
+    files.write_json(out / PLACES, {"images": listed})
     # Whoever finds it finds the others.
     remembered.memory.save(out / MEMORY)
 
@@ -291,3 +301,15 @@ def _episodes(images: np.ndarray) -> Episodes:
         index=tf.constant(orders, tf.int64),
         seeds=noise.row_seeds([0, 0], rows),
     )
+
+
+def _chunks(images: np.ndarray, title: str) -> Iterator[np.ndarray]:
+    """Images in [0, 1], `AT_ONCE` at a time, with a bar where there are many."""
+    firsts = progress.track(
+        range(0, len(images), AT_ONCE),
+        title,
+        console=Console(stderr=True),
+        disable=len(images) <= AT_ONCE or not sys.stderr.isatty(),
+    )
+    for first in firsts:
+        yield images[first : first + AT_ONCE] / np.float32(255)

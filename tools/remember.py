@@ -8,7 +8,7 @@ r"""Makes a memory of a folder of images: a file, a map of it, and a generator t
 The first writes the images by a pretrained model as it is, chosen by what they look
 like; the second fine-tunes it on them before; the third trains another from the start.
 Images are turned as EXIF says, cropped and resized to what the model takes, and
-binarized where it wants that. The memory grows to hold them, up to 1,024. Names of
+binarized where it wants that. The memory grows to hold them all. Names of
 splits such as train/ and test/ do not matter here.
 
 The folder --out then holds memory.npz (`Memory.load` reads it), map.png (each block of
@@ -97,12 +97,11 @@ def _remember() -> None:
     out = Path(OUT.value)
     remember.check_new(out)
     model, config, table = _model_and_images(out / remember.MODEL)
-    rows = remember.chosen(table)
-    names = table.image_names or [f"{row}" for row in range(len(table))]
-    model = remember.with_room(model, len(rows), MEMORY_SIZE.value)
-    remembered = remember.write(model, table.images[rows])
+    names = list(table.image_names) or [f"{row}" for row in range(len(table))]
+    model = remember.with_room(model, len(table), MEMORY_SIZE.value)
+    remembered = remember.write(model, table.images)
     print(
-        f"Wrote {len(rows):,} of {len(table):,} images into a memory of "
+        f"Wrote {len(table):,} images into a memory of "
         f"{model.memory_size} x {model.memory_size} cells, which holds "
         f"{remembered.held.sum():,}. What is recalled differs by "
         f"{remembered.error:.3f} of white a pixel; the images' mean by "
@@ -113,7 +112,7 @@ def _remember() -> None:
     path, _ = saved_model.export(
         model, out / remember.EXPORTED, config.model.name, warm_up=warmup.has_extra()
     )
-    remember.save(model, remembered, [names[row] for row in rows], out)
+    remember.save(model, remembered, names, out)
     print(
         f"Wrote {out / remember.MEMORY}, {remember.MAP}, {remember.PLACES}, "
         f"{remember.PICTURES}/ and {path}."

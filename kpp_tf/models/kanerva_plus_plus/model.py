@@ -376,6 +376,27 @@ class KanervaPlusPlus(MemoryModel):
         reading = MemoryView(self.reader, memory).read(keys)
         return self.latents.sample(keys, reading, drawn)
 
+    def generate_from_blocks(self, memory: Memory, blocks: tf.Tensor) -> tf.Tensor:
+        """Images that blocks hold: what their `slot_keys` read, whatever G is.
+
+        A key reads through the whole memory, at a cost of G^2; a block costs one row.
+
+        Args:
+          memory: B memories.
+          blocks: int32 [B, N, K], numbers from 0 to G*G - 1.
+
+        Returns:
+          Mean images in [0, 1]: float32 [B, N, H, W, C].
+        """
+        memory = self.check_memory(memory)
+        covers = self.reader.as_blocks(memory.coverage[..., tf.newaxis])
+        covered = tf.gather(covers, blocks, batch_dims=1)
+        values = tf.gather(self.reader.as_blocks(memory.cells), blocks, batch_dims=1)
+        values = tf.reshape(values, [*tf.unstack(tf.shape(covered)), self.memory_depth])
+        keys = tf.gather(self.slot_keys(), blocks)
+        values *= tf.cast(covered > 0, tf.float32)[..., tf.newaxis]
+        return self.picture(self.latents.sample(keys, (values, covered), None))
+
     def slot_keys(self) -> tf.Tensor:
         """Keys that read each block of the memory alone: float32 [G*G, 3]."""
         return self.windows.slot_keys()

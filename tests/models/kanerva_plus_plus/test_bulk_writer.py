@@ -59,18 +59,21 @@ def test_what_cannot_be_written_is_named(box, episode):
         BulkWriter(box, box.write(episode))
 
 
-def test_an_image_in_a_large_memory_is_recalled(box):
-    """200 images in 15 x 15 blocks, each read at the key of its own block."""
-    large = box.resized(15)
-    images = random_episode(200, 1)[0]
+def test_blocks_give_what_their_keys_read(model):
+    """In a memory of many blocks, some of them empty."""
+    large = model.resized(15 * model.block_size)
     writer = BulkWriter(large)
-    blocks = writer.add(images)
-    assert len(np.unique(blocks)) == 200
-    keys = tf.gather(large.slot_keys(), blocks)[tf.newaxis]
-    read = large.generate_from_keys(writer.memory(), keys)
-    alone = [box.write(image[None, None]) for image in images[:3]]
-    assert len(alone) == 3 and read.shape == (1, 200, 8, 8, 1)
-    contents = large.reader(*writer.memory()[:2], keys)[0][0, :, 0, 0, 0]
-    embeddings = large.episodes.encode(tf.constant(images[None]), None)[0]
-    expected = large.writer.contents(embeddings)[0, :, 0]
-    np.testing.assert_allclose(contents, expected, atol=1e-4)
+    blocks = writer.add(random_episode(100, 1)[0])
+    memory = writer.memory()
+    contents = large.writer.contents(
+        large.episodes.encode(tf.constant(random_episode(100, 1)), None)[0]
+    )
+    stored = tf.gather(large.reader.as_blocks(memory.cells)[0], blocks)
+    np.testing.assert_allclose(stored, contents[0], atol=1e-5)
+    some = np.concatenate([blocks, np.argwhere(writer.owners < 0)[: len(blocks[0])].T])
+    keys = tf.gather(large.slot_keys(), some)[tf.newaxis]
+    np.testing.assert_allclose(
+        large.generate_from_blocks(memory, some[np.newaxis].astype(np.int32)),
+        large.generate_from_keys(memory, keys),
+        atol=1e-4,
+    )
