@@ -207,12 +207,17 @@ def write(model: KanervaPlusPlus, images: np.ndarray) -> Remembered:
 
 def recalled(model: KanervaPlusPlus, memory: Memory, blocks: np.ndarray) -> np.ndarray:
     """Images that blocks int32 [N, K] give back: float32 [N, H, W, C] in [0, 1]."""
+    return np.concatenate(list(_recalled_parts(model, memory, blocks)))
+
+
+def _recalled_parts(
+    model: KanervaPlusPlus, memory: Memory, blocks: np.ndarray
+) -> Iterator[np.ndarray]:
+    """`recalled`, `AT_ONCE` at a time."""
     read = tf.function(model.generate_from_blocks, reduce_retracing=True)
-    parts = [
-        read(memory, tf.constant(blocks[np.newaxis, first : first + AT_ONCE]))[0]
-        for first in range(0, len(blocks), AT_ONCE)
-    ]
-    return np.concatenate(parts)
+    for first in range(0, len(blocks), AT_ONCE):
+        part = tf.constant(blocks[np.newaxis, first : first + AT_ONCE])
+        yield read(memory, part)[0].numpy()
 
 
 def evenly(count: int, most: int) -> np.ndarray:
@@ -234,11 +239,12 @@ def map_picture(model: KanervaPlusPlus, remembered: Remembered) -> np.ndarray:
     shrink = -(-grid * width // WIDEST)
     shape = (grid**2, -(-height // shrink), -(-width // shrink), channels)
     read = np.full(shape, 0.5, np.float32)
-    for first in range(0, len(used), AT_ONCE):
-        part = used[first : first + AT_ONCE].astype(np.int32)
-        blocks = np.repeat(part[:, np.newaxis], model.blocks_per_frame, axis=1)
-        images = recalled(model, remembered.memory, blocks)
-        read[part] = tf.nn.avg_pool2d(images, shrink, shrink, "SAME")
+    blocks = np.repeat(used.astype(np.int32)[:, np.newaxis], model.blocks_per_frame, 1)
+    first = 0
+    for images in _recalled_parts(model, remembered.memory, blocks):
+        small = tf.nn.avg_pool2d(images, shrink, shrink, "SAME")
+        read[used[first : first + len(images)]] = small
+        first += len(images)
     halves = [read.reshape(grid, grid, *shape[1:])]
     if shrink == 1 and 2 * grid * width <= WIDEST:
         written = np.full_like(read, 0.5)
