@@ -98,7 +98,7 @@ def _measure(model, config, strategy, checkpoint=None) -> None:
     from kpp_tf.data import load_images
     from kpp_tf.evaluation import measure
     from kpp_tf.models import capacity
-    from kpp_tf.report import few_shot
+    from kpp_tf.report import class_curves
     from kpp_tf.report.results import write
     from kpp_tf.training import strategies
     from kpp_tf.training.replicated_model import ReplicatedModel
@@ -160,7 +160,7 @@ def _measure(model, config, strategy, checkpoint=None) -> None:
     print(json.dumps(results, indent=1))
     if results.get("few_shot"):
         name = str(MODEL.pretrained.value or MODEL.workdir.value)
-        print("\n".join(few_shot.lines({name: results["few_shot"]})))
+        print(class_curves.curves({name: results["few_shot"]}))
     if JSON.value:
         write(JSON.value, results)
 
