@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from kpp_tf.report.published import BITS
+
 MISSING = "-"
 
 
@@ -41,6 +43,6 @@ def bound(found: Mapping[str, Any] | None, error: bool = True) -> str:
     """
     if found is None:
         return MISSING
-    decimals = 3 if found.get("unit") == "bits/dim" else 2
+    decimals = 3 if found.get("unit") == BITS else 2
     text = f"{found['value']:,.{decimals}f}"
     return f"{text} +- {found['standard_error']:,.{decimals}f}" if error else text

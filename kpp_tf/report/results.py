@@ -12,12 +12,13 @@ from typing import Any, NamedTuple
 
 from kpp_tf.errors import UserError
 from kpp_tf.files import read_json, write_json
+from kpp_tf.report.published import BITS, NATS
 
 ABLATIONS = "ablations"
 
 # Each {"value", "standard_error", "unit"}; missing or null if it was not measured.
 BOUNDS = ("stored", "unseen", "predictive", "swapped", "importance_weighted")
-UNITS = ("nats/image", "bits/dim")
+UNITS = (NATS, BITS)
 
 
 class Result(NamedTuple):
