@@ -135,7 +135,7 @@ def _measure(
     from kpp_tf.evaluation import measure
     from kpp_tf.evaluation.batch_progress import WatchedBatches
     from kpp_tf.models.kanerva_plus_plus import capacity
-    from kpp_tf.report import few_shot
+    from kpp_tf.report import class_curves
     from kpp_tf.training.devices import strategies
     from kpp_tf.training.devices.replicated_model import ReplicatedModel
 
@@ -208,7 +208,7 @@ def _measure(
             print(json.dumps(results, indent=1))
     if chief and results.get("few_shot"):
         name = str(MODEL.preset.value or MODEL.workdir.value)
-        print("\n".join(few_shot.lines({name: results["few_shot"]})))
+        print(class_curves.curves({name: results["few_shot"]}))
     if chief and JSON.value:
         _say(f"Wrote {JSON.value}")
 

@@ -1,4 +1,4 @@
-r"""Writes RESULTS.md, and the plot in it, from the files under results/.
+r"""Writes the tables of README.md, RESULTS.md and its appendix, and the plot.
 
     python tools/evaluate.py --workdir=runs/dkm/omniglot28 --data_dir=DIR \
         --json=results/dkm/omniglot28.json
@@ -17,12 +17,12 @@ from kpp_tf.errors import UserError
 from kpp_tf.files import replacing
 
 RESULTS = flags.DEFINE_string("results", "results", "Folder of the figures.")
-OUT = flags.DEFINE_string("out", "RESULTS.md", "File to write.")
+OUT = flags.DEFINE_string("out", ".", "Folder of README.md, RESULTS.md and docs/.")
 
 
 def main() -> None:
     """Writes the report."""
-    from kpp_tf.report import rate, results, tables
+    from kpp_tf.report import documents, measured, memory_plot, results
 
     out = Path(OUT.value)
     found = results.read(RESULTS.value)
@@ -31,11 +31,14 @@ def main() -> None:
             "the folder has no SYSTEM/DATA.json of tools/evaluate.py. "
             f"Received: --results={RESULTS.value}"
         )
-    models = [result for result in found if result.system != results.ABLATIONS]
-    rate.draw(models, out.parent)
-    with replacing(out) as temporary:
-        temporary.write_text(tables.document(found))
-    print(f"Wrote {out} from {len(found)} files under {RESULTS.value}", file=sys.stderr)
+    tables = measured.tables(found)
+    memory_plot.draw([r for r in found if r.system != results.ABLATIONS], out)
+    for name in documents.FILES:
+        text = documents.filled((out / name).read_text(), tables)
+        with replacing(out / name) as temporary:
+            temporary.write_text(text)
+    names = ", ".join(documents.FILES)
+    print(f"Wrote the tables of {names} from {len(found)} files", file=sys.stderr)
 
 
 if __name__ == "__main__":

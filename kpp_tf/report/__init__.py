@@ -1,1 +1,1 @@
-"""RESULTS.md: what was measured, from files, beside what others have published."""
+"""The tables of README.md, RESULTS.md and its appendix, from the files in results/."""

@@ -1,9 +1,8 @@
-"""The JSON files under `results/`: every number that RESULTS.md shows.
+"""The files in `results/`: every number of README's table, RESULTS.md and its appendix.
 
-* results/SYSTEM/DATA.json: what tools/evaluate.py wrote of one trained model. SYSTEM
-  and DATA are those of configs/table.py; a model of another size has a suffix to DATA,
-  such as binarized_mnist_792.
-* results/ablations/NAME.json: the same, of a variant of configs/ablations.py.
+* results/SYSTEM/DATA.json: tools/evaluate.py's output for one trained model. SYSTEM and
+  DATA are names of configs/table.py; a variant of a model adds a suffix to DATA.
+* results/ablations/NAME.json: the same for a variant of configs/ablations.py.
 """
 
 import sys
@@ -13,21 +12,22 @@ from typing import Any, NamedTuple
 
 from kpp_tf.errors import UserError
 from kpp_tf.files import read_json, write_json
+from kpp_tf.report.published import BITS, NATS
 
 ABLATIONS = "ablations"
 
-# Each {"value", "standard_error", "unit"}. What is missing or null was not measured.
+# Each {"value", "standard_error", "unit"}; missing or null if it was not measured.
 BOUNDS = ("stored", "unseen", "predictive", "swapped", "importance_weighted")
-UNITS = ("nats/image", "bits/dim")
+UNITS = (NATS, BITS)
 
 
 class Result(NamedTuple):
     """One file.
 
     Attributes:
-      system: its folder's name; ABLATIONS for a variant.
-      name: the file's, without its suffix.
-      content: the JSON object.
+      system: name of its folder; ABLATIONS for a variant.
+      name: name of the file, without the suffix.
+      content: the JSON object, without null values.
     """
 
     system: str
@@ -36,12 +36,17 @@ class Result(NamedTuple):
 
     @property
     def data(self) -> str:
-        """Name of the data set; a variant of a data set has the same."""
+        """Name of the data set; variants of a model share it."""
         return self.content.get("data", self.name)
+
+    @property
+    def file(self) -> str:
+        """Path of the file in the folder, without the suffix, as code."""
+        return f"`{self.system}/{self.name}`"
 
 
 def read(folder: str | Path) -> list[Result]:
-    """Reads `results/`, sorted by path; a folder that is not there is empty.
+    """Reads the files, sorted by path; none if the folder does not exist.
 
     Raises:
       UserError: if a file is not a JSON object, or a bound in it is malformed.
@@ -58,7 +63,7 @@ def read(folder: str | Path) -> list[Result]:
 
 
 def write(path: str | Path, content: Mapping[str, Any]) -> None:
-    """Writes a result file whole, and says so on stderr."""
+    """Writes a result file whole, and reports its path on stderr."""
     write_json(path, content)
     print(f"Wrote {path}", file=sys.stderr)
 

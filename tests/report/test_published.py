@@ -4,13 +4,8 @@ from kpp_tf.report.published import DATA_SETS, FEW_SHOT, STORED, SYSTEMS, WITHOU
 
 
 def test_figures_are_those_of_the_sources_table():
-    assert list(DATA_SETS) == [
-        "binarized_mnist",
-        "omniglot28",
-        "fashion_mnist",
-        "cifar10",
-        "mazes",
-    ]
+    columns = ["binarized_mnist", "omniglot28", "fashion_mnist", "cifar10", "mazes"]
+    assert list(DATA_SETS) == columns
     table = {
         "vma": [None, 103.6, None, None, None],
         "km": [None, 68.3, None, 4.37, None],

@@ -1,11 +1,13 @@
 """Train, evaluate, draw, publish: the commands, on a small model."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from kpp_tf.report import documents
 from tests.programs import ROOT, done, tool
 
 SMALL = {
@@ -196,9 +198,12 @@ def test_a_run_is_published_evaluated_and_reported(run, tmp_path):
     assert f"| {results['stored']['value']:.2f} +- " in said
     assert "--workdir=runs/small" in said and str(tmp_path) not in said
 
+    for name in documents.FILES:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        shutil.copy(ROOT / name, tmp_path / name)
     process = done("report", cwd=tmp_path)
-    assert "from 1 files under results" in process.stderr
-    report = (tmp_path / "RESULTS.md").read_text()
+    assert "from 1 files" in process.stderr
+    report = (tmp_path / "docs" / "results_appendix.md").read_text()
     assert "python tools/evaluate.py --pretrained=models/small" in report
     assert results["hours"] >= 0 and results["train_command"] in report
     assert str(tmp_path) not in report
