@@ -1,14 +1,19 @@
 """Where a result comes from: the command, the commit, the config, the weights."""
 
+from __future__ import annotations
+
 import hashlib
 import json
 import shlex
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import keras
 import ml_collections
+
+if TYPE_CHECKING:
+    import keras
 
 ROOT = Path(__file__).resolve().parent.parent
 

