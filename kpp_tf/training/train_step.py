@@ -65,8 +65,9 @@ def make_train_step(
     def gradients_of(
         images: tf.Tensor, mask: tf.Tensor, seeds: tf.Tensor, beta: tf.Tensor
     ) -> list[tf.Tensor]:
-        # A constant; the true number of images is known after the sum over replicas.
-        nominal = images.shape[0] * images.shape[1] * num_replicas * parts
+        # The true number of images is known after the sum over replicas.
+        size = mask.shape.num_elements() or tf.cast(tf.size(mask), tf.float32)
+        nominal = size * num_replicas * parts
         with tf.GradientTape() as tape:
             written = draw_written(seeds, mask, train_config.all_written)
             terms = model.training_terms(

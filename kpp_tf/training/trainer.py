@@ -77,6 +77,12 @@ class Trainer:
     def _check_batches(self) -> None:
         replicas = self.strategy.num_replicas_in_sync
         parts = self.config.train.accumulate
+        if self.config.data.episode_lengths and replicas * parts > 1:
+            raise UserError(
+                "config.data.episode_lengths takes one replica and "
+                "config.train.accumulate=1: the number of episodes changes with each "
+                f"step. Received: {replicas} replicas, accumulate={parts}"
+            )
         for name, share in (("data", replicas * parts), ("eval", replicas)):
             batch = self.config[name].episodes_per_batch
             if batch % share:

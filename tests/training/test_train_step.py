@@ -62,6 +62,33 @@ def test_metrics_are_means_over_the_images_that_count():
     assert means["bound"] == pytest.approx(bound.sum() / 9, rel=1e-4)
 
 
+def test_steps_of_mixed_lengths_are_steps_of_one_length_each():
+    """Shapes are unknown when the step is traced; means count the images there are."""
+    config = tiny.config(clip_norm=0.0)
+    config.data.update({"episode_length": 4, "episodes_per_batch": 2})
+    config.data.episode_lengths = (2, 4)
+    trainer = Trainer(config, tiny.table())
+    batches = list(training_episodes(tiny.table(), config.data, seed=0).take(6))
+    assert {tuple(batch.images.shape[:2]) for batch in batches} == {(4, 2), (2, 4)}
+    specs = [tf.TensorSpec([None, None, *batches[0].images.shape[2:]])]
+    specs += [tf.TensorSpec([None, None]), tf.TensorSpec([None, 2], tf.int32)]
+    graph = tf.function(
+        lambda images, mask, seeds: trainer.replica_step(
+            images, mask, seeds, tf.constant(8)
+        ),
+        input_signature=specs,
+    )
+    one_of_each = {len(batch.images): batch for batch in batches}
+    for batch in one_of_each.values():
+        terms = trainer.model.training_terms(batch.images, batch.seeds, batch.mask)
+        row = graph(batch.images, batch.mask, batch.seeds)
+        expected = np.mean(terms.elbo.kl_keys)
+        assert float(row[COLUMN["kl_keys"]]) == pytest.approx(expected, rel=1e-4)
+    config.train.accumulate = 2
+    with pytest.raises(UserError, match="accumulate=1.*Received: 1 replicas"):
+        Trainer(config, tiny.table())
+
+
 def test_steps_count_by_their_images_in_stored_and_unseen():
     rows = np.zeros([2, len(METRICS)], np.float32)
     rows[:, COLUMN["held"]] = 1.0, 0.25
